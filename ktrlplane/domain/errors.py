@@ -1,0 +1,123 @@
+"""Refusals: what the domain says no with. A bug is never one of these."""
+
+import enum
+from collections.abc import Iterable
+from typing import ClassVar
+
+from attrs import frozen
+
+
+class Kind(enum.Enum):
+    """What the caller can do about a refusal; an entrypoint maps it to its own words."""
+
+    UNAUTHENTICATED = "say who you are"
+    FORBIDDEN = "ask for the permission"
+    NOT_FOUND = "name something else"
+    CONFLICT = "look at the present state and decide again"
+    PRECONDITION_FAILED = "read again before you write"
+    INVALID = "correct the input"
+    UNAVAILABLE = "try again later"
+
+
+@frozen
+class Fault:
+    """One thing wrong with an input.
+
+    ``pointer`` is a JSON pointer (RFC 6901) into the document that was sent, or ``/name`` of
+    a query parameter; ``code`` never changes; ``detail`` is a sentence for a person.
+    """
+
+    pointer: str
+    code: str
+    detail: str
+
+
+class DomainError(Exception):
+    """A refusal with a stable ``code``. ``detail`` is safe to show to the caller."""
+
+    kind: ClassVar[Kind]
+    code: ClassVar[str]
+    title: ClassVar[str]
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class Unauthenticated(DomainError):
+    kind, code = Kind.UNAUTHENTICATED, "unauthenticated"
+    title = "The request does not say who makes it"
+
+
+class Forbidden(DomainError):
+    kind, code = Kind.FORBIDDEN, "forbidden"
+    title = "You may not do this here"
+
+
+class NotFound(DomainError):
+    """It is not there, or the caller may not know that it is: the two look the same."""
+
+    kind, code = Kind.NOT_FOUND, "not_found"
+    title = "There is no such thing, or you may not see it"
+
+
+class AlreadyExists(DomainError):
+    kind, code = Kind.CONFLICT, "already_exists"
+    title = "This is taken"
+
+
+class Conflict(DomainError):
+    kind, code = Kind.CONFLICT, "conflict"
+    title = "This cannot be done in the present state"
+
+
+class Interrupted(Conflict):
+    """Others changed the same things at the same time, again and again; nothing was done."""
+
+    title = "Others changed the same things at the same time"
+
+
+class InvalidTransition(DomainError):
+    kind, code = Kind.CONFLICT, "invalid_transition"
+    title = "The life cycle does not allow this step"
+
+
+class LastOwner(DomainError):
+    kind, code = Kind.CONFLICT, "last_owner"
+    title = "Somebody must remain Owner"
+
+
+class NotEmpty(DomainError):
+    kind, code = Kind.CONFLICT, "not_empty"
+    title = "There is something in it"
+
+
+class IdempotencyInProgress(DomainError):
+    kind, code = Kind.CONFLICT, "idempotency_in_progress"
+    title = "The first request with this key is still at work"
+
+
+class IdempotencyKeyReused(DomainError):
+    kind, code = Kind.INVALID, "idempotency_key_reused"
+    title = "This key was used for another request"
+
+
+class PreconditionFailed(DomainError):
+    kind, code = Kind.PRECONDITION_FAILED, "precondition_failed"
+    title = "It has changed since you read it"
+
+
+class ValidationFailed(DomainError):
+    """Names every fault at once, in the order in which they were found."""
+
+    kind, code = Kind.INVALID, "validation_failed"
+    title = "Some of the input is not valid"
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        count = len(self.faults)
+        super().__init__(
+            self.faults[0].detail
+            if count == 1
+            else f"{count} things need correcting; see errors for each."
+        )

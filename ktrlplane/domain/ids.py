@@ -1,0 +1,115 @@
+"""Identities: one class per kind, unequal across kinds even with equal text."""
+
+import re
+import secrets
+import uuid
+from collections.abc import Iterable
+from datetime import datetime
+from fnmatch import fnmatchcase
+from typing import ClassVar, Self
+
+from attrs import field, frozen
+
+DNS_LABEL = r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
+ALWAYS_RESERVED = ("default", "konnektr-*", "kube-*")
+_SUFFIX_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
+_SUFFIX_LENGTH = 8
+_LABEL_LENGTH = 63
+
+
+@frozen(order=True)
+class Identity:
+    """The name of one thing. Raises ValueError, with the rule, for text that cannot be one."""
+
+    pattern: ClassVar[re.Pattern[str]] = re.compile(r"[A-Za-z0-9._~-]{1,255}")
+    rule: ClassVar[str] = (
+        "An id has 1 to 255 letters, digits, dots, tildes, dashes or underscores."
+    )
+
+    value: str = field()
+
+    @value.validator
+    def _check(self, _: object, value: object) -> None:
+        if not isinstance(value, str) or self.pattern.fullmatch(value) is None:
+            raise ValueError(self.rule)
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@frozen(order=True)
+class Label(Identity):
+    """A DNS label (RFC 1035 section 2.3.1, lower case): what people may choose themselves."""
+
+    pattern = re.compile(DNS_LABEL)
+    rule = (
+        "An id has 1 to 63 lower-case letters, digits or dashes, starts with a letter "
+        "and ends with a letter or a digit."
+    )
+    kind: ClassVar[str] = "thing"
+
+    @classmethod
+    def from_name(cls, name: str) -> Self:
+        """A new label that reads like ``name`` and is unique for all practical purposes."""
+        words = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+        stem = words[: _LABEL_LENGTH - _SUFFIX_LENGTH - 1].rstrip("-")
+        if not stem or not stem[0].isalpha() or is_reserved(f"{stem}-x", ALWAYS_RESERVED):
+            stem = f"{cls.kind}-{stem}".rstrip("-")[: _LABEL_LENGTH - _SUFFIX_LENGTH - 1]
+        suffix = "".join(secrets.choice(_SUFFIX_ALPHABET) for _ in range(_SUFFIX_LENGTH))
+        return cls(f"{stem.rstrip('-')}-{suffix}")
+
+
+@frozen(order=True)
+class OrganizationId(Label):
+    kind = "org"
+
+
+@frozen(order=True)
+class ProjectId(Label):
+    kind = "project"
+
+
+@frozen(order=True)
+class ResourceId(Label):
+    kind = "resource"
+
+
+@frozen(order=True)
+class PrincipalId(Identity):
+    """A token's ``sub``: whatever the identity provider says, ``|`` and ``@`` included."""
+
+    pattern = re.compile(r"[!-~]{1,255}")
+    rule = "A user id has 1 to 255 visible ASCII characters."
+
+    @property
+    def is_service_account(self) -> bool:
+        return self.value.endswith("@clients")
+
+
+@frozen(order=True)
+class RoleId(Identity):
+    pass
+
+
+@frozen(order=True)
+class PermissionId(Identity):
+    pass
+
+
+@frozen(order=True)
+class AssignmentId(Identity):
+    @classmethod
+    def new(cls, at: datetime) -> Self:
+        return cls(f"asg_{sortable(at)}")
+
+
+def sortable(at: datetime) -> str:
+    """A UUID version 7 (RFC 9562 section 5.7) of the moment ``at``, as 32 hex digits."""
+    milliseconds = int(at.timestamp() * 1000)
+    number = milliseconds << 80 | 0x7 << 76 | secrets.randbits(12) << 64
+    return uuid.UUID(int=number | 0b10 << 62 | secrets.randbits(62)).hex
+
+
+def is_reserved(label: str, patterns: Iterable[str]) -> bool:
+    """Whether ``label`` matches one of ``patterns``, where ``*`` stands for any text."""
+    return any(fnmatchcase(label, pattern) for pattern in patterns)

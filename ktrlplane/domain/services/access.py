@@ -1,0 +1,170 @@
+"""Asking who may do what."""
+
+from collections.abc import Sequence
+
+from attrs import field, frozen
+from attrs.validators import max_len, min_len
+
+from ktrlplane.domain.access import (
+    GLOBAL,
+    Action,
+    Grant,
+    Permission,
+    PermissionEntry,
+    Role,
+    Scope,
+    ScopeType,
+    Standing,
+)
+from ktrlplane.domain.errors import Fault, Forbidden, NotFound, ValidationFailed
+from ktrlplane.domain.ids import PrincipalId
+from ktrlplane.domain.services.platform import Platform
+from ktrlplane.ports.unit_of_work import UnitOfWork
+
+MAX_CHECKS = 100
+
+
+@frozen(kw_only=True)
+class Check:
+    """May ``user_id`` (the caller, if left out) do ``action`` at the scope? An action is one
+    of the control plane, such as ``read``, or ``Konnektr.Graph:models/read``. The global
+    scope needs no ``scope_id``."""
+
+    user_id: PrincipalId | None = None
+    scope_type: ScopeType
+    scope_id: str = ""
+    action: str
+    explain: bool = False
+
+
+@frozen(kw_only=True)
+class CheckPermissions:
+    checks: tuple[Check, ...] = field(validator=[min_len(1), max_len(MAX_CHECKS)])
+
+
+@frozen(kw_only=True)
+class Verdict:
+    """``via`` are the grants that allow it, where they were asked for."""
+
+    allowed: bool
+    via: tuple[Grant, ...] = ()
+
+
+@frozen(kw_only=True)
+class Held:
+    """What a user holds at a scope, wildcards unexpanded. ``allowed`` answers ``action``."""
+
+    user_id: PrincipalId
+    scope: Scope
+    permissions: tuple[Permission, ...]
+    allowed: bool | None = None
+
+
+def held_permissions(
+    work: UnitOfWork,
+    scope: Scope,
+    *,
+    user_id: PrincipalId | None = None,
+    action: str | None = None,
+    actor: PrincipalId,
+    platform: Platform,
+) -> Held:
+    """Of a scope that is not there, nobody holds anything: the answer tells no one what exists.
+
+    Raises: Forbidden to ask for another without ``check_permissions_on_behalf_of`` at global
+    scope (R1.10), ValidationFailed for an unknown action.
+    """
+    subject = user_id or actor
+    wanted = None if action is None else _permission(action, "/action", platform)
+    mine, theirs = work.access.standings([(actor, GLOBAL), (subject, scope)], platform.now())
+    if subject != actor:
+        _require_on_behalf(mine)
+    held = tuple(theirs.permissions()) if theirs else ()
+    return Held(
+        user_id=subject,
+        scope=scope,
+        permissions=held,
+        allowed=None if wanted is None else bool(theirs and theirs.holds(wanted)),
+    )
+
+
+def check_permissions(
+    work: UnitOfWork, command: CheckPermissions, *, actor: PrincipalId, platform: Platform
+) -> Sequence[Verdict]:
+    """In the order asked. Raises: as ``held_permissions``, with every fault at once."""
+    asked, wanted = _questions(command, actor, platform)
+    mine, *standings = work.access.standings([(actor, GLOBAL), *asked], platform.now())
+    if any(subject != actor for subject, _ in asked):
+        _require_on_behalf(mine)
+    verdicts = []
+    for check, permission, standing in zip(command.checks, wanted, standings, strict=True):
+        via = tuple(standing.via(permission)) if standing else ()
+        verdicts.append(Verdict(allowed=bool(via), via=via if check.explain else ()))
+    return verdicts
+
+
+def _questions(
+    command: CheckPermissions, actor: PrincipalId, platform: Platform
+) -> tuple[list[tuple[PrincipalId, Scope]], list[Permission]]:
+    asked, wanted, faults = [], [], []
+    for number, check in enumerate(command.checks):
+        at = f"/checks/{number}"
+        try:
+            scope = Scope.parse(check.scope_type, check.scope_id)
+            asked.append((check.user_id or actor, scope))
+        except ValueError as exc:
+            faults.append(Fault(f"{at}/scope_id", "pattern", str(exc)))
+        try:
+            wanted.append(_permission(check.action, f"{at}/action", platform))
+        except ValidationFailed as exc:
+            faults += exc.faults
+    if faults:
+        raise ValidationFailed(faults)
+    return asked, wanted
+
+
+def _permission(action: str, pointer: str, platform: Platform) -> Permission:
+    permission = platform.catalog.permission(action)
+    if permission is None:
+        detail = (
+            "No product has this action. Write an action of the control plane, such as read, "
+            "or a product's action as Product:action."
+        )
+        raise ValidationFailed([Fault(pointer, "unknown_action", detail)])
+    return permission
+
+
+def _require_on_behalf(mine: Standing | None) -> None:
+    if mine is None or not mine.may(Action.CHECK_ON_BEHALF):
+        raise Forbidden(
+            f"To ask for another user needs {Action.CHECK_ON_BEHALF} at global scope, "
+            "which the platform's operator grants."
+        )
+
+
+def list_roles(work: UnitOfWork) -> Sequence[Role]:
+    """Those that can be granted, by display order. Everybody may read them."""
+    return [role for role in work.roles.all() if not role.is_hidden]
+
+
+def read_role(work: UnitOfWork, id_or_name: str) -> Role:
+    """Raises: NotFound."""
+    role = work.roles.named(id_or_name)
+    if role is None or role.is_hidden:
+        raise NotFound(f"There is no role {id_or_name}.")
+    return role
+
+
+def list_permissions(work: UnitOfWork) -> Sequence[PermissionEntry]:
+    """By product, then action. Everybody may read them."""
+    return work.roles.permissions()
+
+
+def role_permissions(work: UnitOfWork, id_or_name: str) -> Sequence[PermissionEntry]:
+    """What a role grants, as entries. Raises: NotFound."""
+    granted = set(read_role(work, id_or_name).permissions)
+    return [
+        entry
+        for entry in work.roles.permissions()
+        if Permission(entry.resource_type, entry.action) in granted
+    ]

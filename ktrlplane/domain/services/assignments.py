@@ -1,0 +1,260 @@
+"""Granting and taking back roles."""
+
+from datetime import datetime
+
+from attrs import evolve, frozen
+
+from ktrlplane.domain.access import (
+    Action,
+    Role,
+    RoleAssignment,
+    Scope,
+    ScopeType,
+    Standing,
+    missing_from,
+    not_found,
+)
+from ktrlplane.domain.errors import Fault, Forbidden, LastOwner, NotFound, ValidationFailed
+from ktrlplane.domain.ids import AssignmentId, PrincipalId, ProjectId, ResourceId
+from ktrlplane.domain.paging import Page, PageRequest
+from ktrlplane.domain.roles import OWNER
+from ktrlplane.domain.services.platform import Platform
+from ktrlplane.domain.users import User
+from ktrlplane.ports.stores import AssignmentView
+from ktrlplane.ports.unit_of_work import UnitOfWork
+
+
+@frozen(kw_only=True)
+class GrantRole:
+    """To a user named by id or by verified e-mail address. ``role_id`` takes a role's id or
+    its name. Without ``expires_at`` the assignment lasts."""
+
+    user_id: PrincipalId | None = None
+    email: str | None = None
+    role_id: str
+    expires_at: datetime | None = None
+
+
+@frozen(kw_only=True)
+class ChangeAssignment:
+    """A new expiry; null lets the assignment last."""
+
+    expires_at: datetime | None
+
+
+def grant_role(
+    work: UnitOfWork,
+    scope: Scope,
+    command: GrantRole,
+    *,
+    actor: PrincipalId,
+    platform: Platform,
+) -> AssignmentView:
+    """Raises: NotFound, Forbidden, ValidationFailed, AlreadyExists, InvalidTransition."""
+    now = platform.now()
+    standing = _held(work, scope, actor, now)
+    _require_alive(work, scope)
+    role = work.roles.named(command.role_id)
+    user, faults = _grantee(work, command)
+    if role is None or role.is_hidden:
+        detail = "There is no such role; take the id or the name of one that is listed as a role."
+        faults.append(Fault("/role_id", "unknown_role", detail))
+    faults += _expiry_faults(command.expires_at, now)
+    if faults or role is None or user is None:
+        raise ValidationFailed(faults)
+    _require_held(standing, role)
+    assignment = RoleAssignment(
+        assignment_id=AssignmentId.new(now),
+        user_id=user.user_id,
+        role_id=role.role_id,
+        scope=scope,
+        assigned_by=actor,
+        created_at=now,
+        expires_at=command.expires_at,
+    )
+    work.assignments.add(assignment)
+    return work.assignments.get(assignment.assignment_id)
+
+
+def change_assignment(
+    work: UnitOfWork,
+    scope: Scope,
+    assignment_id: AssignmentId,
+    command: ChangeAssignment,
+    *,
+    actor: PrincipalId,
+    platform: Platform,
+) -> AssignmentView:
+    """Raises: NotFound, Forbidden, ValidationFailed, LastOwner, InvalidTransition."""
+    now = platform.now()
+    standing = _held(work, scope, actor, now)
+    _require_alive(work, scope)
+    view = _directly_on(work, scope, assignment_id, now)
+    faults = _expiry_faults(command.expires_at, now)
+    if faults:
+        raise ValidationFailed(faults)
+    _require_held(standing, view.role)
+    if command.expires_at is not None:
+        require_other_owner(work, view.assignment, now)
+    work.assignments.replace(evolve(view.assignment, expires_at=command.expires_at))
+    return work.assignments.get(assignment_id)
+
+
+def revoke_assignment(
+    work: UnitOfWork,
+    scope: Scope,
+    assignment_id: AssignmentId,
+    *,
+    actor: PrincipalId,
+    platform: Platform,
+) -> None:
+    """Raises: NotFound, Forbidden, LastOwner."""
+    now = platform.now()
+    _held(work, scope, actor, now)
+    view = _directly_on(work, scope, assignment_id, now)
+    require_other_owner(work, view.assignment, now)
+    work.assignments.remove(assignment_id)
+
+
+def list_assignments(
+    work: UnitOfWork,
+    scope: Scope,
+    page: PageRequest,
+    *,
+    actor: PrincipalId,
+    platform: Platform,
+) -> Page[AssignmentView]:
+    """Those on the scope and those it inherits from above. Raises: NotFound."""
+    now = platform.now()
+    standing = _standing(work, scope, actor, now)
+    standing.require()
+    return work.assignments.view(standing.path, now, page)
+
+
+def make_creator_owner(
+    work: UnitOfWork, scope: Scope, *, actor: PrincipalId, platform: Platform
+) -> None:
+    """Owner of what one has just created, with the roles that the catalog adds (R2.2)."""
+    now = platform.now()
+    for role_id in (OWNER.role_id, *platform.catalog.creator_roles):
+        work.assignments.add(
+            RoleAssignment(
+                assignment_id=AssignmentId.new(now),
+                user_id=actor,
+                role_id=role_id,
+                scope=scope,
+                assigned_by=actor,
+                created_at=now,
+            )
+        )
+
+
+def require_person(actor: PrincipalId) -> None:
+    """What a service account made would have no Owner who is a user (R1.6).
+
+    Raises: Forbidden.
+    """
+    if actor.is_service_account:
+        raise Forbidden(
+            "A service account cannot own an organization or a project that stands alone. "
+            "Let a person create it and grant the service account a role in it."
+        )
+
+
+def has_lasting_owner(
+    work: UnitOfWork, scope: Scope, at: datetime, *, without: AssignmentId | None = None
+) -> bool:
+    """Whether a user is Owner directly on ``scope``, by another assignment than ``without``.
+
+    One that will expire does not count: it would leave nobody.
+    """
+    return any(
+        held.role_id == OWNER.role_id
+        and held.expires_at is None
+        and held.principal_type == "user"
+        and not held.user_id.is_service_account
+        and held.assignment_id != without
+        for held in work.assignments.on(scope, at)
+    )
+
+
+def _standing(work: UnitOfWork, scope: Scope, actor: PrincipalId, at: datetime) -> Standing:
+    (standing,) = work.access.standings([(actor, scope)], at)
+    if standing is None:
+        raise not_found(scope)
+    return standing
+
+
+def _held(work: UnitOfWork, scope: Scope, actor: PrincipalId, at: datetime) -> Standing:
+    """The tenant, this unit of work's to change, once the actor may manage access there."""
+    work.access.hold(scope)
+    standing = _standing(work, scope, actor, at)
+    standing.require(Action.MANAGE_ACCESS)
+    return standing
+
+
+def _require_alive(work: UnitOfWork, scope: Scope) -> None:
+    if scope.scope_type is ScopeType.PROJECT:
+        work.projects.get(ProjectId(scope.scope_id)).require_active()
+    elif scope.scope_type is ScopeType.RESOURCE:
+        work.resources.get(ResourceId(scope.scope_id)).require_alive()
+
+
+def _grantee(work: UnitOfWork, command: GrantRole) -> tuple[User | None, list[Fault]]:
+    if (command.user_id is None) == (command.email is None):
+        detail = "Name the user either by user_id or by email."
+        return None, [Fault("/user_id", "one_of", detail)]
+    if command.user_id is not None:
+        user = work.users.find(command.user_id)
+        return user, [] if user else [_unknown_user("/user_id", "id")]
+    known = work.users.with_email(command.email or "")
+    if len(known) > 1:
+        detail = "Several users have this address; name the one you mean by user_id."
+        return None, [Fault("/email", "ambiguous", detail)]
+    return (known[0], []) if known else (None, [_unknown_user("/email", "verified address")])
+
+
+def _unknown_user(pointer: str, what: str) -> Fault:
+    detail = f"No user with this {what} has signed in yet; ask them to sign in once, then grant."
+    return Fault(pointer, "unknown_user", detail)
+
+
+def _expiry_faults(expires_at: datetime | None, now: datetime) -> list[Fault]:
+    if expires_at is None or expires_at > now:
+        return []
+    return [Fault("/expires_at", "in_the_past", "An assignment must expire in the future.")]
+
+
+def _require_held(standing: Standing, role: Role) -> None:
+    missing = missing_from(standing, role.permissions)
+    if missing:
+        listed = ", ".join(str(permission) for permission in missing)
+        raise Forbidden(
+            f"The role {role.name} gives more than you hold on {standing.scope}: {listed}."
+        )
+
+
+def _directly_on(
+    work: UnitOfWork, scope: Scope, assignment_id: AssignmentId, now: datetime
+) -> AssignmentView:
+    view = work.assignments.get(assignment_id)
+    if view.assignment.scope != scope or not view.assignment.holds_at(now):
+        raise NotFound(f"There is no assignment {assignment_id} directly on {scope}.")
+    return view
+
+
+def require_other_owner(work: UnitOfWork, held: RoleAssignment, now: datetime) -> None:
+    """Raises: LastOwner where taking ``held`` away would leave nobody (R1.6)."""
+    if held.role_id != OWNER.role_id or not _must_have_owner(work, held.scope):
+        return
+    if not has_lasting_owner(work, held.scope, now, without=held.assignment_id):
+        raise LastOwner(
+            f"This is the last lasting Owner of {held.scope}. "
+            "Make another user Owner first, without an expiry."
+        )
+
+
+def _must_have_owner(work: UnitOfWork, scope: Scope) -> bool:
+    if scope.scope_type is ScopeType.PROJECT:
+        return work.projects.get(ProjectId(scope.scope_id)).org_id is None
+    return scope.scope_type is ScopeType.ORGANIZATION

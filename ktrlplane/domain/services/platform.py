@@ -1,0 +1,50 @@
+"""What every service is given beside its command: the platform it works for."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from attrs import frozen
+
+from ktrlplane.domain.catalog import Catalog
+from ktrlplane.domain.errors import Fault, PreconditionFailed, ValidationFailed
+from ktrlplane.domain.ids import ALWAYS_RESERVED, Label, is_reserved
+from ktrlplane.ports.clock import Clock
+from ktrlplane.ports.schemas import SettingsValidator
+
+T = TypeVar("T")
+L = TypeVar("L", bound=Label)
+
+Expectation = Callable[[T], bool]
+"""Whether a thing is still as its caller saw it."""
+
+
+@frozen(kw_only=True)
+class Platform:
+    """``reserved_ids`` come on top of those that are reserved everywhere."""
+
+    catalog: Catalog
+    validator: SettingsValidator
+    clock: Clock
+    reserved_ids: tuple[str, ...] = ()
+    deletion_grace: timedelta = timedelta(days=1)
+
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    def new_id(self, kind: type[L], wanted: L | None, name: str) -> L:
+        """``wanted``, or one made from ``name``. Raises: ValidationFailed for a reserved one."""
+        reserved = (*ALWAYS_RESERVED, *self.reserved_ids)
+        if wanted is None:
+            made = kind.from_name(name)
+            return made if not is_reserved(made.value, reserved) else kind.from_name("")
+        if is_reserved(wanted.value, reserved):
+            detail = f"The id {wanted} is reserved; choose another one."
+            raise ValidationFailed([Fault("/id", "reserved", detail)])
+        return wanted
+
+
+def expect(thing: T, as_seen: Expectation[T] | None) -> None:
+    """Raises: PreconditionFailed."""
+    if as_seen is not None and not as_seen(thing):
+        raise PreconditionFailed("Read it again, look at what changed, and decide again.")

@@ -1,0 +1,217 @@
+"""What people do with projects."""
+
+from datetime import datetime
+
+from attrs import field, frozen
+
+from ktrlplane.domain.access import Action, Scope
+from ktrlplane.domain.errors import LastOwner, NotEmpty
+from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId
+from ktrlplane.domain.naming import is_a_name, is_no_name_or_a_name
+from ktrlplane.domain.paging import Page, PageRequest
+from ktrlplane.domain.projects import Project, ProjectStatus
+from ktrlplane.domain.resources import Status
+from ktrlplane.domain.services.assignments import (
+    has_lasting_owner,
+    make_creator_owner,
+    require_person,
+)
+from ktrlplane.domain.services.platform import Expectation, Platform, expect
+from ktrlplane.ports.stores import ProjectFilter
+from ktrlplane.ports.unit_of_work import UnitOfWork
+
+
+@frozen(kw_only=True)
+class CreateProject:
+    """A new workspace, in an organization or standing alone. Without ``id``, one is made
+    from the name."""
+
+    id: ProjectId | None = None
+    name: str = field(validator=is_a_name)
+    org_id: OrganizationId | None = None
+
+
+@frozen(kw_only=True)
+class UpdateProject:
+    """What is left out stays as it is."""
+
+    name: str | None = field(default=None, validator=is_no_name_or_a_name)
+
+
+@frozen(kw_only=True)
+class MoveProject:
+    """To another organization, or out of any where ``org_id`` is null."""
+
+    org_id: OrganizationId | None
+
+
+def create_project(
+    work: UnitOfWork, command: CreateProject, *, actor: PrincipalId, platform: Platform
+) -> Project:
+    """The creator becomes Owner, and Data Owner by the catalog's word (R2.2).
+
+    Raises: NotFound or Forbidden for the organization, ValidationFailed, AlreadyExists.
+    """
+    now = platform.now()
+    if command.org_id is None:
+        require_person(actor)
+    else:
+        work.access.hold(Scope.of(command.org_id))
+        _, standing = work.organizations.with_standing(command.org_id, actor, now)
+        standing.require(Action.WRITE)
+    project = Project(
+        project_id=platform.new_id(ProjectId, command.id, command.name),
+        org_id=command.org_id,
+        name=command.name,
+        inherits_billing_from_org=command.org_id is not None,
+        created_at=now,
+        updated_at=now,
+    )
+    work.projects.add(project)
+    make_creator_owner(work, Scope.of(project.project_id), actor=actor, platform=platform)
+    return project
+
+
+def read_project(
+    work: UnitOfWork, project_id: ProjectId, *, actor: PrincipalId, platform: Platform
+) -> Project:
+    """Raises: NotFound."""
+    project, standing = work.projects.with_standing(project_id, actor, platform.now())
+    standing.require()
+    return project
+
+
+def list_projects(
+    work: UnitOfWork,
+    page: PageRequest,
+    where: ProjectFilter,
+    *,
+    actor: PrincipalId,
+    platform: Platform,
+) -> Page[Project]:
+    return work.projects.readable_by(actor, platform.now(), page, where)
+
+
+def update_project(
+    work: UnitOfWork,
+    project_id: ProjectId,
+    command: UpdateProject,
+    *,
+    as_seen: Expectation[Project] | None = None,
+    actor: PrincipalId,
+    platform: Platform,
+) -> Project:
+    """Raises: NotFound, Forbidden, PreconditionFailed, InvalidTransition."""
+    project, now = _held(
+        work, project_id, Action.WRITE, as_seen=as_seen, actor=actor, platform=platform
+    )
+    changed = project.renamed(command.name or project.name, now)
+    if changed != project:
+        work.projects.replace(changed)
+    return changed
+
+
+def move_project(
+    work: UnitOfWork,
+    project_id: ProjectId,
+    command: MoveProject,
+    *,
+    actor: PrincipalId,
+    platform: Platform,
+) -> Project:
+    """By who may delete it where it is and write where it goes (R2.3).
+
+    It goes on paying through an organization only where the mover may spend the new one's
+    money (R5.2).
+
+    Raises: NotFound, Forbidden, InvalidTransition, LastOwner when it would stand alone
+    without an Owner of its own.
+    """
+    target = () if command.org_id is None else (Scope.of(command.org_id),)
+    work.access.hold(Scope.of(project_id), *target)
+    now = platform.now()
+    project, standing = work.projects.with_standing(project_id, actor, now)
+    standing.require(Action.DELETE)
+    inherits = False
+    if command.org_id is not None:
+        _, there = work.organizations.with_standing(command.org_id, actor, now)
+        there.require(Action.WRITE)
+        inherits = project.inherits_billing_from_org and there.may(Action.MANAGE_BILLING)
+    if command.org_id == project.org_id:
+        return project
+    if command.org_id is None and not has_lasting_owner(work, Scope.of(project_id), now):
+        raise LastOwner(
+            f"Project {project_id} has no Owner of its own. Grant a user Owner on it, "
+            "without an expiry, before it leaves its organization."
+        )
+    moved = project.moved(command.org_id, inherits_billing=inherits, now=now)
+    work.projects.replace(moved)
+    return moved
+
+
+def delete_project(
+    work: UnitOfWork,
+    project_id: ProjectId,
+    *,
+    cascade: bool = False,
+    as_seen: Expectation[Project] | None = None,
+    actor: PrincipalId,
+    platform: Platform,
+) -> Project:
+    """Deleting until its resources are gone. Deleting it again changes nothing.
+
+    Raises: NotFound, Forbidden, PreconditionFailed, NotEmpty.
+    """
+    project, now = _held(
+        work, project_id, Action.DELETE, as_seen=as_seen, actor=actor, platform=platform
+    )
+    if project.status is not ProjectStatus.ACTIVE:
+        return project
+    alive = [r for r in work.resources.of(project_id) if r.status is not Status.DELETING]
+    if alive and not cascade:
+        raise NotEmpty(
+            f"Project {project_id} has resources. Delete them first, "
+            "or delete it with cascade=true."
+        )
+    return begin_project_deletion(work, project, now=now)
+
+
+def begin_project_deletion(work: UnitOfWork, project: Project, *, now: datetime) -> Project:
+    """Its resources are on their way out from now on; the project ends with the last."""
+    if project.status is not ProjectStatus.ACTIVE:
+        return project
+    resources = work.resources.of(project.project_id)
+    for resource in resources:
+        if resource.status is not Status.DELETING:
+            work.resources.replace(resource.deleting(now))
+    deleting = project.moved_to(ProjectStatus.DELETING, now)
+    if not resources:
+        return end_project(work, deleting, now=now)
+    work.projects.replace(deleting)
+    return deleting
+
+
+def end_project(work: UnitOfWork, project: Project, *, now: datetime) -> Project:
+    """Deleted: only the tombstone stays, and nobody holds a role on it any more (R1.8)."""
+    deleted = project.moved_to(ProjectStatus.DELETED, now)
+    work.projects.replace(deleted)
+    work.assignments.remove_below(Scope.of(project.project_id))
+    return deleted
+
+
+def _held(
+    work: UnitOfWork,
+    project_id: ProjectId,
+    action: Action,
+    *,
+    as_seen: Expectation[Project] | None,
+    actor: PrincipalId,
+    platform: Platform,
+) -> tuple[Project, datetime]:
+    """The project, this unit of work's to change, once the actor may do ``action``."""
+    work.access.hold(Scope.of(project_id))
+    now = platform.now()
+    project, standing = work.projects.with_standing(project_id, actor, now)
+    standing.require(action)
+    expect(project, as_seen)
+    return project, now

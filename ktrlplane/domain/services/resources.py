@@ -1,0 +1,240 @@
+"""What people do with resources."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from attrs import evolve, field, frozen
+
+from ktrlplane.domain.access import Action, Scope
+from ktrlplane.domain.documents import merge_patch
+from ktrlplane.domain.errors import NotFound, ValidationFailed
+from ktrlplane.domain.ids import PrincipalId, ProjectId, ResourceId
+from ktrlplane.domain.naming import is_a_name, is_no_name_or_a_name
+from ktrlplane.domain.paging import Page, PageRequest
+from ktrlplane.domain.resources import Resource, Status
+from ktrlplane.domain.services.platform import Expectation, Platform, expect
+from ktrlplane.domain.services.wishes import Wish, settled, unknown_type
+from ktrlplane.ports.stores import ResourceFilter
+from ktrlplane.ports.unit_of_work import UnitOfWork
+
+
+@frozen(kw_only=True)
+class CreateResource:
+    """A new instance of a product. ``settings_json`` is merged over the preset's settings
+    (RFC 7396), and both over the defaults of the type and tier."""
+
+    id: ResourceId | None = None
+    name: str = field(validator=is_a_name)
+    type: str
+    sku: str
+    settings_json: Mapping[str, Any] | None = None
+    preset: str | None = None
+
+
+@frozen(kw_only=True)
+class UpdateResource:
+    """What is left out stays as it is."""
+
+    name: str | None = field(default=None, validator=is_no_name_or_a_name)
+    sku: str | None = None
+    settings_json: Mapping[str, Any] | None = None
+
+
+def create_resource(
+    work: UnitOfWork,
+    project_id: ProjectId,
+    command: CreateResource,
+    *,
+    actor: PrincipalId,
+    platform: Platform,
+) -> Resource:
+    """Raises: NotFound, Forbidden, InvalidTransition for a project on its way out,
+    ValidationFailed with every fault, AlreadyExists."""
+    work.access.hold(Scope.of(project_id))
+    now = platform.now()
+    project, standing = work.projects.with_standing(project_id, actor, now)
+    standing.require(Action.WRITE)
+    project.require_active()
+    wish = settled(
+        Wish(
+            type=command.type,
+            sku=command.sku,
+            preset=command.preset,
+            settings=command.settings_json or {},
+        ),
+        platform,
+    )
+    resource = Resource(
+        resource_id=platform.new_id(ResourceId, command.id, command.name),
+        project_id=project_id,
+        org_id=project.org_id,
+        name=command.name,
+        type=wish.type,
+        sku=wish.sku,
+        settings_json=wish.settings,
+        created_at=now,
+        updated_at=now,
+    )
+    work.resources.add(resource)
+    return resource
+
+
+def read_resource(
+    work: UnitOfWork,
+    resource_id: ResourceId,
+    *,
+    project_id: ProjectId | None = None,
+    actor: PrincipalId,
+    platform: Platform,
+) -> Resource:
+    """``project_id`` says where it must be. Raises: NotFound."""
+    resource, standing = work.resources.with_standing(resource_id, actor, platform.now())
+    standing.require()
+    _require_in(resource, project_id)
+    return resource
+
+
+def list_resources(
+    work: UnitOfWork,
+    page: PageRequest,
+    where: ResourceFilter,
+    *,
+    actor: PrincipalId,
+    platform: Platform,
+) -> Page[Resource]:
+    """Raises: ValidationFailed for a type that the catalog does not know."""
+    return work.resources.readable_by(actor, platform.now(), page, _canonical(where, platform))
+
+
+def list_project_resources(
+    work: UnitOfWork,
+    project_id: ProjectId,
+    page: PageRequest,
+    where: ResourceFilter,
+    *,
+    actor: PrincipalId,
+    platform: Platform,
+) -> Page[Resource]:
+    """Raises: NotFound for the project, ValidationFailed."""
+    now = platform.now()
+    _, standing = work.projects.with_standing(project_id, actor, now)
+    standing.require()
+    within = evolve(_canonical(where, platform), project_id=project_id)
+    return work.resources.readable_by(actor, now, page, within)
+
+
+def _canonical(where: ResourceFilter, platform: Platform) -> ResourceFilter:
+    """A former name of a type finds what carries the present one."""
+    if where.type is None:
+        return where
+    kind = platform.catalog.resource_type(where.type)
+    if kind is None:
+        raise ValidationFailed([unknown_type(platform)])
+    return evolve(where, type=kind.type)
+
+
+def update_resource(
+    work: UnitOfWork,
+    resource_id: ResourceId,
+    command: UpdateResource,
+    *,
+    merge: bool,
+    project_id: ProjectId | None = None,
+    as_seen: Expectation[Resource] | None = None,
+    actor: PrincipalId,
+    platform: Platform,
+) -> Resource:
+    """``merge`` applies ``settings_json`` as a merge patch (RFC 7396) to the present
+    settings; else it replaces them whole.
+
+    Raises: NotFound, Forbidden, PreconditionFailed, InvalidTransition, ValidationFailed.
+    """
+    resource, now = _held(
+        work,
+        resource_id,
+        Action.WRITE,
+        project_id=project_id,
+        as_seen=as_seen,
+        actor=actor,
+        platform=platform,
+    )
+    resource.require_alive()
+    settings: Mapping[str, Any] = resource.settings_json.value
+    if command.settings_json is not None:
+        patch = command.settings_json
+        settings = merge_patch(settings, patch) if merge else patch
+    changed = resource
+    if command.sku is not None or command.settings_json is not None:
+        wish = settled(
+            Wish(type=resource.type, sku=command.sku or resource.sku, settings=settings),
+            platform,
+            present_sku=resource.sku,
+        )
+        changed = changed.changed(
+            name=command.name or resource.name, sku=wish.sku, settings=wish.settings, now=now
+        )
+    elif command.name is not None:
+        changed = changed.renamed(command.name)
+    if changed != resource:
+        work.resources.replace(changed)
+    return changed
+
+
+def delete_resource(
+    work: UnitOfWork,
+    resource_id: ResourceId,
+    *,
+    project_id: ProjectId | None = None,
+    as_seen: Expectation[Resource] | None = None,
+    actor: PrincipalId,
+    platform: Platform,
+) -> Resource:
+    """Deleting until a reconciler says that it is gone or the grace period ends. Deleting it
+    again changes nothing.
+
+    Raises: NotFound, Forbidden, PreconditionFailed.
+    """
+    resource, now = _held(
+        work,
+        resource_id,
+        Action.DELETE,
+        project_id=project_id,
+        as_seen=as_seen,
+        actor=actor,
+        platform=platform,
+    )
+    if resource.status in (Status.DELETING, Status.DELETED):
+        return resource
+    deleting = resource.deleting(now)
+    work.resources.replace(deleting)
+    return deleting
+
+
+def _held(
+    work: UnitOfWork,
+    resource_id: ResourceId,
+    action: Action,
+    *,
+    project_id: ProjectId | None,
+    as_seen: Expectation[Resource] | None,
+    actor: PrincipalId,
+    platform: Platform,
+) -> tuple[Resource, datetime]:
+    """The resource, this unit of work's to change, once the actor may do ``action``."""
+    work.access.hold(Scope.of(resource_id))
+    now = platform.now()
+    resource, standing = work.resources.with_standing(resource_id, actor, now)
+    standing.require()
+    _require_in(resource, project_id)
+    standing.require(action)
+    expect(resource, as_seen)
+    return resource, now
+
+
+def _require_in(resource: Resource, project_id: ProjectId | None) -> None:
+    if project_id is not None and resource.project_id != project_id:
+        raise NotFound(
+            f"There is no resource {resource.resource_id} in project {project_id}, "
+            "or you may not see it."
+        )

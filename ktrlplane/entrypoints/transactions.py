@@ -1,0 +1,60 @@
+"""Where units of work begin, end and are tried again."""
+
+import random
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from attrs import frozen
+
+from ktrlplane.domain.errors import Interrupted
+from ktrlplane.ports.unit_of_work import UnitOfWork, UnitsOfWork
+
+T = TypeVar("T")
+
+
+class _Rehearsed(Exception):  # noqa: N818
+    """Ends a rehearsal, so that it leaves no trace."""
+
+
+@frozen
+class Transact:
+    """``pauses_s`` are the longest pauses before each new attempt; the real ones are random,
+    so that those who collided do not meet again."""
+
+    units: UnitsOfWork
+    pauses_s: tuple[float, ...] = (0.01, 0.04, 0.16, 0.64)
+
+    def __call__(self, act: Callable[[UnitOfWork], T]) -> T:
+        """Raises: Interrupted, once the pauses are used up, and what ``act`` raises."""
+        for pause in self.pauses_s:
+            try:
+                return self._once(act)
+            except Interrupted:
+                time.sleep(random.uniform(pause / 4, pause))  # noqa: S311
+        return self._once(act)
+
+    def _once(self, act: Callable[[UnitOfWork], T]) -> T:
+        with self.units.begin() as work:
+            return act(work)
+
+    def read(self, act: Callable[[UnitOfWork], T]) -> T:
+        with self.units.view() as work:
+            return act(work)
+
+    def rehearse(self, act: Callable[[UnitOfWork], T]) -> T:
+        """What ``act`` would give, with every check, and nothing changed.
+
+        Raises: as a call.
+        """
+        outcome: list[T] = []
+
+        def act_and_leave(work: UnitOfWork) -> None:
+            outcome[:] = [act(work)]
+            raise _Rehearsed
+
+        try:
+            self(act_and_leave)
+        except _Rehearsed:
+            return outcome[0]
+        raise AssertionError("a rehearsal always ends with Rehearsed")

@@ -1,0 +1,47 @@
+"""One transaction over all stores."""
+
+from abc import abstractmethod
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from ktrlplane.ports.stores import (
+    Access,
+    Answers,
+    Assignments,
+    Organizations,
+    Projects,
+    Resources,
+    Roles,
+    Users,
+)
+
+
+class UnitOfWork(Protocol):
+    """Commits on a clean exit; on an exception, leaves no trace.
+
+    Serial in effect: a service that changes a tenant (an organization with all in it, or a
+    project without one) calls ``access.hold`` first, and two units of work that hold the
+    same tenant run one after the other, the second seeing all that the first did.
+    """
+
+    organizations: Organizations
+    projects: Projects
+    resources: Resources
+    users: Users
+    roles: Roles
+    assignments: Assignments
+    access: Access
+    answers: Answers
+
+
+class UnitsOfWork(Protocol):
+    """Where units of work come from."""
+
+    @abstractmethod
+    def begin(self) -> AbstractContextManager[UnitOfWork]:
+        """For changes. Raises: Interrupted when it collided with others and can be retried."""
+
+    @abstractmethod
+    def view(self) -> AbstractContextManager[UnitOfWork]:
+        """For reading only, each read as of its own moment: what changes nothing needs no
+        transaction. Writing raises some exception."""
