@@ -121,3 +121,10 @@ class ValidationFailed(DomainError):
             if count == 1
             else f"{count} things need correcting; see errors for each."
         )
+
+
+class UpstreamError(DomainError):
+    """Something outside is needed and fails. ``detail`` never repeats its words."""
+
+    kind, code = Kind.UNAVAILABLE, "upstream_error"
+    title = "A service that this one depends on does not answer as it should"
