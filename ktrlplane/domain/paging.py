@@ -2,6 +2,7 @@
 
 import enum
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Final, Generic, TypeVar
 
 from attrs import field, frozen
@@ -14,7 +15,10 @@ MAX_OFFSET: Final = 1_000_000
 
 
 class Sort(enum.StrEnum):
-    """Names sort by code point, ASCII letters without regard to case; ties by id."""
+    """Names sort by code point, ASCII letters without regard to case; ties by id.
+
+    Descending is the exact reverse, ids included.
+    """
 
     NAME = "name"
     NAME_DESCENDING = "-name"
@@ -32,19 +36,29 @@ class Sort(enum.StrEnum):
 
 @frozen
 class Cursor:
-    """The place after the item with this sort key and id. Times are RFC 3339 with 6 digits."""
+    """The place after the item with this sort key and id (see ``cursor_of``)."""
 
     key: str
     id: str
 
 
+def _fits_the_sort(request: "PageRequest", _: object, after: Cursor | None) -> None:
+    if after is None or request.sort.by_name:
+        return
+    if after.key != time_key(datetime.fromisoformat(after.key)):
+        raise ValueError("A cursor into a list by time holds a time.")
+
+
 @frozen(kw_only=True)
 class PageRequest:
-    """``after`` wins over ``offset``. ``include_total`` also counts the whole list."""
+    """``after`` wins over ``offset``. ``include_total`` also counts the whole list.
+
+    Raises: ValueError, also for a cursor that no list in this order gave.
+    """
 
     limit: int = field(default=50, validator=[ge(1), le(MAX_LIMIT)])
     sort: Sort = Sort.CREATED_AT_DESCENDING
-    after: Cursor | None = None
+    after: Cursor | None = field(default=None, validator=_fits_the_sort)
     offset: int = field(default=0, validator=[ge(0), le(MAX_OFFSET)])
     include_total: bool = False
 
@@ -64,3 +78,13 @@ _LOWER: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrs
 def name_key(name: str) -> str:
     """How a name sorts: the same rule as ``lower(name COLLATE "C")`` in PostgreSQL."""
     return name.translate(_LOWER)
+
+
+def time_key(at: datetime) -> str:
+    """How a time sorts, as text: RFC 3339 in UTC with 6 digits."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def cursor_of(sort: Sort, *, name: str, created_at: datetime, identity: str) -> Cursor:
+    """The place after the item that has these, in a list in this order."""
+    return Cursor(name_key(name) if sort.by_name else time_key(created_at), identity)

@@ -160,9 +160,11 @@ class Users(Protocol):
     def search(
         self, principal: PrincipalId, at: datetime, text: str, limit: int
     ) -> Sequence[User]:
-        """People with ``text`` in name or address, among those who hold an unexpired
-        assignment on an organization or project on or under which ``principal`` holds one
-        too, or above (R1.11). By name, then id. ``text`` has no wildcards."""
+        """People with ``text`` in name or address, ASCII letters without regard to case,
+        among those who hold an unexpired assignment on an organization or project on or
+        under which ``principal`` holds one too, or above (R1.11); a global one shares
+        nothing. By name as names sort, those without one last, then by id. ``text`` has no
+        wildcards."""
 
 
 class Roles(Protocol):
@@ -189,7 +191,7 @@ class Roles(Protocol):
 class AssignmentView:
     """An assignment with what a person wants to see beside it.
 
-    ``scope_name`` is the name of the thing at the assignment's scope.
+    ``scope_name`` is the name of the thing at the assignment's scope, ``*`` for global.
     """
 
     assignment: RoleAssignment
@@ -226,7 +228,8 @@ class Assignments(Protocol):
 
     @abstractmethod
     def of(self, principal: PrincipalId | None) -> Sequence[RoleAssignment]:
-        """All of a principal (of everybody for None), expired ones too, oldest first."""
+        """All of a principal (of everybody for None), expired ones too, oldest first, then
+        by id."""
 
     @abstractmethod
     def view(self, path: Sequence[Scope], at: datetime, page: PageRequest) -> Page[AssignmentView]:
