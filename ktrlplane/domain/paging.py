@@ -45,7 +45,7 @@ class Cursor:
 def _fits_the_sort(request: "PageRequest", _: object, after: Cursor | None) -> None:
     if after is None or request.sort.by_name:
         return
-    if after.key != time_key(datetime.fromisoformat(after.key)):
+    if not after.key.endswith("Z") or after.key != time_key(datetime.fromisoformat(after.key)):
         raise ValueError("A cursor into a list by time holds a time.")
 
 

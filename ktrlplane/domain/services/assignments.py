@@ -149,16 +149,21 @@ def make_creator_owner(
         )
 
 
-def require_person(actor: PrincipalId) -> None:
+def require_person(work: UnitOfWork, actor: PrincipalId) -> None:
     """What a service account made would have no Owner who is a user (R1.6).
 
     Raises: Forbidden.
     """
-    if actor.is_service_account:
+    if is_machine(work, actor):
         raise Forbidden(
             "A service account cannot own an organization or a project that stands alone. "
             "Let a person create it and grant the service account a role in it."
         )
+
+
+def is_machine(work: UnitOfWork, principal: PrincipalId) -> bool:
+    user = work.users.find(principal)
+    return principal.is_service_account if user is None else user.is_service_account
 
 
 def has_lasting_owner(
@@ -172,8 +177,8 @@ def has_lasting_owner(
         held.role_id == OWNER.role_id
         and held.expires_at is None
         and held.principal_type == "user"
-        and not held.user_id.is_service_account
         and held.assignment_id != without
+        and not is_machine(work, held.user_id)
         for held in work.assignments.on(scope, at)
     )
 

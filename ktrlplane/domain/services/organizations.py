@@ -38,7 +38,7 @@ def create_organization(
 
     Raises: Forbidden for a service account, ValidationFailed, AlreadyExists.
     """
-    require_person(actor)
+    require_person(work, actor)
     now = platform.now()
     organization = Organization(
         org_id=platform.new_id(OrganizationId, command.id, command.name),

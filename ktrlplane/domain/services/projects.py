@@ -54,7 +54,7 @@ def create_project(
     """
     now = platform.now()
     if command.org_id is None:
-        require_person(actor)
+        require_person(work, actor)
     else:
         work.access.hold(Scope.of(command.org_id))
         _, standing = work.organizations.with_standing(command.org_id, actor, now)
