@@ -164,6 +164,10 @@ class Grant:
         return any(held.covers(permission) for held in self.permissions)
 
 
+def _as_tuple(grants: Iterable[Grant]) -> tuple[Grant, ...]:
+    return tuple(grants)  # mypy cannot read ``tuple`` itself as a converter
+
+
 @frozen
 class Standing:
     """What one principal holds on the way down to one scope, at one moment.
@@ -174,7 +178,7 @@ class Standing:
     """
 
     path: tuple[Scope, ...]
-    grants: tuple[Grant, ...] = field(converter=tuple)
+    grants: tuple[Grant, ...] = field(converter=_as_tuple)
 
     @property
     def scope(self) -> Scope:

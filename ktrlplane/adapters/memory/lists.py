@@ -1,0 +1,37 @@
+"""What all lists have in common."""
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from ktrlplane.domain.paging import Cursor, Page, PageRequest, name_key
+
+T = TypeVar("T")
+
+
+def paged(rows: Iterable[T], page: PageRequest, place: Callable[[T], Cursor]) -> Page[T]:
+    """The page of ``rows`` in the order of the cursors that ``place`` gives."""
+
+    def order(cursor: Cursor) -> tuple[str, str]:
+        return cursor.key, cursor.id
+
+    placed = [(order(place(row)), row) for row in rows]
+    placed.sort(key=lambda pair: pair[0], reverse=page.sort.descending)
+    if page.after is None:
+        rest = placed[page.offset :]
+    else:
+        start, back = order(page.after), page.sort.descending
+        rest = [pair for pair in placed if (pair[0] < start if back else pair[0] > start)]
+    shown = [row for _, row in rest[: page.limit]]
+    return Page(
+        items=shown,
+        next=place(shown[-1]) if len(rest) > page.limit else None,
+        total=len(placed) if page.include_total else None,
+    )
+
+
+def has_text(text: str | None, *fields: str | None) -> bool:
+    """Whether ``text`` is in one of ``fields``, ASCII letters without regard to case."""
+    if text is None:
+        return True
+    wanted = name_key(text)
+    return any(wanted in name_key(field) for field in fields if field is not None)

@@ -1,0 +1,97 @@
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from ktrlplane.adapters.memory.lists import has_text, paged
+from ktrlplane.adapters.memory.projects import MemoryProjects
+from ktrlplane.adapters.memory.sight import readable_scopes, standing_on
+from ktrlplane.adapters.memory.tables import Tables
+from ktrlplane.domain.access import Scope, ScopeType, Standing, not_found
+from ktrlplane.domain.errors import AlreadyExists
+from ktrlplane.domain.ids import PrincipalId, ProjectId, ResourceId
+from ktrlplane.domain.paging import Cursor, Page, PageRequest, cursor_of
+from ktrlplane.domain.resources import Resource, Status
+from ktrlplane.ports.stores import ResourceFilter, Resources
+
+
+class MemoryResources(Resources):
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._rows = tables.resources
+
+    def add(self, resource: Resource) -> None:
+        if self._rows.find(resource.resource_id) is not None:
+            raise AlreadyExists(
+                f"The resource id {resource.resource_id} is taken or was used before; "
+                "choose another one."
+            )
+        self._put(resource)
+
+    def get(self, resource_id: ResourceId) -> Resource:
+        resource = self._rows.find(resource_id)
+        if resource is None:
+            raise not_found(Scope.of(resource_id))
+        return resource
+
+    def with_standing(
+        self, resource_id: ResourceId, principal: PrincipalId, at: datetime
+    ) -> tuple[Resource, Standing]:
+        resource = self.get(resource_id)
+        return resource, standing_on(self._tables, principal, resource.path, at)
+
+    def replace(self, resource: Resource) -> None:
+        self.get(resource.resource_id)
+        self._put(resource)
+
+    def of(self, project_id: ProjectId) -> Sequence[Resource]:
+        alive = (
+            row for row in self._rows.where(project=project_id) if row.status is not Status.DELETED
+        )
+        return sorted(alive, key=lambda row: row.resource_id)
+
+    def deleting_since(self, before: datetime, limit: int) -> Sequence[Resource]:
+        due = (
+            row
+            for row in self._rows.all()
+            if row.status is Status.DELETING and row.updated_at < before
+        )
+        return sorted(due, key=lambda row: (row.updated_at, row.resource_id))[:limit]
+
+    def readable_by(
+        self, principal: PrincipalId, at: datetime, page: PageRequest, where: ResourceFilter
+    ) -> Page[Resource]:
+        seen = self._seen_through(readable_scopes(self._tables, principal, at))
+
+        def place(row: Resource) -> Cursor:
+            return cursor_of(
+                page.sort,
+                name=row.name,
+                created_at=row.created_at,
+                identity=row.resource_id.value,
+            )
+
+        return paged((row for row in seen if _matches(row, where)), page, place)
+
+    def _seen_through(self, scopes: frozenset[Scope]) -> Iterator[Resource]:
+        for project in MemoryProjects(self._tables).seen_through(scopes):
+            yield from self._rows.where(project=project.project_id)
+        for scope in scopes:
+            if scope.scope_type is ScopeType.RESOURCE:
+                resource = self._rows.find(ResourceId(scope.scope_id))
+                if resource is not None and not scopes.intersection(resource.path[:-1]):
+                    yield resource
+
+    def _put(self, resource: Resource) -> None:
+        project = self._tables.projects.find(resource.project_id)
+        if project is None or project.org_id != resource.org_id:
+            raise ValueError(f"Resource {resource.resource_id} is not where its project is.")
+        self._rows.put(resource)
+
+
+def _matches(row: Resource, where: ResourceFilter) -> bool:
+    return (
+        where.project_id in (None, row.project_id)
+        and where.type in (None, row.type)
+        and where.sku in (None, row.sku)
+        and (row.status is where.status if where.status else row.status is not Status.DELETED)
+        and has_text(where.text, row.name, row.resource_id.value)
+    )

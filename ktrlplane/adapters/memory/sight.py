@@ -1,0 +1,73 @@
+"""What principals hold, and what they see by it."""
+
+from datetime import datetime
+
+from ktrlplane.adapters.memory.tables import Tables
+from ktrlplane.domain.access import (
+    Action,
+    Grant,
+    Permission,
+    RoleAssignment,
+    Scope,
+    ScopeType,
+    Standing,
+)
+from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId, ResourceId
+
+READ = Permission.control_plane(Action.READ)
+
+
+def path_to(tables: Tables, scope: Scope) -> tuple[Scope, ...] | None:
+    """From the organization down to ``scope``; None where it is not there. Tombstones of
+    projects and resources are there, those of organizations are not."""
+    match scope.scope_type:
+        case ScopeType.GLOBAL:
+            return (scope,)
+        case ScopeType.ORGANIZATION:
+            organization = tables.organizations.find(OrganizationId(scope.scope_id))
+            gone = organization is None or organization.deleted_at is not None
+            return None if gone else (scope,)
+        case ScopeType.PROJECT:
+            project = tables.projects.find(ProjectId(scope.scope_id))
+            return None if project is None else project.path
+        case ScopeType.RESOURCE:
+            resource = tables.resources.find(ResourceId(scope.scope_id))
+            return None if resource is None else resource.path
+
+
+def standing_on(
+    tables: Tables, principal: PrincipalId, path: tuple[Scope, ...], at: datetime
+) -> Standing:
+    held = unexpired_of(tables, principal, at)
+    grants = [_grant(tables, one) for one in held if one.scope in path]
+    return Standing(path, grants)
+
+
+def _grant(tables: Tables, held: RoleAssignment) -> Grant:
+    role = tables.roles.find(held.role_id)
+    assert role is not None, "a role stays while somebody holds it"
+    return Grant(
+        assignment_id=held.assignment_id,
+        role_id=held.role_id,
+        scope=held.scope,
+        permissions=role.permissions,
+    )
+
+
+def unexpired_of(tables: Tables, principal: PrincipalId, at: datetime) -> list[RoleAssignment]:
+    """Oldest first, then by id."""
+    held = tables.assignments.where(principal=principal)
+    return sorted((one for one in held if one.holds_at(at)), key=by_age)
+
+
+def by_age(assignment: RoleAssignment) -> tuple[datetime, str]:
+    return assignment.created_at, assignment.assignment_id.value
+
+
+def readable_scopes(tables: Tables, principal: PrincipalId, at: datetime) -> frozenset[Scope]:
+    """Where ``principal`` holds a role that may read; what is below can be read too."""
+    return frozenset(
+        held.scope
+        for held in unexpired_of(tables, principal, at)
+        if _grant(tables, held).covers(READ)
+    )

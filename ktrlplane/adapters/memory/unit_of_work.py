@@ -1,0 +1,55 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+
+from ktrlplane.adapters.memory.access import MemoryAccess
+from ktrlplane.adapters.memory.answers import MemoryAnswers
+from ktrlplane.adapters.memory.assignments import MemoryAssignments
+from ktrlplane.adapters.memory.organizations import MemoryOrganizations
+from ktrlplane.adapters.memory.projects import MemoryProjects
+from ktrlplane.adapters.memory.resources import MemoryResources
+from ktrlplane.adapters.memory.roles import MemoryRoles
+from ktrlplane.adapters.memory.tables import Tables
+from ktrlplane.adapters.memory.users import MemoryUsers
+from ktrlplane.domain.errors import Interrupted
+from ktrlplane.ports.unit_of_work import UnitOfWork, UnitsOfWork
+
+
+class MemoryUnitOfWork(UnitOfWork):
+    def __init__(self, tables: Tables) -> None:
+        self.organizations = MemoryOrganizations(tables)
+        self.projects = MemoryProjects(tables)
+        self.resources = MemoryResources(tables)
+        self.users = MemoryUsers(tables)
+        self.roles = MemoryRoles(tables)
+        self.assignments = MemoryAssignments(tables)
+        self.access = MemoryAccess(tables)
+        self.answers = MemoryAnswers(tables)
+
+
+class MemoryUnitsOfWork(UnitsOfWork):
+    """One unit of work at a time changes things; any number read meanwhile, all of them as of
+    the moment when they began. Who has waited ``patience_s`` for its turn is interrupted."""
+
+    def __init__(self, patience_s: float = 10.0) -> None:
+        self._committed = Tables.empty()
+        self._turn = Lock()
+        self._patience_s = patience_s
+
+    @contextmanager
+    def begin(self) -> Iterator[UnitOfWork]:
+        if not self._turn.acquire(timeout=self._patience_s):
+            raise Interrupted("Others kept this waiting for too long; try again.")
+        try:
+            draft = self._committed.draft()
+            try:
+                yield MemoryUnitOfWork(draft)
+            finally:
+                draft.seal()
+            self._committed = draft
+        finally:
+            self._turn.release()
+
+    @contextmanager
+    def view(self) -> Iterator[UnitOfWork]:
+        yield MemoryUnitOfWork(self._committed)
