@@ -40,7 +40,7 @@ class LocalIssuer:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         directory.chmod(0o700)
         self._key = _private_key(directory / _KEY_FILE)
-        self._jwk = _jwk(self._key.public_key())
+        self._jwk = public_jwk(self._key.public_key())
         replace(directory / _JWKS_FILE, orjson.dumps(self.jwks()))
 
     def __repr__(self) -> str:
@@ -125,9 +125,9 @@ def _pem(key: RSAPrivateKey) -> bytes:
     )
 
 
-def _jwk(key: RSAPublicKey) -> dict[str, Any]:
+def public_jwk(key: RSAPublicKey) -> dict[str, Any]:
     """With the key's thumbprint as its id (RFC 7638)."""
-    public = RSAAlgorithm.to_jwk(key, as_dict=True)
+    public = RSAAlgorithm.topublic_jwk(key, as_dict=True)
     required = {name: public[name] for name in ("e", "kty", "n")}
     digest = hashlib.sha256(json.dumps(required, separators=(",", ":")).encode()).digest()
     kid = urlsafe_b64encode(digest).rstrip(b"=").decode()
