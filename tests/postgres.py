@@ -1,0 +1,54 @@
+"""Databases of their own for the tests, on one server."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import uuid4
+
+import psycopg
+from attrs import field, frozen
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+
+@frozen
+class Databases:
+    """Makes databases on the server at ``server_url`` and drops them all at the end."""
+
+    server_url: str = field(repr=False)
+    _made: list[str] = field(factory=list, repr=False)
+
+    def make_database(self, template: str | None = None) -> str:
+        """A connection string of a new database, empty or a copy of the one that the connection
+        string ``template`` names, to which nobody may be connected."""
+        name = f"kp_test_{os.getpid()}_{uuid4().hex[:12]}"
+        copied = conninfo_to_dict(template)["dbname"] if template else "template0"
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        self._execute(statement.format(sql.Identifier(name), sql.Identifier(str(copied))))
+        self._made.append(name)
+        return make_conninfo(self.server_url, dbname=name)
+
+    def drop_database(self, url: str) -> None:
+        self._drop(str(conninfo_to_dict(url)["dbname"]))
+
+    def drop_all(self) -> None:
+        for name in list(self._made):
+            self._drop(name)
+
+    def _drop(self, name: str) -> None:
+        statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+        self._execute(statement.format(sql.Identifier(name)))
+        self._made.remove(name)
+
+    def _execute(self, statement: sql.Composed) -> None:
+        with psycopg.connect(self.server_url, autocommit=True) as connection:
+            connection.execute(statement)
+
+
+@contextmanager
+def databases_on(server_url: str) -> Iterator[Databases]:
+    databases = Databases(server_url)
+    try:
+        yield databases
+    finally:
+        databases.drop_all()
