@@ -1,0 +1,71 @@
+"""Logs: to standard error, one line an event, whichever library speaks."""
+
+import logging
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+import structlog
+from structlog.typing import Processor
+
+from ktrlplane.entrypoints.settings import Settings
+
+_SHARED: Final[Sequence[Processor]] = (
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+)
+
+
+def configure_logs(settings: Settings) -> None:
+    """For this process; called again, it does the same again."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_formatter(settings.log_format))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(settings.log_level.upper())
+    structlog.configure(
+        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelName(settings.log_level.upper())
+        ),
+        cache_logger_on_first_use=False,
+    )
+
+
+def standard_logging(settings: Settings, *names: str) -> dict[str, Any]:
+    """The same for a library that wants a dictConfig with its own loggers ``names``."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"ktrlplane": {"()": lambda: _formatter(settings.log_format)}},
+        "handlers": {
+            "ktrlplane": {
+                "class": "logging.StreamHandler",
+                "formatter": "ktrlplane",
+                "stream": "ext://sys.stderr",
+            }
+        },
+        "loggers": {
+            name: {
+                "handlers": ["ktrlplane"],
+                "level": settings.log_level.upper(),
+                "propagate": False,
+            }
+            for name in names
+        },
+    }
+
+
+def _formatter(log_format: str) -> logging.Formatter:
+    ends: list[Processor] = (
+        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        if log_format == "json"
+        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    )
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=list(_SHARED),
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ends],
+    )

@@ -1,0 +1,187 @@
+"""Reading the text of a setting, and writing it again.
+
+A reader raises ValueError with the rule, as the end of a sentence that begins with
+"KTRLPLANE_X must be".
+"""
+
+import ipaddress
+import math
+import re
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from attrs import frozen
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+MASK: Final = "********"
+_SECONDS_IN: Final = {"second": 1, "minute": 60, "hour": 3600}
+_PASSWORD_PARAMETER: Final = re.compile(r"([?&](?:ssl)?password=)[^&#]*")
+
+
+@frozen
+class Rate:
+    """At most ``count`` in each ``window_s`` seconds."""
+
+    count: int
+    window_s: int
+
+    def __str__(self) -> str:
+        unit = next(unit for unit, seconds in _SECONDS_IN.items() if seconds == self.window_s)
+        return f"{self.count}/{unit}"
+
+
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if re.fullmatch(r"-?[0-9]{1,12}", text) and least <= int(text) <= most:
+            return int(text)
+        raise ValueError(f"a whole number from {least} to {most}")
+
+    return read
+
+
+def seconds(text: str) -> timedelta:
+    try:
+        amount = float(text)
+    except ValueError:
+        amount = math.nan
+    if 0 <= amount <= timedelta(days=3650).total_seconds():
+        return timedelta(seconds=amount)
+    raise ValueError("a number of seconds, such as 3600")
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text.lower() in words:
+            return text.lower()
+        raise ValueError(f"one of {', '.join(words)}")
+
+    return read
+
+
+def line(text: str) -> str:
+    if text.isprintable():
+        return text
+    raise ValueError("one line of visible characters")
+
+
+def label_name(text: str) -> str:
+    # What Prometheus allows for the name of a label; Loki takes the same.
+    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text):
+        return text
+    raise ValueError("a label name: letters, digits and underscores, no digit first")
+
+
+def tenant(text: str) -> str:
+    return one_of("project_id", "org_id")(text)
+
+
+def path(text: str) -> Path:
+    if "\0" in text:
+        raise ValueError("a path")
+    return Path(text).expanduser().absolute()
+
+
+def rate(text: str) -> Rate | None:
+    """Empty for none."""
+    if not text:
+        return None
+    match = re.fullmatch(r"([0-9]{1,9})/(second|minute|hour)", text)
+    if match is None or int(match[1]) == 0:
+        raise ValueError('a rate such as "600/minute" (second, minute or hour), or empty for none')
+    return Rate(int(match[1]), _SECONDS_IN[match[2]])
+
+
+def database_url(text: str) -> str:
+    return _url(text, ("postgresql", "postgres"), "postgresql://user:password@host:5432/database")
+
+
+def smtp_url(text: str) -> str:
+    return _url(text, ("smtp", "smtps"), "smtps://user:password@host:465", needs_host=True)
+
+
+def web_url(text: str) -> str:
+    return _url(text, ("https", "http"), "https://host/path", needs_host=True)
+
+
+def secure_url(text: str) -> str:
+    """Plain http only on this machine: who can change the answer could sign in as anybody."""
+    url = web_url(text)
+    if urlsplit(url).scheme == "https" or is_loopback(urlsplit(url).hostname or ""):
+        return url
+    raise ValueError("an https:// address, since http:// is trusted on this machine alone")
+
+
+def _url(text: str, schemes: tuple[str, ...], example: str, *, needs_host: bool = False) -> str:
+    rule = f"an address such as {example}"
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        raise ValueError(rule) from None
+    lawful = parts.scheme in schemes and text.isprintable() and " " not in text
+    if not lawful or "://" not in text or (needs_host and not parts.hostname):
+        raise ValueError(rule)
+    return text
+
+
+def origins(text: str) -> tuple[str, ...]:
+    found = words(text)
+    for origin in found:
+        parts = urlsplit(origin)
+        bare = parts.scheme in ("http", "https") and parts.netloc and not parts.path
+        if origin != "*" and (not bare or parts.query or parts.fragment or "@" in parts.netloc):
+            raise ValueError("a comma-separated list of origins such as https://app.example.com")
+    return found
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(word) for word in words(text))
+    except ValueError:
+        raise ValueError("a comma-separated list of networks such as 127.0.0.0/8") from None
+
+
+def words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def id_patterns(text: str) -> tuple[str, ...]:
+    found = words(text)
+    if all(re.fullmatch(r"[a-z0-9*-]{1,63}", word) for word in found):
+        return found
+    raise ValueError("a comma-separated list of ids, where * stands for any text (argocd,team-*)")
+
+
+def is_loopback(host: str) -> bool:
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def written(value: Any) -> str:
+    """The text that reads as ``value`` again."""
+    if value is None:
+        return ""
+    if isinstance(value, timedelta):
+        amount = value.total_seconds()
+        return str(int(amount)) if amount.is_integer() else repr(amount)
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return ",".join(str(item) for item in value)
+    return str(value)
+
+
+def without_password(url: str) -> str:
+    """``url`` fit for people to see."""
+    netloc = urlsplit(url).netloc
+    user, at, host = netloc.rpartition("@")
+    name, colon, _ = user.partition(":")
+    if colon:
+        url = url.replace(netloc, f"{name}:{MASK}{at}{host}", 1)
+    return _PASSWORD_PARAMETER.sub(rf"\g<1>{MASK}", url)
