@@ -105,6 +105,9 @@ class ResourceType:
     def tier(self, sku: str) -> Tier | None:
         return next((tier for tier in self.tiers if tier.sku == sku), None)
 
+    def offered(self) -> tuple[Tier, ...]:
+        return tuple(t for t in self.tiers if t.availability is Availability.OFFERED)
+
     def preset(self, name: str) -> Preset | None:
         return next((preset for preset in self.presets if preset.name == name), None)
 
@@ -127,6 +130,11 @@ class Catalog:
     def resource_type(self, name: str) -> ResourceType | None:
         """By its type or by one of its former names."""
         return self._by_name.get(name)
+
+    def currency(self) -> str:
+        """The one that prices are in, for saying what costs nothing."""
+        prices = (p for kind in self.resource_types for t in kind.tiers for p in t.prices)
+        return next((price.currency for price in prices), "eur")
 
     def system_roles(self) -> Sequence[Role]:
         return (*CONTROL_PLANE_ROLES, *self.roles)

@@ -131,6 +131,20 @@ def list_assignments(
     return work.assignments.view(standing.path, now, page)
 
 
+def read_assignment(
+    work: UnitOfWork,
+    scope: Scope,
+    assignment_id: AssignmentId,
+    *,
+    actor: PrincipalId,
+    platform: Platform,
+) -> AssignmentView:
+    """One directly on the scope. Raises: NotFound."""
+    now = platform.now()
+    _standing(work, scope, actor, now).require()
+    return _directly_on(work, scope, assignment_id, now)
+
+
 def make_creator_owner(
     work: UnitOfWork, scope: Scope, *, actor: PrincipalId, platform: Platform
 ) -> None:

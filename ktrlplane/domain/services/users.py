@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from ktrlplane.domain.errors import Fault, ValidationFailed
+from ktrlplane.domain.errors import Fault, NotFound, ValidationFailed
 from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.domain.organizations import Organization
 from ktrlplane.domain.paging import PageRequest
@@ -77,7 +77,11 @@ def _newcomer(claims: Claims, platform: Platform) -> User:
     )
 
 
-def read_me(work: UnitOfWork, user: User, *, platform: Platform) -> Glance:
+def read_me(work: UnitOfWork, *, actor: PrincipalId, platform: Platform) -> Glance:
+    """Raises: NotFound for who has not been recognized yet."""
+    user = work.users.find(actor)
+    if user is None:
+        raise NotFound(f"There is no user {actor}.")
     now = platform.now()
     page = PageRequest(limit=AT_A_GLANCE, include_total=True)
     organizations = work.organizations.readable_by(user.user_id, now, page)

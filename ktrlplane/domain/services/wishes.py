@@ -67,7 +67,7 @@ def checked(
     """The settings with their defaults, and what is wrong with them."""
     filled = schema.with_defaults(settings)
     faults = list(platform.validator.violations(schema, filled))
-    faults += [fault for rule in schema.rules for fault in rule.faults(filled)]
+    faults += schema.broken_rules(filled)
     return filled, [Fault(AT + fault.pointer, fault.code, fault.detail) for fault in faults]
 
 

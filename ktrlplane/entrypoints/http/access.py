@@ -1,0 +1,139 @@
+"""Roles, permissions and checks over HTTP."""
+
+from typing import Final
+
+from attrs import field, frozen
+
+from ktrlplane.domain import errors
+from ktrlplane.domain.access import PermissionEntry, Role, Scope, ScopeType
+from ktrlplane.domain.errors import Fault, ValidationFailed
+from ktrlplane.domain.ids import PrincipalId
+from ktrlplane.domain.services import access as service
+from ktrlplane.entrypoints.http.operations import Call, Operation, Reply
+from ktrlplane.entrypoints.http.pages import whole
+from ktrlplane.entrypoints.http.shapes import (
+    CheckedPermissions,
+    CheckResult,
+    CheckResults,
+    HeldPermissions,
+    Via,
+)
+from ktrlplane.ports.unit_of_work import UnitOfWork
+
+
+@frozen(kw_only=True)
+class CheckParameters:
+    """The caller, where ``userId`` is left out. The global scope needs no ``scopeId``."""
+
+    scope_type: ScopeType = field(metadata={"parameter": "scopeType"})
+    scope_id: str = field(default="", metadata={"parameter": "scopeId"})
+    user_id: PrincipalId | None = field(default=None, metadata={"parameter": "userId"})
+    action: str | None = None
+
+
+def roles(work: UnitOfWork, call: Call) -> Reply:
+    return whole(service.list_roles(work))
+
+
+def role(work: UnitOfWork, call: Call) -> Reply:
+    return Reply(content=service.read_role(work, call.path["role_id"]))
+
+
+def role_permissions(work: UnitOfWork, call: Call) -> Reply:
+    return whole(service.role_permissions(work, call.path["role_id"]))
+
+
+def permissions(work: UnitOfWork, call: Call) -> Reply:
+    return whole(service.list_permissions(work))
+
+
+def held(work: UnitOfWork, call: Call) -> Reply:
+    query: CheckParameters = call.query
+    try:
+        scope = Scope.parse(query.scope_type, query.scope_id)
+    except ValueError as exc:
+        raise ValidationFailed([Fault("/scopeId", "pattern", str(exc))]) from exc
+    answer = service.held_permissions(
+        work, scope, user_id=query.user_id, action=query.action, **call.asked
+    )
+    return Reply(content=CheckedPermissions.of(answer))
+
+
+def check(work: UnitOfWork, call: Call) -> Reply:
+    verdicts = service.check_permissions(work, call.body, **call.asked)
+    results = tuple(
+        CheckResult(allowed=verdict.allowed, via=tuple(Via.of(grant) for grant in verdict.via))
+        for verdict in verdicts
+    )
+    return Reply(content=CheckResults(results=results))
+
+
+_TAG: Final = "Access"
+
+OPERATIONS: Final = (
+    Operation(
+        method="GET",
+        path="/roles",
+        name="listRoles",
+        summary="List the roles that can be granted",
+        tag=_TAG,
+        handle=roles,
+        answer=Role,
+        listed=True,
+    ),
+    Operation(
+        method="GET",
+        path="/roles/{role_id}",
+        name="getRole",
+        summary="Read a role, by id or by name",
+        tag=_TAG,
+        handle=role,
+        answer=Role,
+        tagged=True,
+        refusals=(errors.NotFound,),
+    ),
+    Operation(
+        method="GET",
+        path="/roles/{role_id}/permissions",
+        name="listRolePermissions",
+        summary="List what a role grants",
+        tag=_TAG,
+        handle=role_permissions,
+        answer=PermissionEntry,
+        listed=True,
+        refusals=(errors.NotFound,),
+    ),
+    Operation(
+        method="GET",
+        path="/permissions",
+        name="listPermissions",
+        summary="List the permissions that the platform knows",
+        tag=_TAG,
+        handle=permissions,
+        answer=PermissionEntry,
+        listed=True,
+    ),
+    Operation(
+        method="GET",
+        path="/permissions/check",
+        name="getHeldPermissions",
+        summary="What a user holds at a scope, and whether an action is allowed there",
+        tag=_TAG,
+        handle=held,
+        query=CheckParameters,
+        answer=HeldPermissions | CheckedPermissions,
+        refusals=(errors.Forbidden,),
+    ),
+    Operation(
+        method="POST",
+        path="/permissions/check",
+        name="checkPermissions",
+        summary="Ask up to 100 questions about who may do what",
+        tag=_TAG,
+        handle=check,
+        body=service.CheckPermissions,
+        answer=CheckResults,
+        refusals=(errors.Forbidden,),
+        reads_only=True,
+    ),
+)

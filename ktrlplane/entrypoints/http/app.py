@@ -1,0 +1,85 @@
+"""The WSGI application."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import falcon
+
+from ktrlplane.domain.errors import DomainError
+from ktrlplane.entrypoints.http import (
+    access,
+    assignments,
+    catalog,
+    openapi,
+    organizations,
+    problems,
+    projects,
+    public,
+    resources,
+    users,
+    wire,
+)
+from ktrlplane.entrypoints.http.dispatch import Edge, Responder
+from ktrlplane.entrypoints.http.middleware import RequestIds, cors
+from ktrlplane.entrypoints.http.operations import Operation
+
+OPERATIONS: tuple[Operation, ...] = (
+    *users.OPERATIONS,
+    *organizations.OPERATIONS,
+    *projects.OPERATIONS,
+    *resources.OPERATIONS,
+    *assignments.OPERATIONS,
+    *access.OPERATIONS,
+    *catalog.OPERATIONS,
+)
+
+
+def build_app(
+    edge: Edge,
+    *,
+    cors_origins: tuple[str, ...] = (),
+    local_keys: Callable[[], Mapping[str, Any]] | None = None,
+) -> "falcon.App[falcon.Request, falcon.Response]":
+    """``local_keys`` are the public keys of the local development issuer, where there is one."""
+    middleware: list[Any] = [RequestIds()]
+    if cors_origins:
+        middleware.append(cors(cors_origins))
+    app = falcon.App(middleware=middleware)
+    app.req_options.keep_blank_qs_values = True
+    app.req_options.auto_parse_qs_csv = False
+    app.add_error_handler(Exception, problems.break_down)
+    app.add_error_handler(falcon.HTTPError, problems.refuse_in_falcons_words)
+    app.add_error_handler(DomainError, problems.refuse)
+    app.add_error_handler(problems.EdgeError, problems.refuse_at_edge)
+    for path, resource in _by_path(OPERATIONS, edge):
+        app.add_route(path, resource)
+    _add_public(app, edge, local_keys)
+    return app
+
+
+def _by_path(operations: Iterable[Operation], edge: Edge) -> Iterable[tuple[str, object]]:
+    """One Falcon resource a path, with a responder for each of its operations."""
+    responders: dict[str, dict[str, Any]] = {}
+    for operation in operations:
+        methods = responders.setdefault(operation.url, {})
+        methods[f"on_{operation.method.lower()}"] = staticmethod(
+            Responder(operation, edge).respond
+        )
+    for path, methods in responders.items():
+        yield path, type("Resource", (), methods)()
+
+
+def _add_public(
+    app: "falcon.App[falcon.Request, falcon.Response]",
+    edge: Edge,
+    local_keys: Callable[[], Mapping[str, Any]] | None,
+) -> None:
+    document = openapi.document(OPERATIONS, edge.platform.catalog)
+    app.add_route("/health", public.Ready(edge.transact))
+    app.add_route("/health/live", public.Live())
+    app.add_route("/health/ready", public.Ready(edge.transact))
+    app.add_route("/openapi.json", public.Document(wire.dump(document)))
+    app.add_route("/docs", public.docs_page())
+    app.add_route("/problems/{code}", public.ProblemPage())
+    if local_keys is not None:
+        app.add_route("/.well-known/jwks.json", public.Keys(local_keys))

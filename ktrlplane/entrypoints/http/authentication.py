@@ -1,0 +1,57 @@
+"""Who makes a request."""
+
+import threading
+import time
+from collections import OrderedDict
+from typing import Final
+
+import falcon
+from attrs import field, frozen
+
+from ktrlplane.domain.errors import Unauthenticated
+from ktrlplane.domain.services.platform import Platform
+from ktrlplane.domain.services.users import is_up_to_date, recognize
+from ktrlplane.entrypoints.transactions import Transact
+from ktrlplane.ports.identity import Claims, Tokens
+
+_KNOWN_FOR_S: Final = 60.0
+_KNOWN_AT_MOST: Final = 10_000
+
+
+@frozen
+class Recognition:
+    """Keeps users up to date with their tokens without a query on every request.
+
+    A claim set seen within the last minute is taken as known. Whatever happens to the table
+    meanwhile, a minute later it is looked at again; and a change recognizes its user inside
+    its own transaction, whatever is remembered here.
+    """
+
+    transact: Transact
+    platform: Platform
+    _seen: OrderedDict[Claims, float] = field(factory=OrderedDict, repr=False)
+    _lock: threading.Lock = field(factory=threading.Lock, repr=False)
+
+    def __call__(self, claims: Claims) -> None:
+        now = time.monotonic()
+        if self._seen.get(claims, 0.0) > now:
+            return
+        platform = self.platform
+        if not self.transact.read(lambda work: is_up_to_date(work, claims, platform=platform)):
+            self.transact(lambda work: recognize(work, claims, platform=platform))
+        with self._lock:
+            self._seen[claims] = now + _KNOWN_FOR_S
+            self._seen.move_to_end(claims)
+            while len(self._seen) > _KNOWN_AT_MOST:
+                self._seen.popitem(last=False)
+
+
+def bearer(req: falcon.Request, tokens: Tokens) -> Claims:
+    """Raises: Unauthenticated."""
+    header = req.get_header("Authorization")
+    if header is None:
+        raise Unauthenticated("Send the header Authorization: Bearer <token>.")
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthenticated("The Authorization header must be: Bearer <token>.")
+    return tokens.verify(token.strip())

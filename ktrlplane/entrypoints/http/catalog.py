@@ -1,0 +1,138 @@
+"""The catalog over HTTP, for everybody."""
+
+from typing import Any, Final
+
+from attrs import frozen
+
+from ktrlplane.domain import errors
+from ktrlplane.domain.catalog import Preset, ResourceType, Tier
+from ktrlplane.domain.errors import NotFound
+from ktrlplane.entrypoints.http.operations import Call, Operation, Reply
+from ktrlplane.entrypoints.http.pages import whole
+from ktrlplane.entrypoints.http.shapes import CatalogEntry, ResourcePrice
+from ktrlplane.ports.unit_of_work import UnitOfWork
+
+
+@frozen(kw_only=True)
+class SchemaParameters:
+    """With ``sku``, the schema has that tier's overlay."""
+
+    sku: str | None = None
+
+
+@frozen(kw_only=True)
+class PricingParameters:
+    type: str
+    sku: str
+
+
+def _kind(call: Call, name: str) -> ResourceType:
+    kind = call.platform.catalog.resource_type(name)
+    if kind is None:
+        raise NotFound(f"The catalog has no resource type {name[:80]}.")
+    return kind
+
+
+def _tier(kind: ResourceType, sku: str) -> Tier:
+    tier = kind.tier(sku)
+    if tier is None:
+        raise NotFound(f"{kind.type} has no tier {sku[:80]}.")
+    return tier
+
+
+def types(work: UnitOfWork, call: Call) -> Reply:
+    return whole([CatalogEntry.of(kind) for kind in call.platform.catalog.resource_types])
+
+
+def one_type(work: UnitOfWork, call: Call) -> Reply:
+    return Reply(content=CatalogEntry.of(_kind(call, call.path["type"])))
+
+
+def tiers(work: UnitOfWork, call: Call) -> Reply:
+    return whole(_kind(call, call.path["type"]).offered())
+
+
+def schema(work: UnitOfWork, call: Call) -> Reply:
+    kind = _kind(call, call.path["type"])
+    if call.query.sku is None:
+        return Reply(content=kind.base_schema)
+    return Reply(content=kind.schemas[_tier(kind, call.query.sku).sku].effective)
+
+
+def presets(work: UnitOfWork, call: Call) -> Reply:
+    return whole(_kind(call, call.path["type"]).presets)
+
+
+def pricing(work: UnitOfWork, call: Call) -> Reply:
+    kind = _kind(call, call.query.type)
+    tier = _tier(kind, call.query.sku)
+    return Reply(content=ResourcePrice.of(kind, tier, call.platform.catalog.currency()))
+
+
+_TAG: Final = "Catalog"
+_ONE: Final = "/catalog/resource-types/{type}"
+_COMMON: Final[dict[str, Any]] = {"method": "GET", "tag": _TAG, "public": True}
+_FOUND: Final = (errors.NotFound,)
+
+OPERATIONS: Final = (
+    Operation(
+        path="/catalog/resource-types",
+        name="listResourceTypes",
+        summary="List the resource types of the platform",
+        handle=types,
+        answer=CatalogEntry,
+        listed=True,
+        **_COMMON,
+    ),
+    Operation(
+        path=_ONE,
+        name="getResourceType",
+        summary="Read a resource type, by its type or a former name",
+        handle=one_type,
+        answer=CatalogEntry,
+        tagged=True,
+        refusals=_FOUND,
+        **_COMMON,
+    ),
+    Operation(
+        path=f"{_ONE}/tiers",
+        name="listTiers",
+        summary="List the tiers that are offered",
+        handle=tiers,
+        answer=Tier,
+        listed=True,
+        refusals=_FOUND,
+        **_COMMON,
+    ),
+    Operation(
+        path=f"{_ONE}/schema",
+        name="getSettingsSchema",
+        summary="Read the JSON Schema of the settings, with a tier's overlay where sku says",
+        handle=schema,
+        query=SchemaParameters,
+        answer=dict,
+        tagged=True,
+        refusals=_FOUND,
+        **_COMMON,
+    ),
+    Operation(
+        path=f"{_ONE}/presets",
+        name="listPresets",
+        summary="List the presets",
+        handle=presets,
+        answer=Preset,
+        listed=True,
+        refusals=_FOUND,
+        **_COMMON,
+    ),
+    Operation(
+        path="/resource-pricing",
+        name="getResourcePricing",
+        summary="Read what a tier costs",
+        handle=pricing,
+        query=PricingParameters,
+        answer=ResourcePrice,
+        refusals=_FOUND,
+        **_COMMON,
+    ),
+)

@@ -1,0 +1,201 @@
+"""From a request to an operation and back: authenticate, read, transact, write."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import falcon
+from attrs import field, frozen
+
+from ktrlplane.domain.errors import Fault, PreconditionFailed, ValidationFailed
+from ktrlplane.domain.ids import PrincipalId
+from ktrlplane.domain.services.idempotency import once
+from ktrlplane.domain.services.platform import Platform
+from ktrlplane.domain.services.users import recognize
+from ktrlplane.entrypoints.http import bodies, etags, wire
+from ktrlplane.entrypoints.http.authentication import Recognition, bearer
+from ktrlplane.entrypoints.http.operations import Call, Operation, Reply
+from ktrlplane.entrypoints.http.parameters import NoParameters, read_parameters
+from ktrlplane.entrypoints.http.problems import EdgeError
+from ktrlplane.entrypoints.http.rates import RateLimit
+from ktrlplane.entrypoints.transactions import Transact
+from ktrlplane.ports.identity import Claims, Tokens
+from ktrlplane.ports.stores import Answer
+from ktrlplane.ports.unit_of_work import UnitOfWork
+
+NOBODY: Final = PrincipalId("nobody")
+_NO_PARAMETERS: Final = NoParameters()
+_KEY_LENGTH: Final = 255
+
+
+@frozen(kw_only=True)
+class Edge:
+    """What the edge needs to serve operations."""
+
+    transact: Transact
+    platform: Platform
+    tokens: Tokens
+    rate_limit: RateLimit
+    public_url: str | None = None
+    recognition: Recognition = field(init=False)
+
+    @recognition.default
+    def _(self) -> Recognition:
+        return Recognition(self.transact, self.platform)
+
+
+@frozen
+class Responder:
+    """Serves one operation; ``respond`` is a Falcon responder."""
+
+    operation: Operation
+    edge: Edge
+
+    def respond(self, req: falcon.Request, resp: falcon.Response, **path: str) -> None:
+        claims = None
+        if not self.operation.public:
+            claims = bearer(req, self.edge.tokens)
+            req.context.actor = claims.principal_id.value
+            self.edge.rate_limit.count(claims.principal_id.value, resp)
+        act = self._write if self.operation.writes else self._read
+        act(req, resp, path, claims)
+
+    def _read(
+        self,
+        req: falcon.Request,
+        resp: falcon.Response,
+        path: Mapping[str, str],
+        claims: Claims | None,
+    ) -> None:
+        operation, edge = self.operation, self.edge
+        query: Any = _NO_PARAMETERS
+        if req.query_string or operation.query is not NoParameters:
+            query = read_parameters(req.params, operation.query)
+        body = None
+        if operation.body is not None:
+            body = bodies.read_body(req, bodies.raw_body(req), operation.body)
+        if claims is not None:
+            edge.recognition(claims)
+        call = Call(
+            actor=NOBODY if claims is None else claims.principal_id,
+            path=path,
+            query=query,
+            body=body,
+            platform=edge.platform,
+        )
+        reply = edge.transact.read(lambda work: operation.handle(work, call))
+        resp.data = written = wire.dump(reply.content)
+        if not operation.public:
+            resp.set_header("Cache-Control", "private, no-cache")
+        if operation.tagged:
+            _tag(req, resp, written)
+        if reply.next_cursor is not None:
+            resp.set_header("Link", f'<{_next_url(req, edge, reply.next_cursor)}>; rel="next"')
+
+    def _write(
+        self,
+        req: falcon.Request,
+        resp: falcon.Response,
+        path: Mapping[str, str],
+        claims: Claims | None,
+    ) -> None:
+        operation, edge = self.operation, self.edge
+        parameters = dict(req.params)
+        rehearsed = _flag(parameters.pop("validate_only", "false"))
+        query: Any = read_parameters(parameters, operation.query)
+        raw = bodies.raw_body(req)
+        call = Call(
+            actor=NOBODY if claims is None else claims.principal_id,
+            path=path,
+            query=query,
+            body=None if operation.body is None else bodies.read_body(req, raw, operation.body),
+            as_seen=etags.expectation(req.get_header("If-Match")) if operation.tagged else None,
+            platform=edge.platform,
+        )
+        key = _idempotency_key(req) if operation.method == "POST" else None
+        fingerprint = _fingerprint(req, raw)
+
+        def act(work: UnitOfWork) -> Answer:
+            reply = operation.handle(work, call)
+            return _answer(operation, reply, fingerprint, rehearsed=rehearsed)
+
+        def act_once(work: UnitOfWork) -> tuple[Answer, bool]:
+            if claims is not None:
+                recognize(work, claims, platform=edge.platform)
+            if key is None or rehearsed:
+                return act(work), False
+            return once(work, key, fingerprint, lambda: act(work), **call.asked)
+
+        transact = edge.transact.rehearse if rehearsed else edge.transact
+        answer, replayed = transact(act_once)
+        _send(resp, answer)
+        if replayed:
+            resp.set_header("Idempotency-Replayed", "true")
+
+
+def _tag(req: falcon.Request, resp: falcon.Response, body: bytes) -> None:
+    """Raises: PreconditionFailed."""
+    tag = etags.tag_of(body)
+    resp.set_header("ETag", tag)
+    if_match = req.get_header("If-Match")
+    if if_match is not None and if_match.strip() != "*" and tag not in etags.listed(if_match):
+        raise PreconditionFailed("It is no longer as If-Match says; read it again.")
+    if_none_match = req.get_header("If-None-Match")
+    if if_none_match is not None and etags.unchanged(if_none_match, tag):
+        resp.status = falcon.HTTP_304
+        resp.data = None
+
+
+def _next_url(req: falcon.Request, edge: Edge, cursor: str) -> str:
+    parameters = {name: text for name, text in req.params.items() if name != "offset"}
+    query = urlencode(parameters | {"cursor": cursor})
+    return f"{edge.public_url or req.prefix}{req.path}?{query}"
+
+
+def _answer(operation: Operation, reply: Reply, fingerprint: bytes, *, rehearsed: bool) -> Answer:
+    body = b"" if reply.content is None else wire.dump(reply.content)
+    headers = []
+    if operation.tagged and body:
+        headers.append(("ETag", etags.tag_of(body)))
+    if reply.location is not None and not rehearsed:
+        headers.append(("Location", reply.location))
+    status = reply.status or operation.status
+    if rehearsed:
+        status = 200 if body else 204
+    return Answer(fingerprint=fingerprint, status=status, headers=tuple(headers), body=body)
+
+
+def _send(resp: falcon.Response, answer: Answer) -> None:
+    resp.status = answer.status
+    for name, value in answer.headers:
+        resp.set_header(name, value)
+    if answer.body:
+        resp.data = answer.body
+    resp.set_header("Cache-Control", "no-store")
+
+
+def _fingerprint(req: falcon.Request, raw: bytes) -> bytes:
+    """Of what was asked: a key may not be used again for anything else."""
+    asked = f"{req.method} {req.path}?{req.query_string}\n".encode()
+    return hashlib.sha256(asked + raw).digest()
+
+
+def _idempotency_key(req: falcon.Request) -> str | None:
+    """Raises: EdgeError."""
+    key = req.get_header("Idempotency-Key")
+    if key is None:
+        return None
+    if not key.isascii() or not key.isprintable() or not 1 <= len(key) <= _KEY_LENGTH:
+        raise EdgeError(
+            "malformed_request",
+            f"An Idempotency-Key has 1 to {_KEY_LENGTH} printable ASCII characters.",
+        )
+    return key
+
+
+def _flag(text: str | list[str]) -> bool:
+    if text not in ("true", "false"):
+        detail = "This must be true or false."
+        raise ValidationFailed([Fault("/validate_only", "type", detail)])
+    return text == "true"

@@ -1,0 +1,42 @@
+"""Entity tags (RFC 9110 section 8.8.3): strong, and of what a thing looks like on the wire."""
+
+import hashlib
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+from ktrlplane.domain.services.platform import Expectation
+from ktrlplane.entrypoints.http import wire
+from ktrlplane.entrypoints.http.problems import EdgeError
+
+_TAG: Final = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
+_SIZE: Final = 12
+
+
+def tag_of(body: bytes) -> str:
+    return f'"{hashlib.blake2b(body, digest_size=_SIZE).hexdigest()}"'
+
+
+def listed(header: str) -> list[str]:
+    """The tags of If-Match or If-None-Match. Raises: EdgeError."""
+    tags = _TAG.findall(header)
+    if not tags or _TAG.sub("", header).replace(",", "").strip():
+        raise EdgeError("malformed_request", 'Write entity tags as "tag", "tag" or *.')
+    return tags
+
+
+def unchanged(if_none_match: str, tag: str) -> bool:
+    """Weak comparison, as RFC 9110 section 13.1.2 says."""
+    if if_none_match.strip() == "*":
+        return True
+    return tag in [one.removeprefix("W/") for one in listed(if_none_match)]
+
+
+def expectation(
+    if_match: str | None, shape: Callable[[Any], Any] | None = None
+) -> Expectation[Any] | None:
+    """Whether a thing still looks as its caller saw it; strong comparison. Raises: EdgeError."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    tags = listed(if_match)
+    return lambda thing: tag_of(wire.dump(shape(thing) if shape else thing)) in tags

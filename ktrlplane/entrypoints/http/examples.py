@@ -1,0 +1,136 @@
+"""Examples for the API document."""
+
+from typing import Any
+
+from ktrlplane.domain.access import PermissionEntry, Role
+from ktrlplane.domain.catalog import Catalog
+from ktrlplane.domain.organizations import Organization
+from ktrlplane.domain.projects import Project
+from ktrlplane.domain.resources import Resource
+from ktrlplane.domain.roles import OWNER
+from ktrlplane.domain.services.access import CheckPermissions
+from ktrlplane.domain.services.assignments import ChangeAssignment, GrantRole
+from ktrlplane.domain.services.organizations import CreateOrganization, UpdateOrganization
+from ktrlplane.domain.services.projects import CreateProject, MoveProject, UpdateProject
+from ktrlplane.domain.services.resources import CreateResource, UpdateResource
+from ktrlplane.entrypoints.http.shapes import Assignment, CheckResults
+
+_TIMES = {"created_at": "2026-01-31T09:30:00.000000Z", "updated_at": "2026-01-31T09:30:00.000000Z"}
+
+
+def example_of(kind: Any, catalog: Catalog) -> Any:
+    """None where an example would say no more than the schema."""
+    kinds = catalog.resource_types
+    its_type, tiers = (kinds[0].type, kinds[0].tiers) if kinds else ("Type", ())
+    sku = tiers[0].sku if tiers else "free"
+    made = _EXAMPLES.get(kind)
+    if made is None:
+        return None
+    placed = {"type": its_type, "sku": sku}
+    return made | {key: placed[key] for key in placed if key in made}
+
+
+_EXAMPLES: dict[Any, dict[str, Any]] = {
+    CreateOrganization: {"id": "acme", "name": "Acme"},
+    UpdateOrganization: {"name": "Acme Corporation"},
+    Organization: {
+        "org_id": "acme",
+        "name": "Acme",
+        "purchase_policy": "billing_managers",
+        **_TIMES,
+    },
+    CreateProject: {"id": "acme-plant", "name": "Plant", "org_id": "acme"},
+    UpdateProject: {"name": "Plant 1"},
+    MoveProject: {"org_id": "acme"},
+    Project: {
+        "project_id": "acme-plant",
+        "org_id": "acme",
+        "name": "Plant",
+        "status": "Active",
+        "inherits_billing_from_org": True,
+        **_TIMES,
+    },
+    CreateResource: {"id": "plant-graph", "name": "Plant graph", "type": "", "sku": ""},
+    UpdateResource: {"name": "Plant graph", "sku": ""},
+    Resource: {
+        "resource_id": "plant-graph",
+        "project_id": "acme-plant",
+        "org_id": "acme",
+        "name": "Plant graph",
+        "type": "",
+        "sku": "",
+        "settings_json": {},
+        "status": "Running",
+        "status_reason": None,
+        "generation": 1,
+        "observed_generation": 1,
+        "conditions": [],
+        "access_url": "https://plant-graph.example.com",
+        "error_message": None,
+        "stripe_price_id": None,
+        **_TIMES,
+    },
+    GrantRole: {"email": "grace@example.com", "role_id": "Editor"},
+    ChangeAssignment: {"expires_at": "2030-01-31T12:00:00Z"},
+    Assignment: {
+        "assignment_id": "asg_019bd5a1c0007c3e8f2a6b4d9e1f0a2b",
+        "principal_type": "user",
+        "user_id": "auth0|grace",
+        "role_id": "10000000-0001-0000-0000-000000000002",
+        "scope_type": "organization",
+        "scope_id": "acme",
+        "assigned_by": "auth0|ada",
+        "created_at": "2026-01-31T09:30:00.000000Z",
+        "expires_at": None,
+        "user": {"id": "auth0|grace", "email": "grace@example.com", "name": "Grace"},
+        "role": {
+            "role_id": "10000000-0001-0000-0000-000000000002",
+            "name": "Editor",
+            "display_name": "Editor",
+        },
+        "inheritance_type": "direct",
+        "inherited_from_scope_type": None,
+        "inherited_from_scope_id": None,
+        "inherited_from_name": None,
+    },
+    CheckPermissions: {
+        "checks": [
+            {
+                "scope_type": "project",
+                "scope_id": "acme-plant",
+                "action": "write",
+                "explain": True,
+            }
+        ]
+    },
+    CheckResults: {
+        "results": [
+            {
+                "allowed": True,
+                "via": [
+                    {
+                        "assignment_id": "asg_019bd5a1c0007c3e8f2a6b4d9e1f0a2b",
+                        "role_id": OWNER.role_id.value,
+                        "scope_type": "organization",
+                        "scope_id": "acme",
+                    }
+                ],
+            }
+        ]
+    },
+    Role: {
+        "role_id": OWNER.role_id.value,
+        "name": OWNER.name,
+        "display_name": OWNER.display_name,
+        "description": OWNER.description,
+        "is_system": True,
+        "org_id": None,
+        "display_order": OWNER.display_order,
+    },
+    PermissionEntry: {
+        "permission_id": "00000000-0001-0000-0000-000000000001",
+        "resource_type": "Konnektr.KtrlPlane",
+        "action": "read",
+        "description": "See it and what is in it",
+    },
+}

@@ -1,0 +1,25 @@
+"""Lists over HTTP."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ktrlplane.domain.paging import Page, PageRequest
+from ktrlplane.entrypoints.http.operations import Reply
+from ktrlplane.entrypoints.http.parameters import write_cursor
+
+
+def paged(page: Page[Any], request: PageRequest, items: Sequence[Any] | None = None) -> Reply:
+    """``items`` are the page's in another form."""
+    cursor = None if page.next is None else write_cursor(request.sort, page.next)
+    content: dict[str, Any] = {
+        "items": page.items if items is None else items,
+        "next_cursor": cursor,
+    }
+    if page.total is not None:
+        content["total"] = page.total
+    return Reply(content=content, next_cursor=cursor)
+
+
+def whole(items: Sequence[Any]) -> Reply:
+    """A list that is always given whole."""
+    return Reply(content={"items": items, "next_cursor": None})

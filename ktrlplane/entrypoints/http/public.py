@@ -1,0 +1,92 @@
+"""What everybody may see: health, the API document, its page, and what each problem means."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import falcon
+import offapi
+import orjson
+from attrs import field, frozen
+
+from ktrlplane.domain.errors import DomainError, NotFound
+from ktrlplane.entrypoints.http import problems
+from ktrlplane.entrypoints.transactions import Transact
+
+_UP: Final = b'{"status":"UP"}'
+_HTML: Final = "text/html; charset=utf-8"
+
+
+@frozen
+class Live:
+    """This process answers."""
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        resp.data = _UP
+
+
+@frozen
+class Ready:
+    """This process can reach its database."""
+
+    transact: Transact
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        try:
+            self.transact.read(lambda work: work.roles.named("Owner"))
+        except DomainError:
+            resp.status = falcon.HTTP_503
+            resp.data = b'{"status":"DOWN","reason":"The database cannot be reached."}'
+        else:
+            resp.data = _UP
+
+
+@frozen
+class Document:
+    content: bytes = field(repr=False)
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        resp.data = self.content
+
+
+@frozen
+class Page:
+    content: str = field(repr=False)
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        resp.content_type = _HTML
+        resp.text = self.content
+
+
+@frozen
+class ProblemPage:
+    def on_get(self, req: falcon.Request, resp: falcon.Response, code: str) -> None:
+        definition = problems.DEFINITIONS.get(code)
+        if definition is None:
+            raise NotFound("There is no such problem code.")
+        if req.client_prefers(["text/html", "application/json"]) == "application/json":
+            resp.data = orjson.dumps(
+                {
+                    "code": definition.code,
+                    "status": definition.status,
+                    "title": definition.title,
+                    "advice": definition.advice,
+                }
+            )
+            return
+        resp.content_type = _HTML
+        resp.text = problems.page(definition)
+
+
+@frozen
+class Keys:
+    """The public keys of the local development issuer (RFC 7517), for other products."""
+
+    read: Callable[[], Mapping[str, Any]]
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        resp.data = orjson.dumps(self.read())
+
+
+def docs_page() -> Page:
+    """Swagger UI with all it needs in the page itself."""
+    return Page(offapi.OpenAPITemplate.SWAGGER.value.format(spec_url="/openapi.json"))

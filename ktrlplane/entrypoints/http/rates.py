@@ -1,0 +1,42 @@
+"""How often one principal may ask."""
+
+import time
+
+import falcon
+from attrs import field, frozen
+from limits import RateLimitItem, parse
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+
+from ktrlplane.entrypoints.http.problems import EdgeError
+
+
+def _parsed(text: str) -> RateLimitItem | None:
+    return parse(text) if text else None
+
+
+@frozen
+class RateLimit:
+    """``limit`` such as ``600/minute``, counted in this process; empty is no limit."""
+
+    limit: RateLimitItem | None = field(converter=_parsed)
+    _limiter: FixedWindowRateLimiter = field(
+        factory=lambda: FixedWindowRateLimiter(MemoryStorage()), repr=False
+    )
+
+    def count(self, principal: str, resp: falcon.Response) -> None:
+        """Raises: EdgeError."""
+        if self.limit is None:
+            return
+        allowed = self._limiter.hit(self.limit, principal)
+        window = self._limiter.get_window_stats(self.limit, principal)
+        reset = str(max(0, round(window.reset_time - time.time())))
+        headers = {
+            "RateLimit-Limit": str(self.limit.amount),
+            "RateLimit-Remaining": str(window.remaining),
+            "RateLimit-Reset": reset,
+        }
+        if not allowed:
+            detail = f"At most {self.limit}; wait {reset} seconds."
+            raise EdgeError("rate_limited", detail, headers=headers | {"Retry-After": reset})
+        resp.set_headers(headers)

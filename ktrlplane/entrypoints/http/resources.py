@@ -1,0 +1,177 @@
+"""Resources over HTTP: below their project, and by their own id alone."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from ktrlplane.domain import errors
+from ktrlplane.domain.errors import Fault, ValidationFailed
+from ktrlplane.domain.resources import Resource
+from ktrlplane.domain.services import resources as service
+from ktrlplane.entrypoints.http.operations import BASE, Call, Operation, Reply
+from ktrlplane.entrypoints.http.pages import paged
+from ktrlplane.entrypoints.http.parameters import AllResourceParameters, ResourceParameters
+from ktrlplane.ports.stores import ResourceFilter
+from ktrlplane.ports.unit_of_work import UnitOfWork
+
+
+def create(work: UnitOfWork, call: Call) -> Reply:
+    resource = service.create_resource(work, call.project(), call.body, **call.asked)
+    return Reply(content=resource, location=f"{BASE}/resources/{resource.resource_id}")
+
+
+def listed_in_project(work: UnitOfWork, call: Call) -> Reply:
+    query: ResourceParameters = call.query
+    page = query.sorted_page()
+    where = ResourceFilter(type=query.type, status=query.status, sku=query.sku, text=query.q)
+    found = service.list_project_resources(work, call.project(), page, where, **call.asked)
+    return paged(found, page)
+
+
+def listed(work: UnitOfWork, call: Call) -> Reply:
+    query: AllResourceParameters = call.query
+    page = query.sorted_page()
+    if query.type is not None and query.resource_type not in (None, query.type):
+        detail = "type and resource_type are the same filter; send one of them."
+        raise ValidationFailed([Fault("/resource_type", "one_of", detail)])
+    where = ResourceFilter(
+        project_id=query.project_id,
+        type=query.type or query.resource_type,
+        status=query.status,
+        sku=query.sku,
+        text=query.q,
+    )
+    return paged(service.list_resources(work, page, where, **call.asked), page)
+
+
+def _below(call: Call) -> dict[str, Any]:
+    """Where the resource must be, if the address says so."""
+    return {"project_id": call.project()} if "project_id" in call.path else {}
+
+
+def read(work: UnitOfWork, call: Call) -> Reply:
+    resource = service.read_resource(work, call.resource(), **_below(call), **call.asked)
+    return Reply(content=resource)
+
+
+def patch(work: UnitOfWork, call: Call) -> Reply:
+    return _update(work, call, merge=True)
+
+
+def put(work: UnitOfWork, call: Call) -> Reply:
+    return _update(work, call, merge=False)
+
+
+def _update(work: UnitOfWork, call: Call, *, merge: bool) -> Reply:
+    resource = service.update_resource(
+        work,
+        call.resource(),
+        call.body,
+        merge=merge,
+        as_seen=call.as_seen,
+        **_below(call),
+        **call.asked,
+    )
+    return Reply(content=resource)
+
+
+def delete(work: UnitOfWork, call: Call) -> Reply:
+    resource = service.delete_resource(
+        work, call.resource(), as_seen=call.as_seen, **_below(call), **call.asked
+    )
+    return Reply(content=resource)
+
+
+_TAG: Final = "Resources"
+_IN_PROJECT: Final = "/projects/{project_id}/resources"
+
+
+def _single(path: str, suffix: str) -> Iterator[Operation]:
+    common: dict[str, Any] = {
+        "path": path,
+        "tag": _TAG,
+        "answer": Resource,
+        "tagged": True,
+    }
+    changing = (errors.NotFound, errors.Forbidden, errors.InvalidTransition)
+    yield Operation(
+        method="GET",
+        name=f"getResource{suffix}",
+        summary="Read a resource",
+        handle=read,
+        refusals=(errors.NotFound,),
+        **common,
+    )
+    yield Operation(
+        method="PATCH",
+        name=f"updateResource{suffix}",
+        summary="Change a resource; settings_json is a merge patch (RFC 7396)",
+        handle=patch,
+        body=service.UpdateResource,
+        refusals=changing,
+        **common,
+    )
+    yield Operation(
+        method="PUT",
+        name=f"putResource{suffix}",
+        summary="Change a resource; what is given is replaced whole",
+        handle=put,
+        body=service.UpdateResource,
+        refusals=changing,
+        **common,
+    )
+    yield Operation(
+        method="DELETE",
+        name=f"deleteResource{suffix}",
+        summary="Begin to delete a resource",
+        handle=delete,
+        status=202,
+        refusals=(errors.NotFound, errors.Forbidden),
+        **common,
+    )
+
+
+OPERATIONS: Final = (
+    Operation(
+        method="POST",
+        path=_IN_PROJECT,
+        name="createResource",
+        summary="Create a resource in a project",
+        tag=_TAG,
+        handle=create,
+        body=service.CreateResource,
+        answer=Resource,
+        status=201,
+        tagged=True,
+        refusals=(
+            errors.NotFound,
+            errors.Forbidden,
+            errors.AlreadyExists,
+            errors.InvalidTransition,
+        ),
+    ),
+    Operation(
+        method="GET",
+        path=_IN_PROJECT,
+        name="listProjectResources",
+        summary="List the resources of a project",
+        tag=_TAG,
+        handle=listed_in_project,
+        query=ResourceParameters,
+        answer=Resource,
+        listed=True,
+        refusals=(errors.NotFound,),
+    ),
+    Operation(
+        method="GET",
+        path="/resources",
+        name="listResources",
+        summary="List the resources that one may read, over all projects",
+        tag=_TAG,
+        handle=listed,
+        query=AllResourceParameters,
+        answer=Resource,
+        listed=True,
+    ),
+    *_single("/resources/{resource_id}", ""),
+    *_single(f"{_IN_PROJECT}/{{resource_id}}", "InProject"),
+)

@@ -1,0 +1,238 @@
+"""JSON in and out, described once: attrs classes, read by cattrs and written by orjson."""
+
+import difflib
+import enum
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from operator import attrgetter
+from typing import Any, Final, TypeVar, cast
+
+import attrs
+import cattrs
+import orjson
+from cattrs.gen import make_dict_structure_fn, override
+
+from ktrlplane.domain.documents import Document, faults_of, pointer
+from ktrlplane.domain.errors import Fault, ValidationFailed
+from ktrlplane.domain.ids import Identity
+from ktrlplane.entrypoints.http.shapes import HIDDEN
+
+T = TypeVar("T")
+
+_RFC_3339: Final = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)\Z", re.ASCII | re.IGNORECASE
+)
+_OPTIONS: Final = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
+_SENTENCES: Final = {str: "text", int: "a whole number", bool: "true or false", dict: "an object"}
+
+
+class Unfit(ValueError):
+    """A value that cannot be read, with the code of the fault."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+# -- out ---------------------------------------------------------------------------------------
+
+_getters: dict[type, tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]] = {}
+
+
+def shown_fields(kind: type) -> tuple[str, ...]:
+    """The fields of an attrs class that go over the wire, in order."""
+    hidden = HIDDEN.get(kind, frozenset())
+    return tuple(f.name for f in attrs.fields(kind) if f.name not in hidden)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Identity):
+        return value.value
+    if isinstance(value, Document):
+        return orjson.Fragment(value.text)
+    kind = type(value)
+    known = _getters.get(kind)
+    if known is None:
+        if not attrs.has(kind):
+            raise TypeError(f"{kind.__name__} has no form on the wire")
+        names = shown_fields(kind)
+        known = _getters[kind] = names, attrgetter(*names)
+    names, getter = known
+    return dict(zip(names, getter(value), strict=True))
+
+
+def dump(value: Any) -> bytes:
+    return orjson.dumps(value, _plain, _OPTIONS)
+
+
+# -- in ----------------------------------------------------------------------------------------
+
+
+def parse(raw: bytes) -> Any:
+    """Raises: ValueError for what is not JSON, ValidationFailed for what no store can keep."""
+    value = orjson.loads(raw)
+    faults = faults_of(value)
+    if faults:
+        raise ValidationFailed(faults)
+    return value
+
+
+def read(value: object, kind: type[T]) -> T:
+    """Raises: ValidationFailed, naming every bad field."""
+    if not isinstance(value, dict):
+        raise ValidationFailed([Fault("", "type", "The body must be a JSON object.")])
+    try:
+        return _converter.structure(value, kind)
+    except cattrs.BaseValidationError as exc:
+        raise ValidationFailed(_faults(exc, ())) from exc
+
+
+def _exactly(kind: type) -> Callable[[Any, Any], Any]:
+    def structure(value: Any, _: Any) -> Any:
+        if type(value) is not kind:
+            raise Unfit("type", f"This must be {_SENTENCES[kind]}.")
+        return value
+
+    return structure
+
+
+def _identity(value: Any, kind: type[Identity]) -> Identity:
+    try:
+        return kind(value)
+    except ValueError as exc:
+        raise Unfit("pattern", str(exc)) from exc
+
+
+def read_time(value: object, _: Any = None) -> datetime:
+    """RFC 3339 with an offset. Raises: Unfit."""
+    detail = "This must be a time such as 2030-01-31T12:00:00Z (RFC 3339)."
+    if not isinstance(value, str) or _RFC_3339.match(value) is None:
+        raise Unfit("time", detail)
+    try:
+        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError) as exc:
+        raise Unfit("time", detail) from exc
+
+
+def read_choice(value: object, kind: Any) -> Any:
+    """A member of an enumeration. Raises: Unfit."""
+    try:
+        return kind(value)
+    except ValueError as exc:
+        raise Unfit("enum", f"This must be one of {', '.join(kind)}.") from exc
+
+
+def _mapping(value: Any, _: Any) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", _exactly(dict)(value, None))
+
+
+def _sequence(value: Any, kind: Any) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise Unfit("type", "This must be an array.")
+    members = kind.__args__[0]
+    errors: list[Exception] = []
+    read_ones = []
+    for number, member in enumerate(value):
+        try:
+            read_ones.append(_converter.structure(member, members))
+        except Exception as exc:  # noqa: BLE001 - cattrs collects whatever a hook raises
+            exc.add_note(cattrs.IterableValidationNote("", number, members))
+            errors.append(exc)
+    if errors:
+        raise cattrs.IterableValidationError("", errors, kind)
+    return tuple(read_ones)
+
+
+def _attrs_hook(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
+    """Validators of fields run while reading, so that every bad field is named at once."""
+    reading: dict[str, Any] = {}
+    for field in attrs.fields(kind):
+        if field.validator is not None:
+            reading[field.name] = override(struct_hook=_validated(field, converter))
+    structure = make_dict_structure_fn(
+        kind,
+        converter,
+        _cattrs_forbid_extra_keys=True,
+        _cattrs_detailed_validation=True,
+        **reading,
+    )
+
+    def strictly(value: Any, _: Any) -> Any:
+        if not isinstance(value, dict):
+            raise Unfit("type", "This must be an object.")
+        return structure(value, kind)
+
+    return strictly
+
+
+def _validated(
+    field: "attrs.Attribute[Any]", converter: cattrs.Converter
+) -> Callable[[Any, Any], Any]:
+    def structure(value: Any, kind: Any) -> Any:
+        result = converter.structure(value, field.type or Any)
+        assert field.validator is not None
+        field.validator(None, field, result)
+        return result
+
+    return structure
+
+
+def _make_converter() -> cattrs.Converter:
+    converter = cattrs.Converter(detailed_validation=True)
+    converter.register_structure_hook_factory(attrs.has, _attrs_hook)
+    converter.register_structure_hook_func(
+        lambda kind: isinstance(kind, type) and issubclass(kind, enum.Enum), read_choice
+    )
+    for kind in (str, int, bool):
+        converter.register_structure_hook(kind, _exactly(kind))
+    converter.register_structure_hook(datetime, read_time)
+    converter.register_structure_hook_func(
+        lambda kind: isinstance(kind, type) and issubclass(kind, Identity), _identity
+    )
+    converter.register_structure_hook_func(
+        lambda kind: getattr(kind, "__origin__", None) is Mapping, _mapping
+    )
+    converter.register_structure_hook_func(
+        lambda kind: getattr(kind, "__origin__", None) is tuple, _sequence
+    )
+    return converter
+
+
+_converter: Final = _make_converter()
+
+
+def _faults(error: BaseException, path: tuple[str | int, ...]) -> list[Fault]:
+    if isinstance(error, cattrs.BaseValidationError):
+        faults: list[Fault] = []
+        for inner in error.exceptions:
+            step = _step(inner)
+            faults += _faults(inner, path if step is None else (*path, step))
+        return faults
+    if isinstance(error, cattrs.ForbiddenExtraKeysError):
+        known = shown_fields(error.cl)
+        return [
+            Fault(pointer((*path, key)), "unknown_field", unknown(key, known, "field"))
+            for key in sorted(error.extra_fields)
+        ]
+    if isinstance(error, KeyError):
+        return [Fault(pointer((*path, error.args[0])), "required", "This field is required.")]
+    if isinstance(error, Unfit):
+        return [Fault(pointer(path), error.code, str(error))]
+    return [Fault(pointer(path), "invalid", str(error))]
+
+
+def _step(error: BaseException) -> str | int | None:
+    for note in getattr(error, "__notes__", ()):
+        if isinstance(note, cattrs.AttributeValidationNote):
+            return None if isinstance(error, KeyError) else note.name
+        if isinstance(note, cattrs.IterableValidationNote):
+            return note.index
+    return None
+
+
+def unknown(name: str, known: Iterable[str], what: str) -> str:
+    """A sentence about a name that is not known, with the nearest one that is."""
+    near = difflib.get_close_matches(name, list(known), 1)
+    hint = f"; did you mean {near[0]}?" if near else "."
+    return f"There is no such {what} here{hint}"
