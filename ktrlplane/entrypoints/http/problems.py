@@ -59,6 +59,7 @@ def _of(refusal: type[DomainError], advice: str) -> Definition:
     return Definition(refusal.code, STATUS[refusal.kind], refusal.title, advice)
 
 
+# Every code of the platform has its page, those of products' routes included.
 DEFINITIONS: Final[dict[str, Definition]] = {
     definition.code: definition
     for definition in (
@@ -74,12 +75,30 @@ DEFINITIONS: Final[dict[str, Definition]] = {
             "There is no such query parameter",
             "Leave it out or correct its name; the API document lists what each route takes.",
         ),
+        Definition(
+            "unsafe_query",
+            400,
+            "The query cannot be confined to this resource",
+            "Write it without the part that the detail names.",
+        ),
         _of(
             errors.Unauthenticated,
             "Send `Authorization: Bearer <token>` with a token that is signed by the "
             "configured issuer, made for this audience, and not expired.",
         ),
+        Definition(
+            "payment_required",
+            402,
+            "A payment method is needed first",
+            "Add a payment method to the scope that pays, then try again.",
+        ),
         _of(errors.Forbidden, "Ask somebody with manage_access to grant a role that may do it."),
+        Definition(
+            "limit_exceeded",
+            403,
+            "A limit of the tier is reached",
+            "Delete something, choose a higher tier, or ask the operator for more.",
+        ),
         _of(
             errors.NotFound,
             "Check the id. What you may not read looks the same as what is not there.",
@@ -118,6 +137,12 @@ DEFINITIONS: Final[dict[str, Definition]] = {
             502,
             errors.UpstreamError.title,
             "Try again in a moment; if it stays, tell the operator.",
+        ),
+        Definition(
+            "upstream_timeout",
+            504,
+            "A service that this one depends on is too slow",
+            "Try again in a moment, or ask for less.",
         ),
         Definition(
             "not_configured",

@@ -57,9 +57,16 @@ def _plain(value: Any) -> Any:
         if not attrs.has(kind):
             raise TypeError(f"{kind.__name__} has no form on the wire")
         names = shown_fields(kind)
-        known = _getters[kind] = names, attrgetter(*names)
+        known = _getters[kind] = names, _getter(names)
     names, getter = known
     return dict(zip(names, getter(value), strict=True))
+
+
+def _getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    if len(names) == 1:  # attrgetter of one name gives the value itself
+        (name,) = names
+        return lambda value: (getattr(value, name),)
+    return attrgetter(*names)
 
 
 def dump(value: Any) -> bytes:
