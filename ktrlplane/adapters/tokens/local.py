@@ -127,7 +127,7 @@ def _pem(key: RSAPrivateKey) -> bytes:
 
 def public_jwk(key: RSAPublicKey) -> dict[str, Any]:
     """With the key's thumbprint as its id (RFC 7638)."""
-    public = RSAAlgorithm.topublic_jwk(key, as_dict=True)
+    public = RSAAlgorithm.to_jwk(key, as_dict=True)
     required = {name: public[name] for name in ("e", "kty", "n")}
     digest = hashlib.sha256(json.dumps(required, separators=(",", ":")).encode()).digest()
     kid = urlsafe_b64encode(digest).rstrip(b"=").decode()
