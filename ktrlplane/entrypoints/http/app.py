@@ -6,6 +6,7 @@ from typing import Any
 import falcon
 
 from ktrlplane.domain.errors import DomainError
+from ktrlplane.entrypoints.container import Container
 from ktrlplane.entrypoints.http import (
     access,
     assignments,
@@ -22,6 +23,7 @@ from ktrlplane.entrypoints.http import (
 from ktrlplane.entrypoints.http.dispatch import Edge, Responder
 from ktrlplane.entrypoints.http.middleware import RequestIds, cors
 from ktrlplane.entrypoints.http.operations import Operation
+from ktrlplane.entrypoints.http.rates import RateLimit
 
 OPERATIONS: tuple[Operation, ...] = (
     *users.OPERATIONS,
@@ -32,6 +34,23 @@ OPERATIONS: tuple[Operation, ...] = (
     *access.OPERATIONS,
     *catalog.OPERATIONS,
 )
+
+
+def create_app(container: Container) -> "falcon.App[falcon.Request, falcon.Response]":
+    """What the container says, served. Opens its connections."""
+    settings = container.settings()
+    edge = Edge(
+        transact=container.transact(),
+        platform=container.platform(),
+        tokens=container.tokens(),
+        rate_limit=RateLimit(settings.rate_limit),
+        public_url=settings.public_url,
+    )
+    return build_app(
+        edge,
+        cors_origins=settings.cors_origins,
+        local_keys=container.local_issuer().jwks if settings.is_local_issuer else None,
+    )
 
 
 def build_app(
