@@ -11,6 +11,7 @@ from ktrlplane.entrypoints.http import (
     access,
     assignments,
     catalog,
+    metrics,
     openapi,
     organizations,
     problems,
@@ -97,6 +98,7 @@ def _add_public(
     app.add_route("/health", public.Ready(edge.transact))
     app.add_route("/health/live", public.Live())
     app.add_route("/health/ready", public.Ready(edge.transact))
+    app.add_route("/metrics", metrics.Metrics())
     app.add_route("/openapi.json", public.Document(wire.dump(document)))
     app.add_route("/docs", public.docs_page())
     app.add_route("/problems/{code}", public.ProblemPage())

@@ -9,6 +9,8 @@ import falcon
 import structlog
 from attrs import frozen
 
+from ktrlplane.entrypoints.http import metrics
+
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 _log = structlog.get_logger("ktrlplane.http")
 
@@ -33,14 +35,17 @@ class RequestIds:
         resource: object,
         succeeded: bool,  # noqa: FBT001
     ) -> None:
+        status = falcon.http_status_to_code(resp.status)
+        seconds = time.perf_counter() - req.context.began
+        metrics.count(req, status, seconds)
         _log.info(
             "request",
             request_id=req.context.request_id,
             method=req.method,
             path=req.path,
-            status=falcon.http_status_to_code(resp.status),
+            status=status,
             principal=req.context.actor,
-            milliseconds=round((time.perf_counter() - req.context.began) * 1000, 2),
+            milliseconds=round(seconds * 1000, 2),
         )
 
 
