@@ -1,0 +1,212 @@
+"""Lawful things with fixed times, for tests that care about one of their properties."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from ktrlplane.domain.access import (
+    GLOBAL,
+    Permission,
+    PermissionEntry,
+    Role,
+    RoleAssignment,
+    Scope,
+    ScopeType,
+)
+from ktrlplane.domain.documents import Document
+from ktrlplane.domain.ids import (
+    AssignmentId,
+    OrganizationId,
+    PermissionId,
+    PrincipalId,
+    ProjectId,
+    ResourceId,
+    RoleId,
+)
+from ktrlplane.domain.organizations import Organization
+from ktrlplane.domain.projects import Project
+from ktrlplane.domain.resources import Resource
+from ktrlplane.domain.roles import CONTROL_PLANE_PERMISSIONS, CONTROL_PLANE_ROLES
+from ktrlplane.domain.users import User
+from ktrlplane.ports.stores import Answer
+from ktrlplane.ports.unit_of_work import UnitOfWork, UnitsOfWork
+
+NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
+HOUR: Final = timedelta(hours=1)
+DAY: Final = timedelta(days=1)
+
+ALICE: Final = PrincipalId("auth0|alice")
+BOB: Final = PrincipalId("auth0|bob")
+CAROL: Final = PrincipalId("auth0|carol")
+ROBOT: Final = PrincipalId("robot@clients")
+
+_NAMED: Final = {role.name: role for role in CONTROL_PLANE_ROLES}
+OWNER: Final = _NAMED["Owner"]
+EDITOR: Final = _NAMED["Editor"]
+VIEWER: Final = _NAMED["Viewer"]
+CHECKER: Final = _NAMED["service-account-permission-checker"]
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]", "-", text)
+
+
+def a_role(name: str, *permissions: str, **but: Any) -> Role:
+    """``permissions`` as ``Permission.parse`` reads them."""
+    known: dict[str, Any] = {
+        "role_id": RoleId(f"role-{_slug(name)}"),
+        "name": name,
+        "display_name": name,
+        "description": f"{name}.",
+        "permissions": tuple(Permission.parse(text) for text in permissions),
+    }
+    return Role(**known | but)
+
+
+DATA_OWNER: Final = a_role("Data Owner", "Acme.Kettle:*", display_order=10)
+"""It may do everything to the data and not even see the thing that holds it."""
+
+ALL_SEEING: Final = a_role("All-Seeing", "Konnektr.KtrlPlane:*", display_order=11)
+
+ROLES: Final = (*CONTROL_PLANE_ROLES, DATA_OWNER, ALL_SEEING)
+
+
+def a_permission(product: str, action: str, **but: Any) -> PermissionEntry:
+    known: dict[str, Any] = {
+        "permission_id": PermissionId(f"{product}.{action.replace('*', 'all')}".replace("/", ".")),
+        "resource_type": product,
+        "action": action,
+        "description": f"{action} in {product}",
+    }
+    return PermissionEntry(**known | but)
+
+
+PERMISSIONS: Final = (*CONTROL_PLANE_PERMISSIONS, a_permission("Acme.Kettle", "*"))
+
+
+def a_user(user_id: PrincipalId = ALICE, **but: Any) -> User:
+    name = user_id.value.rpartition("|")[2]
+    known: dict[str, Any] = {
+        "user_id": user_id,
+        "email": f"{name}@example.org",
+        "email_verified": True,
+        "name": name.capitalize(),
+        "is_service_account": user_id.is_service_account,
+        "claims_at": NOW,
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    return User(**known | but)
+
+
+PEOPLE: Final = (
+    a_user(ALICE),
+    a_user(BOB),
+    a_user(CAROL),
+    a_user(ROBOT, email=None, email_verified=False, name=None),
+)
+
+
+def an_organization(org_id: str = "acme", **but: Any) -> Organization:
+    known: dict[str, Any] = {
+        "org_id": OrganizationId(org_id),
+        "name": org_id.capitalize(),
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    return Organization(**known | but)
+
+
+def a_project(project_id: str = "web", org_id: str | None = "acme", **but: Any) -> Project:
+    known: dict[str, Any] = {
+        "project_id": ProjectId(project_id),
+        "org_id": None if org_id is None else OrganizationId(org_id),
+        "name": project_id.capitalize(),
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    return Project(**known | but)
+
+
+def a_resource(
+    resource_id: str = "kettle", project_id: str = "web", org_id: str | None = "acme", **but: Any
+) -> Resource:
+    known: dict[str, Any] = {
+        "resource_id": ResourceId(resource_id),
+        "project_id": ProjectId(project_id),
+        "org_id": None if org_id is None else OrganizationId(org_id),
+        "name": resource_id.capitalize(),
+        "type": "Acme.Kettle",
+        "sku": "free",
+        "settings_json": Document.of({"litres": 1}),
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    return Resource(**known | but)
+
+
+def on(scope: str) -> Scope:
+    """``organization acme``, or ``global``."""
+    if scope == "global":
+        return GLOBAL
+    scope_type, scope_id = scope.split()
+    return Scope(ScopeType(scope_type), scope_id)
+
+
+def an_assignment(
+    user_id: PrincipalId, role: Role, scope: str, number: int | None = None, **but: Any
+) -> RoleAssignment:
+    """Its id tells what it is about, or ``number`` where that is given."""
+    told = _slug(f"{user_id.value}-{role.name}-{scope}")
+    known: dict[str, Any] = {
+        "assignment_id": AssignmentId(f"asg_{told if number is None else f'{number:04}'}"),
+        "user_id": user_id,
+        "role_id": role.role_id,
+        "scope": on(scope),
+        "assigned_by": None,
+        "created_at": NOW,
+    }
+    return RoleAssignment(**known | but)
+
+
+def an_answer(text: str = "{}", **but: Any) -> Answer:
+    known: dict[str, Any] = {
+        "fingerprint": b"\x00request\xff",
+        "status": 201,
+        "headers": (("ETag", '"one"'), ("Location", "/here")),
+        "body": text.encode(),
+    }
+    return Answer(**known | but)
+
+
+Thing = Organization | Project | Resource | User | RoleAssignment
+
+
+def add(work: UnitOfWork, *things: Thing) -> None:
+    """Each to its store, in the order given."""
+    for thing in things:
+        match thing:
+            case Organization():
+                work.organizations.add(thing)
+            case Project():
+                work.projects.add(thing)
+            case Resource():
+                work.resources.add(thing)
+            case User():
+                work.users.put(thing)
+            case RoleAssignment():
+                work.assignments.add(thing)
+
+
+def keep(units: UnitsOfWork, *things: Thing) -> None:
+    """``add`` in a unit of work of its own."""
+    with units.begin() as work:
+        add(work, *things)
+
+
+def people(units: UnitsOfWork) -> UnitsOfWork:
+    """``units`` with ``PEOPLE``, ``ROLES`` and ``PERMISSIONS`` in them."""
+    with units.begin() as work:
+        work.roles.synchronize(ROLES, PERMISSIONS)
+        add(work, *PEOPLE)
+    return units
