@@ -13,25 +13,10 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from attrs import frozen
-
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 MASK: Final = "********"
-_SECONDS_IN: Final = {"second": 1, "minute": 60, "hour": 3600}
 _PASSWORD_PARAMETER: Final = re.compile(r"([?&](?:ssl)?password=)[^&#]*")
-
-
-@frozen
-class Rate:
-    """At most ``count`` in each ``window_s`` seconds."""
-
-    count: int
-    window_s: int
-
-    def __str__(self) -> str:
-        unit = next(unit for unit, seconds in _SECONDS_IN.items() if seconds == self.window_s)
-        return f"{self.count}/{unit}"
 
 
 def whole_number(least: int, most: int) -> Callable[[str], int]:
@@ -85,14 +70,11 @@ def path(text: str) -> Path:
     return Path(text).expanduser().absolute()
 
 
-def rate(text: str) -> Rate | None:
+def rate(text: str) -> str:
     """Empty for none."""
-    if not text:
-        return None
-    match = re.fullmatch(r"([0-9]{1,9})/(second|minute|hour)", text)
-    if match is None or int(match[1]) == 0:
+    if text and re.fullmatch(r"[1-9][0-9]{0,8}/(second|minute|hour)", text) is None:
         raise ValueError('a rate such as "600/minute" (second, minute or hour), or empty for none')
-    return Rate(int(match[1]), _SECONDS_IN[match[2]])
+    return text
 
 
 def database_url(text: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from attrs import Attribute, evolve, field, fields, fields_dict, frozen
 
 from ktrlplane.entrypoints import setting_values as values
-from ktrlplane.entrypoints.setting_values import MASK, Network, Rate, whole_number
+from ktrlplane.entrypoints.setting_values import MASK, Network, whole_number
 
 PREFIX: Final = "KTRLPLANE_"
 CONFIG: Final = "KTRLPLANE_CONFIG"
@@ -75,7 +75,7 @@ class Settings:
     pool_size: int = field(default=8, metadata=_is(whole_number(1, 256)))
     public_url: str | None = field(default=None, metadata=_is(values.web_url))
     cors_origins: tuple[str, ...] = field(default=(), metadata=_is(values.origins))
-    rate_limit: Rate | None = field(default=Rate(120_000, 60), metadata=_is(values.rate))
+    rate_limit: str = field(default="120000/minute", metadata=_is(values.rate))
 
     auth_issuer: str | None = field(default=None, metadata=_is(values.line))
     auth_audience: str | None = field(default=None, metadata=_is(values.line))
@@ -147,9 +147,11 @@ def load_settings(
     config: Path | None = None,
     *,
     defaults: Mapping[str, str] | None = None,
+    flags: Mapping[str, str] | None = None,
 ) -> Settings:
-    """From KTRLPLANE_* variables (of this process, unless ``environ`` is given), over the TOML
-    file ``config`` (or that of KTRLPLANE_CONFIG), over ``defaults``.
+    """From ``flags`` of the command line, over KTRLPLANE_* variables (of this process, unless
+    ``environ`` is given), over the TOML file ``config`` (or that of KTRLPLANE_CONFIG), over
+    ``defaults``; the two mappings have the settings' own names.
 
     Raises: WrongSettings, with every fault.
     """
@@ -160,6 +162,7 @@ def load_settings(
     texts = {name: (variable(name), text) for name, text in (defaults or {}).items()}
     texts |= _of_file(config, faults) if config is not None else {}
     texts |= _of_variables(environ, faults)
+    texts |= {name: (f"--{name}", text) for name, text in (flags or {}).items()}
     found: dict[str, Any] = {}
     for name, (label, text) in texts.items():
         setting: Attribute[Any] = fields_dict(Settings)[name]
