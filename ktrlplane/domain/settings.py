@@ -1,6 +1,9 @@
 """Settings of resources: defaults, tiers' overlays, and the rules a JSON Schema cannot say."""
 
+import json
+import math
 from collections.abc import Iterator, Mapping
+from itertools import islice, takewhile
 from typing import Any, Final
 
 from attrs import field, frozen
@@ -10,6 +13,9 @@ from ktrlplane.domain.errors import Fault
 
 SECRET_REF: Final = "secret-ref"  # noqa: S105
 """The ``format`` of a value that refers to a secret and never is one (R3.4)."""
+
+MAX_FAULTS: Final = 100
+"""Settings with more faults than this are told of this many."""
 
 
 @frozen(kw_only=True)
@@ -22,9 +28,9 @@ class References:
     detail: str
 
     def faults(self, settings: object) -> Iterator[Fault]:
-        known = [value for _, value in select(settings, self.target)]
+        known = {value for _, value in select(settings, self.target) if isinstance(value, str)}
         for at, value in select(settings, self.source):
-            if value not in known:
+            if isinstance(value, str) and value not in known:
                 yield Fault(at, self.code, self.detail)
 
 
@@ -37,16 +43,20 @@ class Unique:
     detail: str
 
     def faults(self, settings: object) -> Iterator[Fault]:
-        seen: list[object] = []
+        seen: set[object] = set()
         for at, value in select(settings, self.at):
-            if value in seen:
+            known = _comparable(value)
+            if known in seen:
                 yield Fault(at, self.code, self.detail)
-            seen.append(value)
+            seen.add(known)
 
 
 @frozen(kw_only=True)
 class AtMost:
-    """The number at ``lesser`` must not be over the one at ``greater``, where both are."""
+    """The number at ``lesser`` must not be over the one at ``greater``, where both are.
+
+    Where both pointers begin alike, each number is compared with those of the same parent.
+    """
 
     lesser: str
     greater: str
@@ -54,16 +64,50 @@ class AtMost:
     detail: str
 
     def faults(self, settings: object) -> Iterator[Fault]:
-        for (at, lesser), (_, greater) in zip(
-            select(settings, self.lesser), select(settings, self.greater), strict=False
-        ):
-            both = isinstance(lesser, int | float) and isinstance(greater, int | float)
-            if both and lesser > greater:
-                yield Fault(at, self.code, self.detail)
+        shared = _shared_steps(self.lesser, self.greater)
+        for here, parent in select(settings, shared):
+            bound = min(_numbers(parent, self.greater[len(shared) :]).values(), default=math.inf)
+            for at, number in _numbers(parent, self.lesser[len(shared) :]).items():
+                if number > bound:
+                    yield Fault(here + at, self.code, self.detail)
+
+
+def _shared_steps(one: str, other: str) -> str:
+    both = zip(one.split("/")[:-1], other.split("/")[:-1], strict=False)
+    return "/".join(mine for mine, _ in takewhile(lambda steps: steps[0] == steps[1], both))
+
+
+def _numbers(document: object, pattern: str) -> dict[str, int | float]:
+    return {
+        at: value
+        for at, value in select(document, pattern)
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+
+
+def _comparable(value: object) -> object:
+    """Hashable, and equal for what JSON calls equal: comparing values would take true for 1."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return ("number", value)
+    return json.dumps(value, sort_keys=True)
 
 
 Rule = References | Unique | AtMost
-"""A kind of rule is a class here and a word in the manifest: this is where new kinds go."""
+"""A kind of rule is a class here and a word in ``RULES``: this is where new kinds go."""
+
+RULES: Final[Mapping[str, type[Rule]]] = {
+    "references": References,
+    "unique": Unique,
+    "at_most": AtMost,
+}
+_FIELDS: Final = {"from": "source", "to": "target"}
+"""``from`` is no name that Python allows."""
+
+
+def rule_of(written: Mapping[str, str]) -> Rule:
+    """The rule that a manifest, already found valid, writes down."""
+    kind = RULES[written["rule"]]
+    return kind(**{_FIELDS.get(key, key): at for key, at in written.items() if key != "rule"})
 
 
 @frozen
@@ -85,11 +129,20 @@ class SettingsSchema:
         return merged
 
     def with_defaults(self, settings: object) -> Any:
-        """``settings`` with every default of the schema that they leave open."""
-        return _filled(settings, self.effective, self.effective)
+        """``settings`` with every default of the schema that they leave open.
+
+        Defaults are found by way of ``properties``, ``items``, ``additionalProperties`` and
+        local ``$ref``; one in a condition or an alternative fills nothing in.
+        """
+        return filled(settings, self.effective, self.effective)
+
+    def broken_rules(self, settings: object) -> list[Fault]:
+        """At most ``MAX_FAULTS``."""
+        faults = (fault for rule in self.rules for fault in rule.faults(settings))
+        return list(islice(faults, MAX_FAULTS))
 
 
-def _resolved(schema: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
+def resolved(schema: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
     """``schema`` with what its local ``$ref`` points at merged beneath it."""
     steps = 0
     while isinstance(schema, Mapping) and "$ref" in schema and steps < 16:  # noqa: PLR2004
@@ -103,21 +156,23 @@ def _resolved(schema: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
     return schema if isinstance(schema, Mapping) else {}
 
 
-def _filled(value: Any, schema: Any, root: Mapping[str, Any]) -> Any:
-    known = _resolved(schema, root)
+def filled(value: Any, schema: Any, root: Mapping[str, Any]) -> Any:
+    """``value`` with the defaults of ``schema``, whose references point into ``root``."""
+    known = resolved(schema, root)
     if isinstance(value, dict):
         properties = known.get("properties", {})
-        filled = {
-            key: _filled(member, properties.get(key, {}), root) for key, member in value.items()
+        others = known.get("additionalProperties", {})
+        whole = {
+            key: filled(member, properties.get(key, others), root) for key, member in value.items()
         }
         for key, subschema in properties.items():
-            if key not in filled:
-                wanted = _resolved(subschema, root)
+            if key not in whole:
+                wanted = resolved(subschema, root)
                 if "default" in wanted:
-                    filled[key] = _filled(wanted["default"], subschema, root)
-        return filled
+                    whole[key] = filled(wanted["default"], subschema, root)
+        return whole
     if isinstance(value, list):
-        return [_filled(member, known.get("items", {}), root) for member in value]
+        return [filled(member, known.get("items", {}), root) for member in value]
     return value
 
 
@@ -127,7 +182,7 @@ def secret_places(schema: Mapping[str, Any]) -> set[str]:
     todo: list[tuple[str, Any, int]] = [("", schema, 0)]
     while todo:
         at, subschema, depth = todo.pop()
-        known = _resolved(subschema, schema)
+        known = resolved(subschema, schema)
         if known.get("format") == SECRET_REF:
             places.add(at)
             continue

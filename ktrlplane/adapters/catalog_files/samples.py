@@ -1,0 +1,72 @@
+"""Defaults and examples that their own schema refuses."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import quote
+
+from attrs import frozen
+
+from ktrlplane.domain.documents import faults_of
+from ktrlplane.domain.errors import Fault
+from ktrlplane.domain.schema_faults import subschemas
+from ktrlplane.domain.settings import SettingsSchema, filled
+from ktrlplane.ports.schemas import SettingsValidator
+
+_ROOT: Final = "urn:ktrlplane:settings"
+_SAMPLES: Final = "urn:ktrlplane:samples"
+_LEFT_OPEN: Final = {"required", "dependent_required", "any_of", "one_of"}
+
+
+@frozen
+class _Sample:
+    """A ``value`` of the file at ``at``, for the schema at ``place``."""
+
+    word: str
+    at: str
+    value: Any
+    place: str
+    schema: Mapping[str, Any]
+
+
+def sample_faults(schema: Mapping[str, Any], validator: SettingsValidator) -> Iterator[Fault]:
+    # The deepest first: what holds a faulty default is faulty by it alone.
+    samples = sorted(_samples(schema), key=lambda known: -known.place.count("/"))
+    told: list[str] = []
+    for number, fault in _faults(samples, schema, validator):
+        sample = samples[number]
+        inner = any(place.startswith(f"{sample.place}/") for place in told)
+        # A default may leave out what is required: that is for people to give.
+        left_open = sample.word == "default" and fault.code in _LEFT_OPEN
+        if not inner and not left_open:
+            told.append(sample.place)
+            detail = f"This {sample.word} is refused by its own schema. {fault.detail}"
+            yield Fault(sample.at, fault.code, detail)
+
+
+def _faults(
+    samples: Sequence[_Sample], schema: Mapping[str, Any], validator: SettingsValidator
+) -> Iterator[tuple[int, Fault]]:
+    """What is wrong with each sample, by its number.
+
+    All are checked at once, as members of one document by a schema that is put among the
+    ``$defs``, since a validator takes its time to be made.
+    """
+    places = {str(n): {"$ref": f"#{quote(sample.place)}"} for n, sample in enumerate(samples)}
+    definitions = {**schema.get("$defs", {}), _SAMPLES: {"properties": places}}
+    bundled = {**schema, "$id": _ROOT, "$defs": definitions}
+    probe = SettingsSchema({"$ref": f"{_ROOT}#/$defs/{_SAMPLES}", "$defs": {"": bundled}})
+    whole = {str(n): filled(one.value, one.schema, schema) for n, one in enumerate(samples)}
+    for fault in faults_of(whole) or validator.violations(probe, whole):
+        number = fault.pointer[1:].partition("/")[0]
+        if number.isdecimal():
+            yield int(number), fault
+
+
+def _samples(schema: Mapping[str, Any]) -> Iterator[_Sample]:
+    if "default" not in schema:
+        yield _Sample("default", "", {}, "", schema)
+    for place, known in subschemas(schema):
+        if "default" in known:
+            yield _Sample("default", f"{place}/default", known["default"], place, known)
+        for number, value in enumerate(known.get("examples", ())):
+            yield _Sample("example", f"{place}/examples/{number}", value, place, known)
