@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from attrs import field, frozen
-from attrs.validators import max_len, min_len
 
 from ktrlplane.domain.access import (
     GLOBAL,
@@ -37,9 +36,16 @@ class Check:
     explain: bool = False
 
 
+def _are_not_too_many(_: object, __: object, checks: tuple[Check, ...]) -> None:
+    if not 1 <= len(checks) <= MAX_CHECKS:
+        raise ValueError(f"Ask 1 to {MAX_CHECKS} questions at once.")
+
+
 @frozen(kw_only=True)
 class CheckPermissions:
-    checks: tuple[Check, ...] = field(validator=[min_len(1), max_len(MAX_CHECKS)])
+    """At most 100 questions."""
+
+    checks: tuple[Check, ...] = field(validator=_are_not_too_many)
 
 
 @frozen(kw_only=True)

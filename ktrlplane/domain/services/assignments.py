@@ -18,7 +18,7 @@ from ktrlplane.domain.errors import Fault, Forbidden, LastOwner, NotFound, Valid
 from ktrlplane.domain.ids import AssignmentId, PrincipalId, ProjectId, ResourceId
 from ktrlplane.domain.paging import Page, PageRequest
 from ktrlplane.domain.roles import OWNER
-from ktrlplane.domain.services.platform import Platform
+from ktrlplane.domain.services.platform import Expectation, Platform, expect
 from ktrlplane.domain.users import User
 from ktrlplane.ports.stores import AssignmentView
 from ktrlplane.ports.unit_of_work import UnitOfWork
@@ -82,14 +82,17 @@ def change_assignment(
     assignment_id: AssignmentId,
     command: ChangeAssignment,
     *,
+    as_seen: Expectation[AssignmentView] | None = None,
     actor: PrincipalId,
     platform: Platform,
 ) -> AssignmentView:
-    """Raises: NotFound, Forbidden, ValidationFailed, LastOwner, InvalidTransition."""
+    """Raises: NotFound, Forbidden, PreconditionFailed, ValidationFailed, LastOwner,
+    InvalidTransition."""
     now = platform.now()
     standing = _held(work, scope, actor, now)
     _require_alive(work, scope)
     view = _directly_on(work, scope, assignment_id, now)
+    expect(view, as_seen)
     faults = _expiry_faults(command.expires_at, now)
     if faults:
         raise ValidationFailed(faults)
@@ -105,13 +108,15 @@ def revoke_assignment(
     scope: Scope,
     assignment_id: AssignmentId,
     *,
+    as_seen: Expectation[AssignmentView] | None = None,
     actor: PrincipalId,
     platform: Platform,
 ) -> None:
-    """Raises: NotFound, Forbidden, LastOwner."""
+    """Raises: NotFound, Forbidden, PreconditionFailed, LastOwner."""
     now = platform.now()
     _held(work, scope, actor, now)
     view = _directly_on(work, scope, assignment_id, now)
+    expect(view, as_seen)
     require_other_owner(work, view.assignment, now)
     work.assignments.remove(assignment_id)
 

@@ -116,6 +116,7 @@ def move_project(
     project_id: ProjectId,
     command: MoveProject,
     *,
+    as_seen: Expectation[Project] | None = None,
     actor: PrincipalId,
     platform: Platform,
 ) -> Project:
@@ -124,8 +125,8 @@ def move_project(
     It goes on paying through an organization only where the mover may spend the new one's
     money (R5.2).
 
-    Raises: NotFound, Forbidden, InvalidTransition, LastOwner when it would stand alone
-    without an Owner of its own.
+    Raises: NotFound, Forbidden, PreconditionFailed, InvalidTransition, LastOwner when it
+    would stand alone without an Owner of its own.
     """
     target = () if command.org_id is None else (Scope.of(command.org_id),)
     work.access.hold(Scope.of(project_id), *target)
@@ -137,6 +138,7 @@ def move_project(
         _, there = work.organizations.with_standing(command.org_id, actor, now)
         there.require(Action.WRITE)
         inherits = project.inherits_billing_from_org and there.may(Action.MANAGE_BILLING)
+    expect(project, as_seen)
     if command.org_id == project.org_id:
         return project
     if command.org_id is None and not has_lasting_owner(work, Scope.of(project_id), now):

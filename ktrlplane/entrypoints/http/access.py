@@ -11,6 +11,7 @@ from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.domain.services import access as service
 from ktrlplane.entrypoints.http.operations import Call, Operation, Reply
 from ktrlplane.entrypoints.http.pages import whole
+from ktrlplane.entrypoints.http.parameters import said
 from ktrlplane.entrypoints.http.shapes import (
     CheckedPermissions,
     CheckResult,
@@ -23,12 +24,16 @@ from ktrlplane.ports.unit_of_work import UnitOfWork
 
 @frozen(kw_only=True)
 class CheckParameters:
-    """The caller, where ``userId`` is left out. The global scope needs no ``scopeId``."""
-
     scope_type: ScopeType = field(metadata={"parameter": "scopeType"})
-    scope_id: str = field(default="", metadata={"parameter": "scopeId"})
-    user_id: PrincipalId | None = field(default=None, metadata={"parameter": "userId"})
-    action: str | None = None
+    scope_id: str = field(
+        default="", metadata={"parameter": "scopeId", **said("Not needed for global.")}
+    )
+    user_id: PrincipalId | None = field(
+        default=None, metadata={"parameter": "userId", **said("The caller, if left out.")}
+    )
+    action: str | None = field(
+        default=None, metadata=said("Such as read, or Product:action; answered by allowed.")
+    )
 
 
 def roles(work: UnitOfWork, call: Call) -> Reply:
@@ -36,11 +41,11 @@ def roles(work: UnitOfWork, call: Call) -> Reply:
 
 
 def role(work: UnitOfWork, call: Call) -> Reply:
-    return Reply(content=service.read_role(work, call.path["role_id"]))
+    return Reply(content=service.read_role(work, call.text("role_id")))
 
 
 def role_permissions(work: UnitOfWork, call: Call) -> Reply:
-    return whole(service.role_permissions(work, call.path["role_id"]))
+    return whole(service.role_permissions(work, call.text("role_id")))
 
 
 def permissions(work: UnitOfWork, call: Call) -> Reply:
@@ -122,6 +127,7 @@ OPERATIONS: Final = (
         handle=held,
         query=CheckParameters,
         answer=HeldPermissions | CheckedPermissions,
+        tagged=True,
         refusals=(errors.Forbidden,),
     ),
     Operation(

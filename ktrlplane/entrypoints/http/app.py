@@ -22,7 +22,7 @@ from ktrlplane.entrypoints.http import (
     wire,
 )
 from ktrlplane.entrypoints.http.dispatch import Edge, Responder
-from ktrlplane.entrypoints.http.middleware import RequestIds, cors
+from ktrlplane.entrypoints.http.middleware import Cors, RequestIds
 from ktrlplane.entrypoints.http.operations import Operation
 from ktrlplane.entrypoints.http.rates import RateLimit
 
@@ -63,7 +63,7 @@ def build_app(
     """``local_keys`` are the public keys of the local development issuer, where there is one."""
     middleware: list[Any] = [RequestIds()]
     if cors_origins:
-        middleware.append(cors(cors_origins))
+        middleware.append(Cors(cors_origins))
     app = falcon.App(middleware=middleware)
     app.req_options.keep_blank_qs_values = True
     app.req_options.auto_parse_qs_csv = False
@@ -82,9 +82,10 @@ def _by_path(operations: Iterable[Operation], edge: Edge) -> Iterable[tuple[str,
     responders: dict[str, dict[str, Any]] = {}
     for operation in operations:
         methods = responders.setdefault(operation.url, {})
-        methods[f"on_{operation.method.lower()}"] = staticmethod(
-            Responder(operation, edge).respond
-        )
+        respond = staticmethod(Responder(operation, edge).respond)
+        methods[f"on_{operation.method.lower()}"] = respond
+        if operation.method == "GET":
+            methods["on_head"] = respond
     for path, methods in responders.items():
         yield path, type("Resource", (), methods)()
 

@@ -7,6 +7,7 @@ from ktrlplane.domain import errors
 from ktrlplane.domain.access import Scope
 from ktrlplane.domain.ids import AssignmentId
 from ktrlplane.domain.services import assignments as service
+from ktrlplane.domain.services.platform import Expectation
 from ktrlplane.entrypoints.http.operations import BASE, Call, Operation, Reply
 from ktrlplane.entrypoints.http.pages import paged
 from ktrlplane.entrypoints.http.parameters import PageParameters
@@ -25,6 +26,12 @@ def _scope(call: Call) -> Scope:
 
 def _shown(scope: Scope, view: AssignmentView) -> Assignment:
     return Assignment.seen_from(scope.scope_type, view)
+
+
+def _as_seen(call: Call, scope: Scope) -> Expectation[AssignmentView] | None:
+    """What ``If-Match`` says is said of the assignment as it is shown."""
+    as_seen = call.as_seen
+    return None if as_seen is None else lambda view: as_seen(_shown(scope, view))
 
 
 def listed(work: UnitOfWork, call: Call) -> Reply:
@@ -51,13 +58,16 @@ def read(work: UnitOfWork, call: Call) -> Reply:
 def change(work: UnitOfWork, call: Call) -> Reply:
     scope = _scope(call)
     identity = call.identity("assignment_id", AssignmentId)
-    changed = service.change_assignment(work, scope, identity, call.body, **call.asked)
+    changed = service.change_assignment(
+        work, scope, identity, call.body, as_seen=_as_seen(call, scope), **call.asked
+    )
     return Reply(content=_shown(scope, changed))
 
 
 def revoke(work: UnitOfWork, call: Call) -> Reply:
+    scope = _scope(call)
     identity = call.identity("assignment_id", AssignmentId)
-    service.revoke_assignment(work, _scope(call), identity, **call.asked)
+    service.revoke_assignment(work, scope, identity, as_seen=_as_seen(call, scope), **call.asked)
     return Reply()
 
 
@@ -89,6 +99,7 @@ def _on(scope: str, noun: str) -> Iterator[Operation]:
         body=service.GrantRole,
         answer=Assignment,
         status=201,
+        tagged=True,
         refusals=(*changing, errors.AlreadyExists),
         **common,
     )
@@ -99,6 +110,7 @@ def _on(scope: str, noun: str) -> Iterator[Operation]:
         summary="Read an assignment",
         handle=read,
         answer=Assignment,
+        tagged=True,
         refusals=(errors.NotFound,),
         **common,
     )
@@ -110,6 +122,7 @@ def _on(scope: str, noun: str) -> Iterator[Operation]:
         handle=change,
         body=service.ChangeAssignment,
         answer=Assignment,
+        tagged=True,
         refusals=(*changing, errors.LastOwner),
         **common,
     )
@@ -120,6 +133,7 @@ def _on(scope: str, noun: str) -> Iterator[Operation]:
         summary="Take a role back",
         handle=revoke,
         status=204,
+        tagged=True,
         refusals=(errors.NotFound, errors.Forbidden, errors.LastOwner),
         **common,
     )

@@ -6,12 +6,14 @@ import attrs
 import falcon
 import orjson
 
-from ktrlplane.domain.errors import Fault, ValidationFailed
+from ktrlplane.domain.documents import pointer
+from ktrlplane.domain.errors import Fault
 from ktrlplane.entrypoints.http import wire
 from ktrlplane.entrypoints.http.problems import EdgeError
 
 MAX_BYTES: Final = 1024 * 1024
-_JSON: Final = frozenset({"application/json", "application/merge-patch+json"})
+JSON: Final = "application/json"
+MERGE_PATCH: Final = "application/merge-patch+json"
 
 
 def raw_body(req: falcon.Request) -> bytes:
@@ -32,39 +34,39 @@ def read_body(req: falcon.Request, raw: bytes, kind: type) -> Any:
         raise EdgeError("malformed_request", "Send a JSON object as the body.")
     _require_json(req)
     try:
-        value = wire.parse(raw)
+        value, faults = wire.parse(raw)
     except orjson.JSONDecodeError as exc:
         raise EdgeError(
             "malformed_request",
             f"The body is not JSON: {exc.msg} (line {exc.lineno}, column {exc.colno}).",
         ) from exc
     if req.method in ("PATCH", "PUT"):
-        _refuse_null(value, kind)
-    return wire.read(value, kind)
+        faults += _nulls(value, kind)
+    return wire.read(value, kind, faults)
 
 
 def _require_json(req: falcon.Request) -> None:
-    media_type, _, parameters = (req.content_type or "").partition(";")
-    charset = parameters.replace(" ", "").lower()
-    if media_type.strip().lower() not in _JSON or charset not in ("", "charset=utf-8"):
+    accepted = (JSON, MERGE_PATCH) if req.method == "PATCH" else (JSON,)
+    media_type, parameters = falcon.parse_header(req.content_type or "")
+    charset = parameters.get("charset", "utf-8").lower()
+    if media_type.lower() not in accepted or charset != "utf-8":
         raise EdgeError(
             "unsupported_media_type",
-            "Send JSON in UTF-8 with the header Content-Type: application/json.",
-            headers={"Accept-Patch": "application/merge-patch+json, application/json"},
+            f"Send JSON in UTF-8 with the header Content-Type: {' or '.join(accepted)}.",
+            headers={"Accept-Patch": ", ".join(accepted)} if req.method == "PATCH" else {},
         )
-    if req.get_header("Content-Encoding", default="identity") != "identity":
+    if req.get_header("Content-Encoding", default="identity").lower() != "identity":
         raise EdgeError("unsupported_media_type", "Send the body without Content-Encoding.")
 
 
-def _refuse_null(value: object, kind: type) -> None:
+def _nulls(value: object, kind: type) -> list[Fault]:
     """What may be left out may not be null: nobody could tell what it means."""
     if not isinstance(value, dict):
-        return
+        return []
     optional = {f.name for f in attrs.fields(kind) if f.default is not attrs.NOTHING}
-    faults = [
-        Fault(f"/{name}", "null", "Leave this out to keep it as it is; it cannot be null.")
+    detail = "Leave this out to keep it as it is; it cannot be null."
+    return [
+        Fault(pointer([name]), "null", detail)
         for name, member in value.items()
         if member is None and name in optional
     ]
-    if faults:
-        raise ValidationFailed(faults)

@@ -2,22 +2,23 @@
 
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ktrlplane.domain import errors
 from ktrlplane.domain.catalog import Preset, ResourceType, Tier
 from ktrlplane.domain.errors import NotFound
 from ktrlplane.entrypoints.http.operations import Call, Operation, Reply
 from ktrlplane.entrypoints.http.pages import whole
+from ktrlplane.entrypoints.http.parameters import said
 from ktrlplane.entrypoints.http.shapes import CatalogEntry, ResourcePrice
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 
 @frozen(kw_only=True)
 class SchemaParameters:
-    """With ``sku``, the schema has that tier's overlay."""
-
-    sku: str | None = None
+    sku: str | None = field(
+        default=None, metadata=said("With this, the schema has that tier's overlay.")
+    )
 
 
 @frozen(kw_only=True)
@@ -132,6 +133,7 @@ OPERATIONS: Final = (
         handle=pricing,
         query=PricingParameters,
         answer=ResourcePrice,
+        tagged=True,
         refusals=_FOUND,
         **_COMMON,
     ),

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import falcon
 from attrs import field, frozen
 
-from ktrlplane.domain.errors import Fault, PreconditionFailed, ValidationFailed
+from ktrlplane.domain.errors import PreconditionFailed
 from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.domain.services.idempotency import once
 from ktrlplane.domain.services.platform import Platform
@@ -16,7 +16,7 @@ from ktrlplane.domain.services.users import recognize
 from ktrlplane.entrypoints.http import bodies, etags, wire
 from ktrlplane.entrypoints.http.authentication import Recognition, bearer
 from ktrlplane.entrypoints.http.operations import Call, Operation, Reply
-from ktrlplane.entrypoints.http.parameters import NoParameters, read_parameters
+from ktrlplane.entrypoints.http.parameters import NoParameters, read_flag, read_parameters
 from ktrlplane.entrypoints.http.problems import EdgeError
 from ktrlplane.entrypoints.http.rates import RateLimit
 from ktrlplane.entrypoints.transactions import Transact
@@ -69,21 +69,9 @@ class Responder:
         claims: Claims | None,
     ) -> None:
         operation, edge = self.operation, self.edge
-        query: Any = _NO_PARAMETERS
-        if req.query_string or operation.query is not NoParameters:
-            query = read_parameters(req.params, operation.query)
-        body = None
-        if operation.body is not None:
-            body = bodies.read_body(req, bodies.raw_body(req), operation.body)
+        call = self._call_to_read(req, path, claims)
         if claims is not None:
             edge.recognition(claims)
-        call = Call(
-            actor=NOBODY if claims is None else claims.principal_id,
-            path=path,
-            query=query,
-            body=body,
-            platform=edge.platform,
-        )
         reply = edge.transact.read(lambda work: operation.handle(work, call))
         resp.data = written = wire.dump(reply.content)
         if not operation.public:
@@ -93,6 +81,24 @@ class Responder:
         if reply.next_cursor is not None:
             resp.set_header("Link", f'<{_next_url(req, edge, reply.next_cursor)}>; rel="next"')
 
+    def _call_to_read(
+        self, req: falcon.Request, path: Mapping[str, str], claims: Claims | None
+    ) -> Call:
+        operation = self.operation
+        query: Any = _NO_PARAMETERS
+        if req.query_string or operation.query is not NoParameters:
+            query = read_parameters(req.params, operation.query)
+        body = None
+        if operation.body is not None:
+            body = bodies.read_body(req, bodies.raw_body(req), operation.body)
+        return Call(
+            actor=NOBODY if claims is None else claims.principal_id,
+            path=path,
+            query=query,
+            body=body,
+            platform=self.edge.platform,
+        )
+
     def _write(
         self,
         req: falcon.Request,
@@ -101,18 +107,8 @@ class Responder:
         claims: Claims | None,
     ) -> None:
         operation, edge = self.operation, self.edge
-        parameters = dict(req.params)
-        rehearsed = _flag(parameters.pop("validate_only", "false"))
-        query: Any = read_parameters(parameters, operation.query)
         raw = bodies.raw_body(req)
-        call = Call(
-            actor=NOBODY if claims is None else claims.principal_id,
-            path=path,
-            query=query,
-            body=None if operation.body is None else bodies.read_body(req, raw, operation.body),
-            as_seen=etags.expectation(req.get_header("If-Match")) if operation.tagged else None,
-            platform=edge.platform,
-        )
+        call, rehearsed = self._call_to_write(req, raw, path, claims)
         key = _idempotency_key(req) if operation.method == "POST" else None
         fingerprint = _fingerprint(req, raw)
 
@@ -132,6 +128,26 @@ class Responder:
         _send(resp, answer)
         if replayed:
             resp.set_header("Idempotency-Replayed", "true")
+
+    def _call_to_write(
+        self, req: falcon.Request, raw: bytes, path: Mapping[str, str], claims: Claims | None
+    ) -> tuple[Call, bool]:
+        """And whether it is only a rehearsal."""
+        operation = self.operation
+        parameters = dict(req.params)
+        rehearsed = read_flag("validate_only", parameters.pop("validate_only", "false"))
+        query = read_parameters(parameters, operation.query)
+        body = None if operation.body is None else bodies.read_body(req, raw, operation.body)
+        if_match = req.get_header("If-Match") if operation.conditional else None
+        call = Call(
+            actor=NOBODY if claims is None else claims.principal_id,
+            path=path,
+            query=query,
+            body=body,
+            as_seen=etags.expectation(if_match),
+            platform=self.edge.platform,
+        )
+        return call, rehearsed
 
 
 def _tag(req: falcon.Request, resp: falcon.Response, body: bytes) -> None:
@@ -192,10 +208,3 @@ def _idempotency_key(req: falcon.Request) -> str | None:
             f"An Idempotency-Key has 1 to {_KEY_LENGTH} printable ASCII characters.",
         )
     return key
-
-
-def _flag(text: str | list[str]) -> bool:
-    if text not in ("true", "false"):
-        detail = "This must be true or false."
-        raise ValidationFailed([Fault("/validate_only", "type", detail)])
-    return text == "true"

@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-from collections.abc import Callable
 from typing import Any, Final
 
 from ktrlplane.domain.services.platform import Expectation
@@ -32,11 +31,9 @@ def unchanged(if_none_match: str, tag: str) -> bool:
     return tag in [one.removeprefix("W/") for one in listed(if_none_match)]
 
 
-def expectation(
-    if_match: str | None, shape: Callable[[Any], Any] | None = None
-) -> Expectation[Any] | None:
+def expectation(if_match: str | None) -> Expectation[Any] | None:
     """Whether a thing still looks as its caller saw it; strong comparison. Raises: EdgeError."""
     if if_match is None or if_match.strip() == "*":
         return None
     tags = listed(if_match)
-    return lambda thing: tag_of(wire.dump(shape(thing) if shape else thing)) in tags
+    return lambda thing: tag_of(wire.dump(thing)) in tags

@@ -13,22 +13,35 @@ from ktrlplane.domain.services.assignments import ChangeAssignment, GrantRole
 from ktrlplane.domain.services.organizations import CreateOrganization, UpdateOrganization
 from ktrlplane.domain.services.projects import CreateProject, MoveProject, UpdateProject
 from ktrlplane.domain.services.resources import CreateResource, UpdateResource
-from ktrlplane.entrypoints.http.shapes import Assignment, CheckResults
+from ktrlplane.entrypoints.http.shapes import (
+    Assignment,
+    CheckedPermissions,
+    CheckResults,
+    HeldPermissions,
+    ResourcePrice,
+    ShortUser,
+)
 
 _TIMES = {"created_at": "2026-01-31T09:30:00.000000Z", "updated_at": "2026-01-31T09:30:00.000000Z"}
 
 
-def example_of(kind: Any, catalog: Catalog) -> Any:
-    """None where an example would say no more than the schema."""
-    kinds = catalog.resource_types
-    its_type, tiers = (kinds[0].type, kinds[0].tiers) if kinds else ("Type", ())
-    sku = tiers[0].sku if tiers else "free"
-    made = _EXAMPLES.get(kind)
-    if made is None:
-        return None
-    placed = {"type": its_type, "sku": sku}
-    return made | {key: placed[key] for key in placed if key in made}
+def examples_of(catalog: Catalog) -> dict[Any, dict[str, Any]]:
+    """By class, those of the catalog's first type, so that they fit the platform."""
+    if not catalog.resource_types:
+        return _EXAMPLES
+    kind = catalog.resource_types[0]
+    tier = (*kind.offered(), *kind.tiers)[0]
+    presets = (preset for preset in kind.presets if preset.sku == tier.sku)
+    settings = next((preset.settings_json.value for preset in presets), {})
+    placed = {"type": kind.type, "sku": tier.sku, "settings_json": settings}
+    placed["resource_type"] = kind.type
+    return {
+        shape: example | {name: placed[name] for name in placed if example.get(name) == _PLACED}
+        for shape, example in _EXAMPLES.items()
+    }
 
+
+_PLACED = "<of the catalog>"
 
 _EXAMPLES: dict[Any, dict[str, Any]] = {
     CreateOrganization: {"id": "acme", "name": "Acme"},
@@ -50,16 +63,22 @@ _EXAMPLES: dict[Any, dict[str, Any]] = {
         "inherits_billing_from_org": True,
         **_TIMES,
     },
-    CreateResource: {"id": "plant-graph", "name": "Plant graph", "type": "", "sku": ""},
-    UpdateResource: {"name": "Plant graph", "sku": ""},
+    CreateResource: {
+        "id": "plant-graph",
+        "name": "Plant graph",
+        "type": _PLACED,
+        "sku": _PLACED,
+        "settings_json": _PLACED,
+    },
+    UpdateResource: {"name": "Plant graph", "sku": _PLACED, "settings_json": _PLACED},
     Resource: {
         "resource_id": "plant-graph",
         "project_id": "acme-plant",
         "org_id": "acme",
         "name": "Plant graph",
-        "type": "",
-        "sku": "",
-        "settings_json": {},
+        "type": _PLACED,
+        "sku": _PLACED,
+        "settings_json": _PLACED,
         "status": "Running",
         "status_reason": None,
         "generation": 1,
@@ -117,6 +136,28 @@ _EXAMPLES: dict[Any, dict[str, Any]] = {
                 ],
             }
         ]
+    },
+    HeldPermissions: {
+        "user_id": "auth0|grace",
+        "scope_type": "project",
+        "scope_id": "acme-plant",
+        "permissions": ["read", "write"],
+    },
+    CheckedPermissions: {
+        "user_id": "auth0|grace",
+        "scope_type": "project",
+        "scope_id": "acme-plant",
+        "permissions": ["read", "write"],
+        "allowed": True,
+    },
+    ShortUser: {"id": "auth0|grace", "email": "grace@example.com", "name": "Grace"},
+    ResourcePrice: {
+        "price_id": None,
+        "amount": 0,
+        "currency": "eur",
+        "interval": "month",
+        "sku": _PLACED,
+        "resource_type": _PLACED,
     },
     Role: {
         "role_id": OWNER.role_id.value,

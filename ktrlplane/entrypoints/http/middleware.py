@@ -9,24 +9,33 @@ import falcon
 import structlog
 from attrs import frozen
 
-from ktrlplane.entrypoints.http import metrics
-
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 _log = structlog.get_logger("ktrlplane.http")
 
 
+def begin(req: falcon.Request, resp: falcon.Response) -> None:
+    """``X-Request-Id`` is taken where it is plain, made otherwise, and returned.
+
+    A few methods are refused before any middleware sees them: whoever needs the id first
+    calls this, and it does its work once.
+    """
+    if hasattr(req.context, "request_id"):
+        return
+    given = req.get_header("X-Request-Id")
+    lawful = given is not None and _REQUEST_ID.fullmatch(given)
+    req.context.request_id = given if lawful else uuid.uuid4().hex
+    req.context.actor = None
+    req.context.began = time.perf_counter()
+    resp.set_header("X-Request-Id", req.context.request_id)
+    resp.set_header("X-Content-Type-Options", "nosniff")
+
+
 @frozen
 class RequestIds:
-    """``X-Request-Id`` is taken where it is plain, made otherwise, and returned."""
+    """Begins every request and logs its end."""
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
-        given = req.get_header("X-Request-Id")
-        lawful = given is not None and _REQUEST_ID.fullmatch(given)
-        req.context.request_id = given if lawful else uuid.uuid4().hex
-        req.context.actor = None
-        req.context.began = time.perf_counter()
-        resp.set_header("X-Request-Id", req.context.request_id)
-        resp.set_header("X-Content-Type-Options", "nosniff")
+        begin(req, resp)
 
     def process_response(
         self,
@@ -35,23 +44,40 @@ class RequestIds:
         resource: object,
         succeeded: bool,  # noqa: FBT001
     ) -> None:
-        status = falcon.http_status_to_code(resp.status)
-        seconds = time.perf_counter() - req.context.began
-        metrics.count(req, status, seconds)
+        begin(req, resp)
         _log.info(
             "request",
             request_id=req.context.request_id,
             method=req.method,
             path=req.path,
-            status=status,
+            status=falcon.http_status_to_code(resp.status),
             principal=req.context.actor,
-            milliseconds=round(seconds * 1000, 2),
+            milliseconds=round((time.perf_counter() - req.context.began) * 1000, 2),
         )
 
 
-def cors(origins: tuple[str, ...]) -> "falcon.CORSMiddleware[Any, Any]":
-    """For browsers on ``origins``; no credentials but the Authorization header."""
-    return falcon.CORSMiddleware(
-        allow_origins=list(origins),
-        expose_headers=["ETag", "Link", "Location", "Retry-After", "X-Request-Id"],
-    )
+_EXPOSED: Final = (
+    "ETag",
+    "Idempotency-Replayed",
+    "Link",
+    "Location",
+    "RateLimit-Limit",
+    "RateLimit-Remaining",
+    "RateLimit-Reset",
+    "Retry-After",
+    "X-Request-Id",
+)
+
+
+class Cors(falcon.CORSMiddleware[Any, Any]):
+    """For browsers on ``origins``, all of them for ``*``; no credentials but the
+    Authorization header."""
+
+    def __init__(self, origins: tuple[str, ...]) -> None:
+        allowed = "*" if "*" in origins else list(origins)
+        super().__init__(allow_origins=allowed, expose_headers=list(_EXPOSED))
+
+    def process_response(self, *args: Any) -> None:
+        super().process_response(*args)
+        # What a cache keeps for one origin is no answer to another.
+        args[1].append_header("Vary", "Origin")

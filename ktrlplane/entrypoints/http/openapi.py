@@ -1,229 +1,171 @@
 """The API document (OpenAPI 3.1), derived from the operations and the classes they speak of."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from typing import Any, Final
 
 import attrs
 
-from ktrlplane.domain import errors
+from ktrlplane.domain import ids
 from ktrlplane.domain.catalog import Catalog
-from ktrlplane.domain.errors import DomainError
-from ktrlplane.entrypoints.http import problems
-from ktrlplane.entrypoints.http.examples import example_of
+from ktrlplane.domain.ids import Identity
+from ktrlplane.entrypoints.http.bodies import JSON, MERGE_PATCH
+from ktrlplane.entrypoints.http.examples import examples_of
 from ktrlplane.entrypoints.http.operations import Operation
 from ktrlplane.entrypoints.http.parameters import readers
-from ktrlplane.entrypoints.http.schemas import Components
-from ktrlplane.entrypoints.http.shapes import Problem
+from ktrlplane.entrypoints.http.public_paths import public_paths
+from ktrlplane.entrypoints.http.responses import HEADERS, Responses
+from ktrlplane.entrypoints.http.schemas import Components, Schema
 
-_JSON: Final = "application/json"
 _DESCRIPTION: Final = (
     "The control plane: who the users are, which organizations, projects and resources exist, "
     "and who may do what to them. Times are RFC 3339 in UTC, money is in integer minor units. "
-    "Errors are problem details (RFC 9457) with a stable `code`."
+    "Errors are problem details (RFC 9457) with a stable `code`. What one may not read looks "
+    "the same as what is not there: 404."
 )
+_PATH: Final[dict[str, type[Identity]]] = {
+    "org_id": ids.OrganizationId,
+    "project_id": ids.ProjectId,
+    "resource_id": ids.ResourceId,
+    "assignment_id": ids.AssignmentId,
+}
+_TAGS: Final = {
+    "Users": "People and machines that sign in.",
+    "Organizations": "The tenants.",
+    "Projects": "Workspaces, in an organization or standing alone.",
+    "Resources": "Managed instances of products.",
+    "Access": "Roles, who has them where, and what that allows.",
+    "Catalog": "What the platform offers.",
+    "Public": "What needs no token.",
+}
+
+
+class _Document:
+    def __init__(self, catalog: Catalog) -> None:
+        self._components = Components(examples_of(catalog))
+        self._responses = Responses(self._components)
+        self._parameters: dict[str, Any] = {}
+        self._paths: dict[str, dict[str, Any]] = {}
+
+    def add(self, operation: Operation) -> None:
+        described: dict[str, Any] = {
+            "operationId": operation.name,
+            "summary": operation.summary,
+            "tags": [operation.tag],
+        }
+        if operation.public:
+            described["security"] = []
+        parameters = [self._shared(parameter) for parameter in self._parameters_of(operation)]
+        if parameters:
+            described["parameters"] = parameters
+        if operation.body is not None:
+            described["requestBody"] = self._body(operation, operation.body)
+        described["responses"] = self._responses.of(operation)
+        self._paths.setdefault(operation.url, {})[operation.method.lower()] = described
+
+    def finished(self) -> dict[str, Any]:
+        paths = self._paths | public_paths(self._responses)
+        return {
+            "openapi": "3.1.0",
+            "info": {
+                "title": "KtrlPlane",
+                "version": version("ktrlplane"),
+                "description": _DESCRIPTION,
+                "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+            },
+            "servers": [{"url": "/"}],
+            "security": [{"bearer": []}],
+            "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
+            "paths": paths,
+            "components": {
+                "schemas": self._components.schemas,
+                "parameters": self._parameters,
+                "responses": self._responses.responses,
+                "headers": HEADERS,
+                "examples": self._responses.examples,
+                "securitySchemes": {
+                    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+                },
+            },
+        }
+
+    def _body(self, operation: Operation, kind: type) -> Schema:
+        content = {"schema": self._components.body(kind, may_be_null=operation.method == "POST")}
+        media_types = (JSON, MERGE_PATCH) if operation.method == "PATCH" else (JSON,)
+        return {"required": True, "content": dict.fromkeys(media_types, content)}
+
+    def _shared(self, parameter: Schema) -> Schema:
+        """A reference, where others of this name are the same."""
+        name = f"{parameter['in']}.{parameter['name']}"
+        if self._parameters.setdefault(name, parameter) != parameter:
+            return parameter
+        return {"$ref": f"#/components/parameters/{name}"}
+
+    def _parameters_of(self, operation: Operation) -> Iterator[Schema]:
+        for name in re.findall(r"{(\w+)}", operation.path):
+            yield {"name": name, "in": "path", "required": True, "schema": self._path(name)}
+        for name, (field, kind, _) in readers(operation.query).items():
+            yield self._query(name, kind, getattr(attrs.fields(operation.query), field))
+        yield from _of_every(operation)
+
+    def _path(self, name: str) -> Schema:
+        kind = _PATH.get(name)
+        if kind is None:
+            return {"type": "string", "minLength": 1, "maxLength": 255}
+        return self._components.schema(kind)
+
+    def _query(self, name: str, kind: Any, field: "attrs.Attribute[Any]") -> Schema:
+        schema = self._components.schema(kind) | field.metadata.get("schema", {})
+        required = field.default is attrs.NOTHING
+        if not required and field.default not in (None, ""):
+            schema["default"] = field.default
+        described = {"name": name, "in": "query", "required": required, "schema": schema}
+        if "description" in field.metadata:
+            described["description"] = field.metadata["description"]
+        return described
+
+
+def _of_every(operation: Operation) -> Iterator[Schema]:
+    """What operations take by their nature."""
+    if operation.writes:
+        yield {
+            "name": "validate_only",
+            "in": "query",
+            "description": "Run every check and change nothing.",
+            "schema": {"type": "boolean", "default": False},
+        }
+    if operation.writes and operation.method == "POST":
+        yield {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "description": "The same key with the same request within 24 hours gives the "
+            "first answer again.",
+            "schema": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 255,
+                "pattern": "^[ -~]+$",
+            },
+        }
+    if operation.conditional:
+        yield _etags("If-Match" if operation.writes else "If-None-Match")
+
+
+def _etags(name: str) -> Schema:
+    return {
+        "name": name,
+        "in": "header",
+        "description": "Entity tags, separated by commas, or *.",
+        "schema": {
+            "type": "string",
+            "pattern": r'^(\*|(W/)?"[!#-~]*"(, *(W/)?"[!#-~]*")*)$',
+        },
+    }
 
 
 def document(operations: Iterable[Operation], catalog: Catalog) -> dict[str, Any]:
-    components = Components()
-    paths: dict[str, dict[str, Any]] = {}
+    made = _Document(catalog)
     for operation in operations:
-        described = _operation(operation, components, catalog)
-        paths.setdefault(operation.url, {})[operation.method.lower()] = described
-    paths |= _public_paths()
-    components.schema(Problem)
-    return {
-        "openapi": "3.1.0",
-        "info": {
-            "title": "KtrlPlane",
-            "version": version("ktrlplane"),
-            "description": _DESCRIPTION,
-            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
-        },
-        "servers": [{"url": "/"}],
-        "security": [{"bearer": []}],
-        "paths": paths,
-        "components": {
-            "schemas": components.schemas,
-            "securitySchemes": {
-                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
-            },
-        },
-    }
-
-
-def _operation(operation: Operation, components: Components, catalog: Catalog) -> dict[str, Any]:
-    described: dict[str, Any] = {
-        "operationId": operation.name,
-        "summary": operation.summary,
-        "tags": [operation.tag],
-        "parameters": _parameters(operation, components),
-        "responses": _responses(operation, components, catalog),
-    }
-    if operation.public:
-        described["security"] = []
-    if operation.body is not None:
-        content = {"schema": components.schema(operation.body)}
-        example = example_of(operation.body, catalog)
-        if example is not None:
-            content["example"] = example
-        media = {_JSON: content}
-        if operation.method == "PATCH":
-            media["application/merge-patch+json"] = content
-        described["requestBody"] = {"required": True, "content": media}
-    return described
-
-
-def _parameters(operation: Operation, components: Components) -> list[dict[str, Any]]:
-    found = [
-        {
-            "name": part[1:-1],
-            "in": "path",
-            "required": True,
-            "schema": components.path_parameter(part[1:-1]),
-        }
-        for part in operation.path.split("/")
-        if part.startswith("{")
-    ]
-    for name, (field, kind, _) in readers(operation.query).items():
-        its = getattr(attrs.fields(operation.query), field)
-        schema = dict(components.parameter(name, kind))
-        if its.default is not attrs.NOTHING and its.default not in (None, ""):
-            schema["default"] = its.default
-        found.append(
-            {
-                "name": name,
-                "in": "query",
-                "required": its.default is attrs.NOTHING,
-                "schema": schema,
-            }
-        )
-    return found + _headers(operation)
-
-
-def _headers(operation: Operation) -> list[dict[str, Any]]:
-    headers: list[dict[str, Any]] = []
-    if operation.writes:
-        headers.append(
-            {
-                "name": "validate_only",
-                "in": "query",
-                "description": "Run every check and change nothing.",
-                "schema": {"type": "boolean", "default": False},
-            }
-        )
-    if operation.writes and operation.method == "POST":
-        headers.append(
-            {
-                "name": "Idempotency-Key",
-                "in": "header",
-                "description": "The same key with the same request within 24 hours gives the "
-                "first answer again.",
-                "schema": {"type": "string", "minLength": 1, "maxLength": 255},
-            }
-        )
-    if operation.tagged and operation.method != "POST":
-        name = "If-Match" if operation.writes else "If-None-Match"
-        headers.append({"name": name, "in": "header", "schema": {"type": "string"}})
-    return headers
-
-
-def _responses(operation: Operation, components: Components, catalog: Catalog) -> dict[str, Any]:
-    responses: dict[str, Any] = {}
-    success: dict[str, Any] = {"description": operation.summary}
-    if operation.answer is not None:
-        schema = components.answer(operation.answer)
-        content: dict[str, Any] = {
-            "schema": components.page(schema) if operation.listed else schema
-        }
-        example = None if operation.listed else example_of(operation.answer, catalog)
-        if example is not None:
-            content["example"] = example
-        success["content"] = {_JSON: content}
-    if operation.tagged and operation.answer is not None:
-        success["headers"] = {"ETag": {"schema": {"type": "string"}}}
-    responses[str(operation.status)] = success
-    if operation.writes and operation.status != 200:  # noqa: PLR2004
-        responses.setdefault("200", success | {"description": "With validate_only: all is well"})
-    if operation.tagged and not operation.writes:
-        responses["304"] = {"description": "It is as If-None-Match says"}
-    for code in _codes(operation):
-        definition = problems.DEFINITIONS[code]
-        _add_problem(responses, definition, components)
-    return responses
-
-
-def _codes(operation: Operation) -> Iterable[str]:
-    yield "malformed_request"
-    yield "unknown_parameter"
-    if not operation.public:
-        yield "unauthenticated"
-        yield "rate_limited"
-    if operation.tagged:
-        yield "precondition_failed"
-    if operation.body is not None:
-        yield "payload_too_large"
-        yield "unsupported_media_type"
-    if operation.writes and operation.method == "POST":
-        yield "idempotency_in_progress"
-        yield "idempotency_key_reused"
-    yield "validation_failed"
-    always: tuple[type[DomainError], ...] = (errors.Interrupted, errors.UpstreamError)
-    for refusal in (*operation.refusals, *always):
-        yield refusal.code
-    yield "internal_error"
-
-
-def _add_problem(
-    responses: dict[str, Any], definition: problems.Definition, components: Components
-) -> None:
-    known = responses.setdefault(
-        str(definition.status),
-        {
-            "description": "",
-            "content": {
-                problems.MEDIA_TYPE: {"schema": components.schema(Problem), "examples": {}}
-            },
-        },
-    )
-    examples = known["content"].get(problems.MEDIA_TYPE, {}).get("examples", {})
-    if definition.code in examples:
-        return
-    examples[definition.code] = {"summary": definition.title, "value": _problem(definition)}
-    known["description"] = ", ".join(f"`{code}`" for code in examples)
-
-
-def _problem(definition: problems.Definition) -> Mapping[str, Any]:
-    problem: dict[str, Any] = {
-        "type": f"/problems/{definition.code}",
-        "title": definition.title,
-        "status": definition.status,
-        "detail": definition.advice,
-        "code": definition.code,
-        "request_id": "5f2b1c9e7d3a4f60",
-    }
-    if definition.code == "validation_failed":
-        problem["errors"] = [
-            {
-                "pointer": "/settings_json/instances",
-                "code": "maximum",
-                "detail": "This must be at most 1 in this tier.",
-            }
-        ]
-    return problem
-
-
-def _public_paths() -> dict[str, Any]:
-    up = {"description": "It is up", "content": {_JSON: {"schema": {"type": "object"}}}}
-    down = {"description": "It is not", "content": {_JSON: {"schema": {"type": "object"}}}}
-
-    def simple(name: str, summary: str, responses: dict[str, Any]) -> dict[str, Any]:
-        described = {"operationId": name, "summary": summary, "tags": ["Public"]}
-        return {"get": described | {"security": [], "responses": responses}}
-
-    return {
-        "/health": simple("getHealth", "Whether it can serve", {"200": up, "503": down}),
-        "/health/live": simple("getLiveness", "Whether the process answers", {"200": up}),
-        "/health/ready": simple("getReadiness", "Whether it can serve", {"200": up, "503": down}),
-        "/openapi.json": simple("getApiDocument", "This document", {"200": up}),
-    }
+        made.add(operation)
+    return made.finished()

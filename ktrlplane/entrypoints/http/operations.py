@@ -13,6 +13,9 @@ from ktrlplane.entrypoints.http.parameters import NoParameters
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 BASE: Final = "/api/v1"
+CREATED: Final = 201
+
+_LONGEST: Final = 255
 
 Id = TypeVar("Id", bound=Identity)
 
@@ -47,11 +50,23 @@ class Call:
         return self.identity("resource_id", ResourceId)
 
     def identity(self, name: str, kind: type[Id]) -> Id:
+        """Raises: NotFound for what cannot be an id."""
         try:
             return kind(self.path[name])
         except ValueError as exc:
-            noun = name.removesuffix("_id").replace("org", "organization")
-            raise errors.NotFound(f"There is no such {noun}, or you may not see it.") from exc
+            raise _no_such(name) from exc
+
+    def text(self, name: str) -> str:
+        """Raises: NotFound for what no store could look up."""
+        text = self.path[name]
+        if "\0" in text or len(text) > _LONGEST:
+            raise _no_such(name)
+        return text
+
+
+def _no_such(name: str) -> errors.NotFound:
+    noun = name.removesuffix("_id").replace("org", "organization")
+    return errors.NotFound(f"There is no such {noun}, or you may not see it.")
 
 
 @frozen(kw_only=True)
@@ -83,6 +98,7 @@ class Operation:
     body: type | None = None
     query: type = NoParameters
     status: int = 200
+    """Of a success; 201 says that it made something."""
     refusals: tuple[type[DomainError], ...] = field(default=())
     public: bool = False
     tagged: bool = False
@@ -93,6 +109,11 @@ class Operation:
     @property
     def writes(self) -> bool:
         return self.method != "GET" and not self.reads_only
+
+    @property
+    def conditional(self) -> bool:
+        """Whether ``If-Match`` says something about it."""
+        return self.tagged and self.status != CREATED
 
     @property
     def url(self) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ktrlplane.domain.paging import Page, PageRequest
+from ktrlplane.entrypoints.http.cursors import write_cursor
 from ktrlplane.entrypoints.http.operations import Reply
-from ktrlplane.entrypoints.http.parameters import write_cursor
 
 
 def paged(page: Page[Any], request: PageRequest, items: Sequence[Any] | None = None) -> Reply:

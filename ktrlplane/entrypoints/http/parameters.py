@@ -1,7 +1,7 @@
 """Query parameters, described by attrs classes: a field a parameter."""
 
-import base64
 import enum
+import re
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -9,15 +9,20 @@ from functools import cache
 from typing import Any, Final
 
 import attrs
-import orjson
 from attrs import evolve, frozen
 
 from ktrlplane.domain.errors import Fault, ValidationFailed
 from ktrlplane.domain.ids import Identity, OrganizationId, ProjectId
-from ktrlplane.domain.paging import MAX_LIMIT, MAX_OFFSET, Cursor, PageRequest, Sort
+from ktrlplane.domain.paging import MAX_LIMIT, MAX_OFFSET, PageRequest, Sort
 from ktrlplane.domain.resources import Status
+from ktrlplane.entrypoints.http.cursors import CURSOR_ADVICE, bad_cursor, read_cursor
 from ktrlplane.entrypoints.http.problems import EdgeError
 from ktrlplane.entrypoints.http.wire import Unfit, read_choice, unknown
+
+
+def said(description: str, **schema: Any) -> dict[str, Any]:
+    """The metadata of a field: what the API document says of the parameter."""
+    return {"description": description, "schema": schema}
 
 
 @frozen(kw_only=True)
@@ -27,20 +32,33 @@ class NoParameters:
 
 @frozen(kw_only=True)
 class DeleteParameters:
-    cascade: bool = False
+    cascade: bool = attrs.field(default=False, metadata=said("Delete all that is in it too."))
 
 
 @frozen(kw_only=True)
 class PageParameters:
     """``cursor`` is ``next_cursor`` of the page before, and wins over ``offset``."""
 
-    limit: int = 50
-    cursor: str | None = None
-    offset: int = 0
-    include_total: bool = False
+    limit: int = attrs.field(
+        default=50, metadata=said("Items a page.", minimum=1, maximum=MAX_LIMIT)
+    )
+    cursor: str | None = attrs.field(
+        default=None,
+        metadata=said("next_cursor of the page before, as it came; wins over offset."),
+    )
+    offset: int = attrs.field(
+        default=0, metadata=said("How many items to skip.", minimum=0, maximum=MAX_OFFSET)
+    )
+    include_total: bool = attrs.field(
+        default=False, metadata=said("Count the whole list, as total.")
+    )
 
-    def page(self, sort: Sort | None = None) -> PageRequest:
-        """Raises: ValidationFailed."""
+    def page(self) -> PageRequest:
+        """Newest first. Raises: ValidationFailed."""
+        return self._page(Sort.CREATED_AT_DESCENDING)
+
+    def _page(self, sort: Sort | None) -> PageRequest:
+        """In the cursor's order, or newest first, where ``sort`` is None."""
         self._check()
         request = PageRequest(
             limit=self.limit,
@@ -52,11 +70,11 @@ class PageParameters:
             return request
         its_sort, after = read_cursor(self.cursor)
         if sort is not None and sort is not its_sort:
-            raise _bad_cursor(f"This cursor belongs to a list sorted by {its_sort}.")
+            raise bad_cursor(f"This cursor belongs to a list sorted by {its_sort}.")
         try:
             return evolve(request, sort=its_sort, after=after)
         except ValueError as exc:
-            raise _bad_cursor(_CURSOR_ADVICE) from exc
+            raise bad_cursor(CURSOR_ADVICE) from exc
 
     def _check(self) -> None:
         faults = []
@@ -73,12 +91,14 @@ class PageParameters:
 class SortedParameters(PageParameters):
     """Newest first, unless ``sort`` or the cursor says otherwise."""
 
-    sort: Sort | None = None
-    q: str | None = None
+    sort: Sort | None = attrs.field(
+        default=None, metadata=said("Newest first, unless this or the cursor says otherwise.")
+    )
+    q: str | None = attrs.field(default=None, metadata=said("Text in the name or the id."))
 
     def sorted_page(self) -> PageRequest:
         """Raises: ValidationFailed."""
-        return self.page(self.sort)
+        return self._page(self.sort)
 
 
 @frozen(kw_only=True)
@@ -90,8 +110,12 @@ class ProjectParameters(SortedParameters):
 class ResourceParameters(SortedParameters):
     """Deleted resources are listed only where ``status`` asks for them."""
 
-    type: str | None = None
-    status: Status | None = None
+    type: str | None = attrs.field(
+        default=None, metadata=said("A resource type, by its type or a former name.")
+    )
+    status: Status | None = attrs.field(
+        default=None, metadata=said("Deleted resources are listed only where this asks.")
+    )
     sku: str | None = None
 
 
@@ -99,41 +123,17 @@ class ResourceParameters(SortedParameters):
 class AllResourceParameters(ResourceParameters):
     """``resource_type`` is another name of ``type``."""
 
-    resource_type: str | None = None
+    resource_type: str | None = attrs.field(default=None, metadata=said("Another name of type."))
     project_id: ProjectId | None = None
 
 
-_CURSOR_ADVICE: Final = "Send next_cursor of the page before, as it came."
-
-
-def write_cursor(sort: Sort, cursor: Cursor) -> str:
-    packed = orjson.dumps([sort.value, cursor.key, cursor.id])
-    return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
-
-
-def read_cursor(text: str) -> tuple[Sort, Cursor]:
-    """Raises: ValidationFailed."""
-    try:
-        packed = base64.urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4))
-        sort, key, identity = orjson.loads(packed)
-        cursor = Cursor(key + "", identity + "")
-        place = Sort(sort), cursor
-    except (ValueError, TypeError) as exc:
-        raise _bad_cursor(_CURSOR_ADVICE) from exc
-    if "\0" in key + identity:
-        raise _bad_cursor(_CURSOR_ADVICE)
-    return place
-
-
-def _bad_cursor(detail: str) -> ValidationFailed:
-    return ValidationFailed([Fault("/cursor", "cursor", detail)])
-
+_WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,10}")
 
 # -- reading -----------------------------------------------------------------------------------
 
 
 def _whole_number(text: str, _: Any) -> int:
-    if not text.isascii() or not text.lstrip("-").isdigit() or len(text) > len("-1000000000"):
+    if _WHOLE_NUMBER.fullmatch(text) is None:
         raise Unfit("type", "This must be a whole number.")
     return int(text)
 
@@ -183,18 +183,31 @@ def readers(kind: Any) -> Mapping[str, tuple[str, Any, Callable[[str, Any], Any]
     return found
 
 
+def read_flag(name: str, given: str | list[str]) -> bool:
+    """Raises: EdgeError when it is repeated, ValidationFailed."""
+    try:
+        return _flag(_only(name, given), None)
+    except Unfit as exc:
+        raise ValidationFailed([Fault(f"/{name}", exc.code, str(exc))]) from exc
+
+
+def _only(name: str, given: str | list[str]) -> str:
+    if not isinstance(given, str):
+        raise EdgeError("malformed_request", f"Send the query parameter {name} once.")
+    return given
+
+
 def read_parameters(given: Mapping[str, str | list[str]], kind: Any) -> Any:
     """Raises: EdgeError for an unknown or repeated parameter, ValidationFailed."""
     known = readers(kind)
     values: dict[str, Any] = {}
     faults: list[Fault] = []
-    for name, text in given.items():
+    for name, found in given.items():
         if name not in known:
             raise EdgeError(
                 "unknown_parameter", f"{name[:80]!r}: {unknown(name, known, 'query parameter')}"
             )
-        if not isinstance(text, str):
-            raise EdgeError("malformed_request", f"Send the query parameter {name} once.")
+        text = _only(name, found)
         field, its_type, reader = known[name]
         if "\0" in text:
             faults.append(Fault(f"/{name}", "nul", "Text must not contain the NUL character."))

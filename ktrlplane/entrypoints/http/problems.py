@@ -10,6 +10,7 @@ from attrs import frozen
 from ktrlplane.domain import errors
 from ktrlplane.domain.errors import DomainError, Fault, Kind, ValidationFailed
 from ktrlplane.entrypoints.http import wire
+from ktrlplane.entrypoints.http.middleware import begin
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -20,7 +21,7 @@ STATUS: Final[dict[Kind, int]] = {
     Kind.CONFLICT: 409,
     Kind.PRECONDITION_FAILED: 412,
     Kind.INVALID: 422,
-    Kind.UNAVAILABLE: 503,
+    Kind.UNAVAILABLE: 502,
 }
 
 
@@ -132,12 +133,7 @@ DEFINITIONS: Final[dict[str, Definition]] = {
             "Something broke on our side",
             "Try again; if it stays, tell the operator the request id.",
         ),
-        Definition(
-            "upstream_error",
-            502,
-            errors.UpstreamError.title,
-            "Try again in a moment; if it stays, tell the operator.",
-        ),
+        _of(errors.UpstreamError, "Try again in a moment; if it stays, tell the operator."),
         Definition(
             "upstream_timeout",
             504,
@@ -161,6 +157,7 @@ def write(
     detail: str,
     faults: tuple[Fault, ...] = (),
 ) -> None:
+    begin(req, resp)
     definition = DEFINITIONS[code]
     problem: dict[str, object] = {
         "type": f"/problems/{code}",

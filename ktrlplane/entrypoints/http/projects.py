@@ -35,7 +35,10 @@ def update(work: UnitOfWork, call: Call) -> Reply:
 
 
 def move(work: UnitOfWork, call: Call) -> Reply:
-    return Reply(content=service.move_project(work, call.project(), call.body, **call.asked))
+    project = service.move_project(
+        work, call.project(), call.body, as_seen=call.as_seen, **call.asked
+    )
+    return Reply(content=project)
 
 
 def delete(work: UnitOfWork, call: Call) -> Reply:
@@ -121,6 +124,7 @@ OPERATIONS: Final = (
         handle=move,
         body=service.MoveProject,
         answer=Project,
+        tagged=True,
         refusals=(
             errors.NotFound,
             errors.Forbidden,

@@ -23,6 +23,8 @@ class Live:
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         resp.data = _UP
 
+    on_head = on_get
+
 
 @frozen
 class Ready:
@@ -39,6 +41,8 @@ class Ready:
         else:
             resp.data = _UP
 
+    on_head = on_get
+
 
 @frozen
 class Document:
@@ -46,6 +50,8 @@ class Document:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         resp.data = self.content
+
+    on_head = on_get
 
 
 @frozen
@@ -55,6 +61,8 @@ class Page:
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         resp.content_type = _HTML
         resp.text = self.content
+
+    on_head = on_get
 
 
 @frozen
@@ -76,6 +84,8 @@ class ProblemPage:
         resp.content_type = _HTML
         resp.text = problems.page(definition)
 
+    on_head = on_get
+
 
 @frozen
 class Keys:
@@ -85,6 +95,8 @@ class Keys:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         resp.data = orjson.dumps(self.read())
+
+    on_head = on_get
 
 
 def docs_page() -> Page:

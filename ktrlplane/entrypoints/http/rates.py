@@ -1,5 +1,6 @@
 """How often one principal may ask."""
 
+import math
 import time
 
 import falcon
@@ -30,7 +31,7 @@ class RateLimit:
             return
         allowed = self._limiter.hit(self.limit, principal)
         window = self._limiter.get_window_stats(self.limit, principal)
-        reset = str(max(0, round(window.reset_time - time.time())))
+        reset = str(max(1, math.ceil(window.reset_time - time.time())))
         headers = {
             "RateLimit-Limit": str(self.limit.amount),
             "RateLimit-Remaining": str(window.remaining),

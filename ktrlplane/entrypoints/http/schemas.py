@@ -10,11 +10,10 @@ from typing import Any, Final
 
 import attrs
 
-from ktrlplane.domain import ids
 from ktrlplane.domain.documents import Document
-from ktrlplane.domain.ids import Identity
-from ktrlplane.domain.naming import MAX_NAME_LENGTH, is_a_name, is_no_name_or_a_name
-from ktrlplane.domain.paging import MAX_LIMIT, MAX_OFFSET
+from ktrlplane.domain.ids import Identity, Label
+from ktrlplane.domain.naming import MAX_NAME_LENGTH, NAME_RULE, is_a_name, is_no_name_or_a_name
+from ktrlplane.domain.services.access import MAX_CHECKS, CheckPermissions
 from ktrlplane.entrypoints.http.wire import shown_fields
 
 Schema = dict[str, Any]
@@ -28,46 +27,60 @@ _SCALARS: Final[dict[Any, Schema]] = {
     dict: {"type": "object"},
     Any: {},
 }
-_RANGES: Final[dict[str, Schema]] = {
-    "limit": {"minimum": 1, "maximum": MAX_LIMIT},
-    "offset": {"minimum": 0, "maximum": MAX_OFFSET},
-}
-_PATH: Final[dict[str, type[Identity]]] = {
-    "org_id": ids.OrganizationId,
-    "project_id": ids.ProjectId,
-    "resource_id": ids.ResourceId,
-    "assignment_id": ids.AssignmentId,
-    "role_id": ids.RoleId,
-}
 _NAMES: Final = (is_a_name, is_no_name_or_a_name)
+_NAME: Final[Schema] = {
+    "minLength": 1,
+    "maxLength": MAX_NAME_LENGTH,
+    "pattern": r"^[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?$",
+    "description": NAME_RULE,
+}
+_BOUNDS: Final[dict[tuple[type, str], Schema]] = {
+    (CheckPermissions, "checks"): {"minItems": 1, "maxItems": MAX_CHECKS},
+}
+_LABEL_LENGTH: Final = 63
+_IDENTITY_LENGTH: Final = 255
 
 
 class Components:
-    """Collects the named schemas that a document refers to."""
+    """Collects the named schemas that a document refers to, with an ``example`` each where
+    there is one."""
 
-    def __init__(self) -> None:
+    def __init__(self, examples: Mapping[Any, Any]) -> None:
         self.schemas: dict[str, Schema] = {}
+        self._examples = examples
 
-    def path_parameter(self, name: str) -> Schema:
-        kind = _PATH.get(name)
-        return {"type": "string"} if kind is None else self._identity(kind)
-
-    def parameter(self, name: str, kind: Any) -> Schema:
-        return self.schema(kind) | _RANGES.get(name, {})
-
-    def answer(self, kind: Any) -> Schema:
-        return self.schema(kind)
-
-    def page(self, item: Schema) -> Schema:
-        return {
+    def page(self, kind: Any) -> Schema:
+        """Of a list whose items are of ``kind``."""
+        item = self.schema(kind)
+        name = f"{kind.__name__}Page"
+        self.schemas[name] = {
             "type": "object",
             "required": ["items", "next_cursor"],
             "properties": {
                 "items": {"type": "array", "items": item},
-                "next_cursor": {"type": ["string", "null"]},
-                "total": {"type": "integer", "minimum": 0},
+                "next_cursor": {
+                    "type": ["string", "null"],
+                    "description": "Send it as cursor for the next page; null on the last.",
+                },
+                "total": {
+                    "type": "integer",
+                    "minimum": 0,
+                    "description": "Of the whole list, where include_total=true asked for it.",
+                },
             },
         }
+        return {"$ref": f"#/components/schemas/{name}"}
+
+    def body(self, kind: type, *, may_be_null: bool) -> Schema:
+        """``may_be_null`` is whether null says as much as leaving a member out."""
+        schema = self.schema(kind)
+        if may_be_null:
+            return schema
+        described = self.schemas[kind.__name__]
+        for name, member in described["properties"].items():
+            if name not in described.get("required", ()):
+                described["properties"][name] = _without_null(member)
+        return schema
 
     def schema(self, kind: Any) -> Schema:
         if kind in _SCALARS:
@@ -75,10 +88,8 @@ class Components:
         origin = typing.get_origin(kind)
         if origin is not None:
             return self._generic(kind, origin)
-        if isinstance(kind, str):
-            return {"$ref": f"#/components/schemas/{kind}"}
         if issubclass(kind, Identity):
-            return self._identity(kind)
+            return _identity(kind)
         if issubclass(kind, enum.Enum):
             return {"type": "string", "enum": [member.value for member in kind]}
         return self._named(kind)
@@ -86,10 +97,8 @@ class Components:
     def _generic(self, kind: Any, origin: Any) -> Schema:
         arguments = typing.get_args(kind)
         if origin in (types.UnionType, typing.Union):
-            some = [self.schema(one) for one in arguments if one is not types.NoneType]
-            if types.NoneType in arguments:
-                some.append({"type": "null"})
-            return {"anyOf": some}
+            return _any_of([self.schema(one) for one in arguments if one is not types.NoneType],
+                           or_null=types.NoneType in arguments)  # fmt: skip
         if origin is typing.Literal:
             return {"type": "string", "enum": list(arguments)}
         if origin is Mapping:
@@ -97,9 +106,6 @@ class Components:
         if origin in (tuple, Sequence):
             return {"type": "array", "items": self.schema(arguments[0])}
         raise TypeError(f"no schema for {kind}")
-
-    def _identity(self, kind: type[Identity]) -> Schema:
-        return {"type": "string", "pattern": f"^{kind.pattern.pattern}$", "maxLength": 255}
 
     def _named(self, kind: type) -> Schema:
         name = kind.__name__
@@ -116,19 +122,49 @@ class Components:
         described: Schema = {"type": "object"}
         if kind.__doc__ and not kind.__doc__.startswith("Method generated"):
             described["description"] = " ".join(inspect.cleandoc(kind.__doc__).split())
-        described["properties"] = {field.name: self._property(field) for field in fields}
-        required = [
-            field.name for field in fields if not is_input or field.default is attrs.NOTHING
-        ]
+        described["properties"] = {field.name: self._property(kind, field) for field in fields}
+        required = [field.name for field in fields if _is_required(field, is_input=is_input)]
         if required:
             described["required"] = required
         if is_input:
             described["additionalProperties"] = False
+        if kind in self._examples:
+            described["examples"] = [self._examples[kind]]
         return described
 
-    def _property(self, field: "attrs.Attribute[Any]") -> Schema:
-        schema = self.schema(field.type)
+    def _property(self, kind: type, field: "attrs.Attribute[Any]") -> Schema:
+        schema = self.schema(field.type) | _BOUNDS.get((kind, field.name), {})
         if field.validator in _NAMES:
-            text = next(one for one in schema.get("anyOf", [schema]) if one["type"] == "string")
-            text |= {"minLength": 1, "maxLength": MAX_NAME_LENGTH}
+            schema |= _NAME
         return schema
+
+
+def _is_required(field: "attrs.Attribute[Any]", *, is_input: bool) -> bool:
+    """Answers have every field, but for those marked as ``left_out`` where they say nothing."""
+    if is_input:
+        return field.default is attrs.NOTHING
+    return not field.metadata.get("left_out", False)
+
+
+def _any_of(some: list[Schema], *, or_null: bool) -> Schema:
+    if not or_null:
+        return {"anyOf": some}
+    only = some[0]
+    if len(some) == 1 and "type" in only:
+        nullable = only | {"type": [only["type"], "null"]}
+        return nullable | ({"enum": [*only["enum"], None]} if "enum" in only else {})
+    return {"anyOf": [*some, {"type": "null"}]}
+
+
+def _without_null(schema: Schema) -> Schema:
+    if isinstance(schema.get("type"), list):
+        (kind,) = (one for one in schema["type"] if one != "null")
+        schema = schema | {"type": kind}
+    if "enum" in schema:
+        schema = schema | {"enum": [one for one in schema["enum"] if one is not None]}
+    return schema
+
+
+def _identity(kind: type[Identity]) -> Schema:
+    longest = _LABEL_LENGTH if issubclass(kind, Label) else _IDENTITY_LENGTH
+    return {"type": "string", "pattern": f"^{kind.pattern.pattern}$", "maxLength": longest}

@@ -236,23 +236,3 @@ class ResourcePrice:
             sku=tier.sku,
             resource_type=kind.type,
         )
-
-
-@frozen(kw_only=True)
-class Problem:
-    """What went wrong (RFC 9457). ``code`` never changes; ``errors`` name every fault."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str
-    request_id: str
-    errors: tuple["ProblemFault", ...] = ()
-
-
-@frozen(kw_only=True)
-class ProblemFault:
-    pointer: str
-    code: str
-    detail: str

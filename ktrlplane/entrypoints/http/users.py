@@ -2,20 +2,19 @@
 
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ktrlplane.domain.services import users as service
 from ktrlplane.entrypoints.http.operations import Call, Operation, Reply
 from ktrlplane.entrypoints.http.pages import whole
+from ktrlplane.entrypoints.http.parameters import said
 from ktrlplane.entrypoints.http.shapes import Me, ShortUser
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 
 @frozen(kw_only=True)
 class SearchParameters:
-    """``q`` is at least 3 characters of a name or an address."""
-
-    q: str
+    q: str = field(metadata=said("Text in the name or the address.", minLength=service.MIN_SEARCH))
 
 
 def me(work: UnitOfWork, call: Call) -> Reply:

@@ -3,7 +3,7 @@
 import difflib
 import enum
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any, Final, TypeVar, cast
@@ -16,6 +16,7 @@ from cattrs.gen import make_dict_structure_fn, override
 from ktrlplane.domain.documents import Document, faults_of, pointer
 from ktrlplane.domain.errors import Fault, ValidationFailed
 from ktrlplane.domain.ids import Identity
+from ktrlplane.domain.settings import MAX_FAULTS
 from ktrlplane.entrypoints.http.shapes import HIDDEN
 
 T = TypeVar("T")
@@ -76,23 +77,25 @@ def dump(value: Any) -> bytes:
 # -- in ----------------------------------------------------------------------------------------
 
 
-def parse(raw: bytes) -> Any:
-    """Raises: ValueError for what is not JSON, ValidationFailed for what no store can keep."""
+def parse(raw: bytes) -> tuple[Any, list[Fault]]:
+    """The value, and what no store could keep of it. Raises: ValueError for what is not JSON."""
     value = orjson.loads(raw)
-    faults = faults_of(value)
-    if faults:
-        raise ValidationFailed(faults)
-    return value
+    return value, faults_of(value)
 
 
-def read(value: object, kind: type[T]) -> T:
-    """Raises: ValidationFailed, naming every bad field."""
+def read(value: object, kind: type[T], found: Sequence[Fault] = ()) -> T:
+    """Raises: ValidationFailed, naming every bad field, with the faults ``found`` before."""
     if not isinstance(value, dict):
         raise ValidationFailed([Fault("", "type", "The body must be a JSON object.")])
     try:
-        return _converter.structure(value, kind)
+        structured = _converter.structure(value, kind)
     except cattrs.BaseValidationError as exc:
-        raise ValidationFailed(_faults(exc, ())) from exc
+        told = {fault.pointer for fault in found}
+        more = [fault for fault in _faults(exc, ()) if fault.pointer not in told]
+        raise ValidationFailed([*found, *more][:MAX_FAULTS]) from exc
+    if found:
+        raise ValidationFailed(found[:MAX_FAULTS])
+    return structured
 
 
 def _exactly(kind: type) -> Callable[[Any, Any], Any]:
@@ -220,7 +223,7 @@ def _faults(error: BaseException, path: tuple[str | int, ...]) -> list[Fault]:
         known = shown_fields(error.cl)
         return [
             Fault(pointer((*path, key)), "unknown_field", unknown(key, known, "field"))
-            for key in sorted(error.extra_fields)
+            for key in sorted(error.extra_fields)[:MAX_FAULTS]
         ]
     if isinstance(error, KeyError):
         return [Fault(pointer((*path, error.args[0])), "required", "This field is required.")]

@@ -1,0 +1,188 @@
+"""The answers in the API document: each operation's own, and the problems that many share."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from attrs import field, frozen
+
+from ktrlplane.domain import errors
+from ktrlplane.entrypoints.http import problems
+from ktrlplane.entrypoints.http.bodies import JSON
+from ktrlplane.entrypoints.http.operations import CREATED, Operation
+from ktrlplane.entrypoints.http.parameters import NoParameters
+from ktrlplane.entrypoints.http.problems import Definition
+from ktrlplane.entrypoints.http.schemas import Components, Schema
+
+_OK: Final = 200
+_TEXT: Final = {"type": "string"}
+_COUNT: Final = {"type": "integer", "minimum": 0}
+
+HEADERS: Final[dict[str, Schema]] = {
+    "X-Request-Id": {"description": "Names this request in logs.", "schema": _TEXT},
+    "ETag": {"description": "What If-Match and If-None-Match speak of.", "schema": _TEXT},
+    "Location": {"description": "Where the new thing is.", "schema": _TEXT},
+    "Link": {"description": 'The next page, as rel="next".', "schema": _TEXT},
+    "Idempotency-Replayed": {
+        "description": "true where this is the answer that the key got before.",
+        "schema": {"type": "string", "enum": ["true"]},
+    },
+    "RateLimit-Limit": {"description": "Requests a window.", "schema": _COUNT},
+    "RateLimit-Remaining": {"description": "Requests left in this window.", "schema": _COUNT},
+    "RateLimit-Reset": {"description": "Seconds until the next window.", "schema": _COUNT},
+    "Retry-After": {"description": "Seconds to wait.", "schema": _COUNT, "required": True},
+    "WWW-Authenticate": {"description": "A challenge.", "schema": _TEXT, "required": True},
+}
+_RATE: Final = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
+
+
+@frozen(kw_only=True)
+class ProblemFault:
+    pointer: str
+    code: str
+    detail: str
+
+
+@frozen(kw_only=True)
+class Problem:
+    """What went wrong (RFC 9457). ``code`` never changes; ``errors`` name every fault."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    errors: tuple[ProblemFault, ...] = field(default=(), metadata={"left_out": True})
+
+
+class Responses:
+    """Collects the responses that a document refers to: one for each set of problems that
+    share a status."""
+
+    def __init__(self, components: Components) -> None:
+        self._components = components
+        self.responses: dict[str, Any] = {}
+        self.examples: dict[str, Any] = {}
+
+    def of(self, operation: Operation) -> dict[str, Any]:
+        """By status."""
+        found = self._successes(operation)
+        by_status: dict[int, list[Definition]] = {}
+        for code in dict.fromkeys(_codes(operation)):
+            definition = problems.DEFINITIONS[code]
+            by_status.setdefault(definition.status, []).append(definition)
+        for status, definitions in sorted(by_status.items()):
+            found[str(status)] = self.problem(definitions)
+        return found
+
+    def problem(self, definitions: list[Definition]) -> Schema:
+        """A reference."""
+        codes = [definition.code for definition in definitions]
+        name = "Or".join(code.title().replace("_", "") for code in codes)
+        if name not in self.responses:
+            self.responses[name] = {
+                "description": "; ".join(f"`{one.code}`: {one.title}" for one in definitions),
+                "headers": _refer(_problem_headers(codes[0])),
+                "content": {
+                    problems.MEDIA_TYPE: {
+                        "schema": self._components.schema(Problem),
+                        "examples": {one.code: self._example(one) for one in definitions},
+                    }
+                },
+            }
+        return {"$ref": f"#/components/responses/{name}"}
+
+    def _successes(self, operation: Operation) -> dict[str, Any]:
+        described: dict[str, Any] = {
+            "description": operation.summary,
+            "headers": _refer(_headers(operation)),
+        }
+        if operation.answer is not None:
+            kind = operation.answer
+            named = self._components.page if operation.listed else self._components.schema
+            described["content"] = {JSON: {"schema": named(kind)}}
+        found = {str(operation.status): described}
+        if operation.writes and operation.answer is not None and operation.status != _OK:
+            found["200"] = described | {"description": "With validate_only: it would be done."}
+        if operation.tagged and not operation.writes:
+            found["304"] = {
+                "description": "It is as If-None-Match says.",
+                "headers": _refer(("X-Request-Id", "ETag")),
+            }
+        return found
+
+    def _example(self, definition: Definition) -> Schema:
+        self.examples[definition.code] = {
+            "summary": definition.title,
+            "value": example_of_problem(definition),
+        }
+        return {"$ref": f"#/components/examples/{definition.code}"}
+
+
+def _refer(names: Iterable[str]) -> dict[str, Schema]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _headers(operation: Operation) -> Iterable[str]:
+    yield "X-Request-Id"
+    if operation.tagged and operation.answer is not None:
+        yield "ETag"
+    if operation.listed:
+        yield "Link"
+    if operation.status == CREATED:
+        yield "Location"
+    if operation.writes and operation.method == "POST":
+        yield "Idempotency-Replayed"
+    if not operation.public:
+        yield from _RATE
+
+
+def _problem_headers(code: str) -> Iterable[str]:
+    yield "X-Request-Id"
+    if code == errors.Unauthenticated.code:
+        yield "WWW-Authenticate"
+    if code == "rate_limited":
+        yield from _RATE
+    if code in ("rate_limited", errors.UpstreamError.code):
+        yield "Retry-After"
+
+
+def _codes(operation: Operation) -> Iterable[str]:
+    yield "malformed_request"
+    yield "unknown_parameter"
+    if not operation.public:
+        yield from (errors.Unauthenticated.code, "rate_limited")
+        # The caller is made known first, which may collide with others' changes.
+        yield errors.Interrupted.code
+    if operation.tagged and (operation.conditional or not operation.writes):
+        yield errors.PreconditionFailed.code
+    if operation.writes or operation.body is not None:
+        yield "payload_too_large"
+    if operation.body is not None:
+        yield "unsupported_media_type"
+    if operation.writes or operation.body is not None or operation.query is not NoParameters:
+        yield errors.ValidationFailed.code
+    if operation.writes and operation.method == "POST":
+        yield from (errors.IdempotencyInProgress.code, errors.IdempotencyKeyReused.code)
+    yield from (refusal.code for refusal in operation.refusals)
+    yield from (errors.UpstreamError.code, "internal_error")
+
+
+def example_of_problem(definition: Definition) -> dict[str, Any]:
+    problem: dict[str, Any] = {
+        "type": f"/problems/{definition.code}",
+        "title": definition.title,
+        "status": definition.status,
+        "detail": definition.advice,
+        "code": definition.code,
+        "request_id": "5f2b1c9e7d3a4f60",
+    }
+    if definition.code == errors.ValidationFailed.code:
+        problem["errors"] = [
+            {
+                "pointer": "/settings_json/instances",
+                "code": "maximum",
+                "detail": "This must be at most 1 in this tier.",
+            }
+        ]
+    return problem
