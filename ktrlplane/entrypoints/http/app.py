@@ -62,6 +62,8 @@ def build_app(
 ) -> "falcon.App[falcon.Request, falcon.Response]":
     """``local_keys`` are the public keys of the local development issuer, where there is one."""
     middleware: list[Any] = [RequestIds()]
+    if local_keys is not None:
+        middleware.append(LoopbackOnly())
     if cors_origins:
         middleware.append(Cors(cors_origins))
     app = falcon.App(middleware=middleware)
