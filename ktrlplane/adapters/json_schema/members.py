@@ -100,7 +100,7 @@ def _contains(validator: Validator, wanted: Any, instance: Any, schema: Any) -> 
     least, most = schema.get("minContains", 1), schema.get("maxContains", len(instance))
     fitting = validator.evolve(schema=wanted)
     count = sum(fitting.is_valid(member) for member in instance)
-    what = wanted.get("title", "items of the kind that is asked for")
+    what = f"of what fits {wanted['title']}" if "title" in wanted else "of the kind asked for"
     if count < least:
         code = "contains" if "minContains" not in schema else "minContains"
         yield Breach(code, f"must contain at least {least} {what}")
