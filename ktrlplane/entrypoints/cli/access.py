@@ -1,0 +1,181 @@
+"""Tokens of the local issuer, and what the platform's operator grants."""
+
+from datetime import UTC, datetime
+
+import click
+
+from ktrlplane.domain.access import RoleAssignment, Scope, ScopeType
+from ktrlplane.domain.ids import PrincipalId
+from ktrlplane.domain.services import operator
+from ktrlplane.entrypoints.cli.databases import current
+from ktrlplane.entrypoints.cli.options import Command, config_option, settings_of
+from ktrlplane.entrypoints.cli.refusals import Refused
+from ktrlplane.entrypoints.container import Container
+from ktrlplane.entrypoints.tables import table
+
+_SCOPE_TYPES = [str(scope_type) for scope_type in ScopeType]
+_LONGEST_TTL_S = 10 * 365 * 24 * 3600
+
+
+@click.command()
+@click.option("--sub", required=True, metavar="S", help="The user's id.")
+@click.option("--email", metavar="E")
+@click.option("--unverified", is_flag=True, help="The e-mail address has not been verified.")
+@click.option("--name", metavar="N")
+@click.option("--m2m", is_flag=True, help="For a service account, whose id is CLIENT@clients.")
+@click.option(
+    "--ttl",
+    type=click.IntRange(1, _LONGEST_TTL_S),
+    default=3600,
+    show_default=True,
+    help="Seconds until it expires.",
+)
+@config_option
+@click.pass_context
+def token(
+    context: click.Context,
+    *,
+    sub: str,
+    email: str | None,
+    unverified: bool,
+    name: str | None,
+    m2m: bool,
+    ttl: int,
+) -> None:
+    """Print a bearer token of the local development issuer."""
+    settings = settings_of(context)
+    if not settings.is_local_issuer:
+        raise Refused(
+            f"Tokens come from {settings.auth_issuer} here, since KTRLPLANE_AUTH_ISSUER is set; "
+            "ask for one there."
+        )
+    try:
+        minted = (
+            Container(settings=settings)
+            .local_issuer()
+            .mint(
+                sub,
+                ttl_s=ttl,
+                email=email,
+                email_verified=not unverified and not m2m,
+                name=name,
+                is_service_account=m2m,
+            )
+        )
+    except OSError as exc:
+        raise Refused(
+            f"The key of the local issuer in {settings.data_dir} cannot be used: "
+            f"{exc.strerror or exc}; set KTRLPLANE_DATA_DIR to a folder of your own."
+        ) from None
+    except ValueError as exc:
+        raise Refused(str(exc)) from None
+    click.echo(minted)
+
+
+def _named_grant(command: Command) -> Command:
+    for option in (
+        click.option("--scope-id", metavar="I", default="", help="Not for the global scope."),
+        click.option("--scope-type", required=True, type=click.Choice(_SCOPE_TYPES)),
+        click.option("--role", required=True, metavar="R", help="A role's id or name."),
+        click.option("--principal", required=True, metavar="P", help="A user or service account."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@_named_grant
+@click.option("--expires-at", metavar="T", help="RFC 3339, such as 2030-01-31T12:00:00Z.")
+@config_option
+@click.pass_context
+def grant(
+    context: click.Context,
+    *,
+    principal: str,
+    role: str,
+    scope_type: str,
+    scope_id: str,
+    expires_at: str | None,
+) -> None:
+    """Grant a role as the platform's operator: hidden roles and the global scope included."""
+    command = operator.OperatorGrant(
+        principal=_principal(principal),
+        role=role,
+        scope=_scope(scope_type, scope_id),
+        expires_at=None if expires_at is None else _moment(expires_at),
+    )
+    with current(settings_of(context)) as container:
+        platform = container.platform()
+        if command.expires_at is not None and command.expires_at <= platform.now():
+            raise Refused(f"--expires-at must lie in the future; it is {expires_at}.")
+        made = container.transact()(
+            lambda work: operator.operator_grant(work, command, platform=platform)
+        )
+    click.echo(f"granted: {made.user_id} has {role} on {made.scope} ({made.assignment_id})")
+
+
+@click.command()
+@_named_grant
+@config_option
+@click.pass_context
+def revoke(
+    context: click.Context, *, principal: str, role: str, scope_type: str, scope_id: str
+) -> None:
+    """Take back a role, expired or not."""
+    who, where = _principal(principal), _scope(scope_type, scope_id)
+    with current(settings_of(context)) as container:
+        platform = container.platform()
+        container.transact()(
+            lambda work: operator.operator_revoke(work, who, role, where, platform=platform)
+        )
+    click.echo(f"revoked: {who} no longer has {role} on {where}")
+
+
+@click.command()
+@click.option("--principal", metavar="P", help="Only theirs.")
+@config_option
+@click.pass_context
+def grants(context: click.Context, principal: str | None) -> None:
+    """List who has which role where, oldest first, expired ones too."""
+    who = None if principal is None else _principal(principal)
+    with current(settings_of(context)) as container:
+        held, roles = container.transact().read(
+            lambda work: (operator.operator_grants(work, who), work.roles.all())
+        )
+        now = container.platform().now()
+    names = {role.role_id: role.name for role in roles}
+    rows = [_row(assignment, names.get(assignment.role_id), now) for assignment in held]
+    for line in table(("PRINCIPAL", "ROLE", "SCOPE", "EXPIRES"), rows):
+        click.echo(line)
+
+
+def _row(held: RoleAssignment, role: str | None, now: datetime) -> tuple[str, ...]:
+    expires = "never" if held.expires_at is None else f"{held.expires_at:%Y-%m-%dT%H:%M:%SZ}"
+    note = "" if held.holds_at(now) else " (expired)"
+    return str(held.user_id), role or str(held.role_id), str(held.scope), expires + note
+
+
+def _principal(text: str) -> PrincipalId:
+    try:
+        return PrincipalId(text)
+    except ValueError as exc:
+        raise click.BadParameter(str(exc), param_hint="--principal") from None
+
+
+def _scope(scope_type: str, scope_id: str) -> Scope:
+    try:
+        return Scope.parse(scope_type, scope_id)
+    except ValueError as exc:
+        raise click.BadParameter(str(exc), param_hint="--scope-id") from None
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise click.BadParameter(
+            "Write a time with its zone, such as 2030-01-31T12:00:00Z.", param_hint="--expires-at"
+        )
+    return moment.astimezone(UTC)

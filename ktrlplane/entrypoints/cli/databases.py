@@ -1,0 +1,38 @@
+"""Opening the database that a command works on."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from attrs import evolve
+
+from ktrlplane.entrypoints.cli.refusals import Refused
+from ktrlplane.entrypoints.container import Container
+from ktrlplane.entrypoints.settings import Settings
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Container]:
+    """With the address of the database in its settings, whichever schema it has.
+
+    Raises: DatabaseUnavailable.
+    """
+    with Container(settings=settings).database().open() as url:
+        container = Container(settings=evolve(settings, database_url=url))
+        try:
+            yield container
+        finally:
+            container.shutdown_resources()
+
+
+@contextmanager
+def current(settings: Settings) -> Iterator[Container]:
+    """The same, with the schema that this version works on.
+
+    Raises: DatabaseUnavailable, Refused.
+    """
+    with opened(settings) as container:
+        if container.migrations().pending():
+            raise Refused(
+                "The database is not at the current schema: run ktrlplane migrate first."
+            )
+        yield container

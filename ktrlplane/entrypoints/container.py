@@ -1,0 +1,133 @@
+"""Which adapter stands behind which port. Nobody else names one."""
+
+from collections.abc import Iterator
+from functools import cache
+
+from dependency_injector import containers, providers
+
+from ktrlplane.adapters.catalog_files import default_catalog, load_catalog
+from ktrlplane.adapters.embedded import EmbeddedPostgres
+from ktrlplane.adapters.json_schema import JsonSchemaValidator
+from ktrlplane.adapters.memory.tokens import MemoryTokens
+from ktrlplane.adapters.memory.unit_of_work import MemoryUnitsOfWork
+from ktrlplane.adapters.postgres.migrate import Migrations
+from ktrlplane.adapters.postgres.pool import Pool, open_pool
+from ktrlplane.adapters.postgres.server import ExternalPostgres
+from ktrlplane.adapters.postgres.unit_of_work import PostgresUnitsOfWork
+from ktrlplane.adapters.system import SystemClock
+from ktrlplane.adapters.tokens import (
+    LOCAL_AUDIENCE,
+    LOCAL_ISSUER,
+    JwksUrl,
+    JwtTokens,
+    LocalIssuer,
+    LocalKeys,
+)
+from ktrlplane.domain.catalog import Catalog
+from ktrlplane.domain.services.platform import Platform
+from ktrlplane.entrypoints.settings import Settings
+from ktrlplane.entrypoints.transactions import Transact
+from ktrlplane.ports.clock import Clock
+from ktrlplane.ports.database import DatabaseServer
+from ktrlplane.ports.identity import Tokens
+from ktrlplane.ports.schemas import SettingsValidator
+from ktrlplane.ports.unit_of_work import UnitsOfWork
+
+
+def _catalog(settings: Settings, validator: SettingsValidator) -> Catalog:
+    return load_catalog(settings.catalog, validator) if settings.catalog else _shipped()
+
+
+@cache
+def _shipped() -> Catalog:
+    """It takes 0.2 s to check, and never changes."""
+    return load_catalog(default_catalog(), JsonSchemaValidator())
+
+
+def _database(settings: Settings) -> DatabaseServer:
+    if settings.database_url is None:
+        return EmbeddedPostgres(settings.data_dir)
+    return ExternalPostgres(settings.database_url)
+
+
+def _pool(settings: Settings) -> Iterator[Pool]:
+    pool = open_pool(_url(settings), max_size=settings.pool_size)
+    try:
+        yield pool
+    finally:
+        pool.close()
+
+
+def _migrations(settings: Settings) -> Migrations:
+    return Migrations(_url(settings))
+
+
+def _url(settings: Settings) -> str:
+    if settings.database_url is None:
+        raise AssertionError("open the database server first, and put its address in the settings")
+    return settings.database_url
+
+
+def _tokens(settings: Settings, clock: Clock) -> Tokens:
+    if settings.jwks_url is None:
+        keys = LocalKeys(settings.data_dir)
+        return JwtTokens(keys, clock, issuer=LOCAL_ISSUER, audience=LOCAL_AUDIENCE)
+    return JwtTokens(
+        JwksUrl(settings.jwks_url, clock),
+        clock,
+        issuer=settings.auth_issuer or "",
+        audience=settings.auth_audience or "",
+    )
+
+
+class Container(containers.DeclarativeContainer):
+    """``Container(settings=...)``. Everything is made when first asked for, once in a process;
+    the pool after the process was forked, until ``shutdown_resources``."""
+
+    settings: providers.Provider[Settings] = providers.Dependency(instance_of=Settings)
+    clock: providers.Provider[Clock] = providers.ThreadSafeSingleton(SystemClock)
+    validator: providers.Provider[SettingsValidator] = providers.ThreadSafeSingleton(
+        JsonSchemaValidator
+    )
+    catalog: providers.Provider[Catalog] = providers.ThreadSafeSingleton(
+        _catalog, settings, validator
+    )
+    tokens: providers.Provider[Tokens] = providers.ThreadSafeSingleton(_tokens, settings, clock)
+    local_issuer: providers.Provider[LocalIssuer] = providers.ThreadSafeSingleton(
+        LocalIssuer, settings.provided.data_dir, clock
+    )
+    database: providers.Provider[DatabaseServer] = providers.ThreadSafeSingleton(
+        _database, settings
+    )
+    migrations: providers.Provider[Migrations] = providers.ThreadSafeSingleton(
+        _migrations, settings
+    )
+    pool: providers.Provider[Pool] = providers.Resource(_pool, settings)
+    units: providers.Provider[UnitsOfWork] = providers.ThreadSafeSingleton(
+        PostgresUnitsOfWork, pool
+    )
+    transact: providers.Provider[Transact] = providers.ThreadSafeSingleton(Transact, units)
+    platform: providers.Provider[Platform] = providers.ThreadSafeSingleton(
+        Platform,
+        catalog=catalog,
+        validator=validator,
+        clock=clock,
+        reserved_ids=settings.provided.reserved_ids,
+        deletion_grace=settings.provided.deletion_grace,
+    )
+
+
+def replaced(container: Container, **adapters: object) -> Container:
+    """``container`` with these instead of what it would make, by the provider's name."""
+    for name, adapter in adapters.items():
+        if adapter is not None:
+            getattr(container, name).override(providers.Object(adapter))
+    return container
+
+
+def in_memory(settings: Settings | None = None) -> Container:
+    """Nothing behind it but this process: no database, no issuer."""
+    container = Container(settings=settings or Settings())
+    container.units.override(providers.ThreadSafeSingleton(MemoryUnitsOfWork))
+    container.tokens.override(providers.ThreadSafeSingleton(MemoryTokens, container.clock))
+    return container

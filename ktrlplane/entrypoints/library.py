@@ -1,0 +1,161 @@
+"""The control plane as a library."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from threading import Event
+from typing import Final, Self, TypedDict, Unpack
+
+from ktrlplane.domain.access import RoleAssignment
+from ktrlplane.domain.catalog import Catalog
+from ktrlplane.domain.ids import PrincipalId
+from ktrlplane.domain.services import operator, users
+from ktrlplane.domain.services.platform import Platform
+from ktrlplane.entrypoints.container import Container, in_memory, replaced
+from ktrlplane.entrypoints.places import Place, id_of, id_or_none, scope_of
+from ktrlplane.entrypoints.session import Session
+from ktrlplane.entrypoints.settings import Settings
+from ktrlplane.entrypoints.transactions import Transact
+from ktrlplane.entrypoints.worker import jobs_of
+from ktrlplane.ports.clock import Clock
+from ktrlplane.ports.identity import Claims, Tokens
+from ktrlplane.ports.schemas import SettingsValidator
+from ktrlplane.ports.unit_of_work import UnitsOfWork
+
+SIGN_IN_LASTS: Final = timedelta(hours=1)
+
+
+class Adapters(TypedDict, total=False):
+    """The keywords of ``ControlPlane`` beside where it keeps things."""
+
+    catalog: Catalog | None
+    clock: Clock | None
+    validator: SettingsValidator | None
+    tokens: Tokens | None
+    reserved_ids: Sequence[str]
+    deletion_grace: timedelta
+
+
+class ControlPlane:
+    """Any adapter can be another one: give it by its port's name. What is left out keeps
+    everything in memory and takes the shipped catalog.
+
+    May be used by any number of threads.
+    """
+
+    def __init__(
+        self,
+        *,
+        units: UnitsOfWork | None = None,
+        catalog: Catalog | None = None,
+        clock: Clock | None = None,
+        validator: SettingsValidator | None = None,
+        tokens: Tokens | None = None,
+        reserved_ids: Sequence[str] = (),
+        deletion_grace: timedelta = timedelta(days=1),
+    ) -> None:
+        settings = Settings(reserved_ids=tuple(reserved_ids), deletion_grace=deletion_grace)
+        self.container: Container = replaced(
+            in_memory(settings),
+            units=units,
+            catalog=catalog,
+            clock=clock,
+            validator=validator,
+            tokens=tokens,
+        )
+        self.platform: Platform = self.container.platform()
+        self.transact: Transact = self.container.transact()
+        self.transact(lambda work: operator.synchronize_catalog(work, platform=self.platform))
+
+    @classmethod
+    def in_memory(cls, **adapters: Unpack[Adapters]) -> Self:
+        """For tests and trials: as real as the database, and gone with the process."""
+        return cls(**adapters)
+
+    @classmethod
+    @contextmanager
+    def postgres(
+        cls, url: str, *, migrate: bool = False, **adapters: Unpack[Adapters]
+    ) -> Iterator[Self]:
+        """On the database at ``url``; ``migrate`` first brings it to the current schema.
+
+        Raises: DatabaseUnavailable, CannotMigrate, ValueError for an older schema.
+        """
+        container = Container(settings=Settings(database_url=url))
+        with container.database().open():
+            if migrate:
+                container.migrations().apply()
+            elif container.migrations().pending():
+                raise ValueError("The database is not at the current schema; pass migrate=True.")
+            try:
+                yield cls(units=container.units(), **adapters)
+            finally:
+                container.shutdown_resources()
+
+    def sign_in(
+        self,
+        user_id: PrincipalId | str,
+        *,
+        email: str | None = None,
+        name: str | None = None,
+        email_verified: bool = True,
+    ) -> Session:
+        """For who has already made sure that it is this user. Raises: ValueError."""
+        principal, now = id_of(PrincipalId, user_id), self.platform.now()
+        is_machine = principal.is_service_account
+        return self._session(
+            Claims(
+                principal_id=principal,
+                email=email,
+                email_verified=email_verified and email is not None and not is_machine,
+                name=name,
+                is_service_account=is_machine,
+                issued_at=now,
+                expires_at=now + SIGN_IN_LASTS,
+            )
+        )
+
+    def authenticate(self, token: str) -> Session:
+        """Raises: Unauthenticated."""
+        return self._session(self.container.tokens().verify(token))
+
+    def _session(self, claims: Claims) -> Session:
+        user = self.transact(lambda work: users.recognize(work, claims, platform=self.platform))
+        return Session(user, self.transact, self.platform)
+
+    def grant(
+        self,
+        role: str,
+        *,
+        to: PrincipalId | str,
+        on: Place,
+        expires_at: datetime | None = None,
+    ) -> RoleAssignment:
+        """As the platform's operator, who asks nobody: hidden roles and ``global`` included."""
+        command = operator.OperatorGrant(
+            principal=id_of(PrincipalId, to), role=role, scope=scope_of(on), expires_at=expires_at
+        )
+        return self.transact(
+            lambda work: operator.operator_grant(work, command, platform=self.platform)
+        )
+
+    def revoke(self, role: str, *, of: PrincipalId | str, on: Place) -> None:
+        """As the platform's operator."""
+        principal, scope = id_of(PrincipalId, of), scope_of(on)
+        self.transact(
+            lambda work: operator.operator_revoke(
+                work, principal, role, scope, platform=self.platform
+            )
+        )
+
+    def grants(self, of: PrincipalId | str | None = None) -> Sequence[RoleAssignment]:
+        """Of one principal or of everybody, expired ones too."""
+        principal = id_or_none(PrincipalId, of)
+        return self.transact.read(lambda work: operator.operator_grants(work, principal))
+
+    def catch_up(self) -> None:
+        """What the worker does, as far as it is due now: ending deletions, for one."""
+        never = Event()
+        for job in jobs_of(self.transact, self.platform):
+            while job.run(never):
+                pass

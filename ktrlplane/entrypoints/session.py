@@ -1,0 +1,193 @@
+"""What one user does, as methods: each a unit of work of its own."""
+
+# ruff: noqa: A002 - id and type are the words of the API, here as everywhere
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attrs import frozen
+
+from ktrlplane.domain.ids import OrganizationId, ProjectId, ResourceId
+from ktrlplane.domain.organizations import Organization, PurchasePolicy
+from ktrlplane.domain.paging import Page, PageRequest
+from ktrlplane.domain.projects import Project
+from ktrlplane.domain.resources import Resource, Status
+from ktrlplane.domain.services import organizations, projects, resources, users
+from ktrlplane.domain.users import User
+from ktrlplane.entrypoints.places import id_of, id_or_none
+from ktrlplane.entrypoints.session_access import FIRST_PAGE, AccessSession
+from ktrlplane.ports.stores import ProjectFilter, ResourceFilter
+
+
+@frozen
+class Session(AccessSession):
+    """The control plane as one user sees it, who can do here what they may do and no more.
+
+    Refusals are the domain's errors; an id or a name that cannot be one is a ValueError.
+    """
+
+    def me(self) -> users.Glance:
+        return self._transact.read(lambda work: users.read_me(work, **self._by))
+
+    def search_users(self, text: str) -> Sequence[User]:
+        return self._transact.read(lambda work: users.search_users(work, text, **self._by))
+
+    def create_organization(
+        self, *, name: str, id: OrganizationId | str | None = None
+    ) -> Organization:
+        command = organizations.CreateOrganization(id=id_or_none(OrganizationId, id), name=name)
+        return self._transact(
+            lambda work: organizations.create_organization(work, command, **self._by)
+        )
+
+    def organization(self, org_id: OrganizationId | str) -> Organization:
+        wanted = id_of(OrganizationId, org_id)
+        return self._transact.read(
+            lambda work: organizations.read_organization(work, wanted, **self._by)
+        )
+
+    def organizations(
+        self, page: PageRequest = FIRST_PAGE, *, text: str | None = None
+    ) -> Page[Organization]:
+        return self._transact.read(
+            lambda work: organizations.list_organizations(work, page, text=text, **self._by)
+        )
+
+    def update_organization(
+        self,
+        org_id: OrganizationId | str,
+        *,
+        name: str | None = None,
+        purchase_policy: PurchasePolicy | None = None,
+    ) -> Organization:
+        wanted = id_of(OrganizationId, org_id)
+        command = organizations.UpdateOrganization(name=name, purchase_policy=purchase_policy)
+        return self._transact(
+            lambda work: organizations.update_organization(work, wanted, command, **self._by)
+        )
+
+    def delete_organization(self, org_id: OrganizationId | str, *, cascade: bool = False) -> None:
+        wanted = id_of(OrganizationId, org_id)
+        self._transact(
+            lambda work: organizations.delete_organization(
+                work, wanted, cascade=cascade, **self._by
+            )
+        )
+
+    def create_project(
+        self,
+        *,
+        name: str,
+        id: ProjectId | str | None = None,
+        org_id: OrganizationId | str | None = None,
+    ) -> Project:
+        command = projects.CreateProject(
+            id=id_or_none(ProjectId, id), name=name, org_id=id_or_none(OrganizationId, org_id)
+        )
+        return self._transact(lambda work: projects.create_project(work, command, **self._by))
+
+    def project(self, project_id: ProjectId | str) -> Project:
+        wanted = id_of(ProjectId, project_id)
+        return self._transact.read(lambda work: projects.read_project(work, wanted, **self._by))
+
+    def projects(
+        self,
+        page: PageRequest = FIRST_PAGE,
+        *,
+        org_id: OrganizationId | str | None = None,
+        text: str | None = None,
+    ) -> Page[Project]:
+        where = ProjectFilter(org_id=id_or_none(OrganizationId, org_id), text=text)
+        return self._transact.read(
+            lambda work: projects.list_projects(work, page, where, **self._by)
+        )
+
+    def update_project(self, project_id: ProjectId | str, *, name: str) -> Project:
+        wanted, command = id_of(ProjectId, project_id), projects.UpdateProject(name=name)
+        return self._transact(
+            lambda work: projects.update_project(work, wanted, command, **self._by)
+        )
+
+    def move_project(
+        self, project_id: ProjectId | str, *, org_id: OrganizationId | str | None
+    ) -> Project:
+        wanted = id_of(ProjectId, project_id)
+        command = projects.MoveProject(org_id=id_or_none(OrganizationId, org_id))
+        return self._transact(
+            lambda work: projects.move_project(work, wanted, command, **self._by)
+        )
+
+    def delete_project(self, project_id: ProjectId | str, *, cascade: bool = False) -> Project:
+        wanted = id_of(ProjectId, project_id)
+        return self._transact(
+            lambda work: projects.delete_project(work, wanted, cascade=cascade, **self._by)
+        )
+
+    def create_resource(
+        self,
+        project_id: ProjectId | str,
+        *,
+        name: str,
+        type: str,
+        sku: str,
+        settings: Mapping[str, Any] | None = None,
+        preset: str | None = None,
+        id: ResourceId | str | None = None,
+    ) -> Resource:
+        wanted = id_of(ProjectId, project_id)
+        command = resources.CreateResource(
+            id=id_or_none(ResourceId, id),
+            name=name,
+            type=type,
+            sku=sku,
+            settings_json=settings,
+            preset=preset,
+        )
+        return self._transact(
+            lambda work: resources.create_resource(work, wanted, command, **self._by)
+        )
+
+    def resource(self, resource_id: ResourceId | str) -> Resource:
+        wanted = id_of(ResourceId, resource_id)
+        return self._transact.read(lambda work: resources.read_resource(work, wanted, **self._by))
+
+    def resources(
+        self,
+        page: PageRequest = FIRST_PAGE,
+        *,
+        project_id: ProjectId | str | None = None,
+        type: str | None = None,
+        sku: str | None = None,
+        status: Status | None = None,
+        text: str | None = None,
+    ) -> Page[Resource]:
+        where = ResourceFilter(
+            project_id=id_or_none(ProjectId, project_id),
+            type=type,
+            sku=sku,
+            status=status,
+            text=text,
+        )
+        return self._transact.read(
+            lambda work: resources.list_resources(work, page, where, **self._by)
+        )
+
+    def update_resource(
+        self,
+        resource_id: ResourceId | str,
+        *,
+        name: str | None = None,
+        sku: str | None = None,
+        settings: Mapping[str, Any] | None = None,
+        merge: bool = True,
+    ) -> Resource:
+        """``merge`` patches the present settings (RFC 7396); else they are replaced whole."""
+        wanted = id_of(ResourceId, resource_id)
+        command = resources.UpdateResource(name=name, sku=sku, settings_json=settings)
+        return self._transact(
+            lambda work: resources.update_resource(work, wanted, command, merge=merge, **self._by)
+        )
+
+    def delete_resource(self, resource_id: ResourceId | str) -> Resource:
+        wanted = id_of(ResourceId, resource_id)
+        return self._transact(lambda work: resources.delete_resource(work, wanted, **self._by))

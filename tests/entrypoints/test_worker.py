@@ -1,0 +1,223 @@
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import structlog
+from attrs import frozen
+
+from ktrlplane.adapters.memory.clock import ManualClock
+from ktrlplane.domain.errors import NotFound
+from ktrlplane.domain.ids import PrincipalId, ResourceId
+from ktrlplane.domain.projects import ProjectStatus
+from ktrlplane.domain.resources import Resource, Status
+from ktrlplane.entrypoints.library import ControlPlane
+from ktrlplane.entrypoints.transactions import Transact
+from ktrlplane.entrypoints.worker import BATCH, Job, Worker, jobs_of
+from ktrlplane.ports.stores import Answer, Resources
+from ktrlplane.ports.unit_of_work import UnitOfWork, UnitsOfWork
+from tests.builders import NOW
+
+GRACE = timedelta(hours=1)
+NEVER = threading.Event()
+
+
+def a_worker(stop: threading.Event, *jobs: Job) -> Worker:
+    return Worker(jobs, now=lambda: NOW, stop=stop)
+
+
+def counting(times: int, stop: threading.Event) -> Callable[[threading.Event], bool]:
+    """Stops the worker at the last of ``times`` runs."""
+    left = [times]
+
+    def run(given: threading.Event) -> bool:
+        assert given is stop
+        left[0] -= 1
+        if left[0] == 0:
+            stop.set()
+        return True
+
+    return run
+
+
+def test_a_job_with_more_to_do_runs_again_at_once() -> None:
+    stop = threading.Event()
+    a_worker(stop, Job(name="dig", every_s=3600, run=counting(5, stop))).run()
+
+
+def test_a_job_that_fails_is_logged_and_does_not_end_the_others() -> None:
+    stop = threading.Event()
+
+    def fail(_: threading.Event) -> bool:
+        raise RuntimeError("out of cheese")
+
+    bad = Job(name="bad", every_s=0.001, run=fail)
+    good = Job(name="good", every_s=3600, run=counting(3, stop))
+    with structlog.testing.capture_logs() as logs:
+        a_worker(stop, bad, good).run()
+    (failed, *_) = [entry for entry in logs if entry["event"] == "job_failed"]
+    assert failed["job"] == "bad"
+    assert failed["failures"] == 1
+    assert failed["last_success"] is None
+    assert 0 <= failed["again_in_s"] <= 0.01
+
+
+def test_a_job_that_recovers_says_so() -> None:
+    stop = threading.Event()
+    runs = []
+
+    def fail_twice(_: threading.Event) -> bool:
+        runs.append(1)
+        if len(runs) < 3:
+            raise RuntimeError("not yet")
+        stop.set()
+        return False
+
+    with structlog.testing.capture_logs() as logs:
+        a_worker(stop, Job(name="flaky", every_s=0.001, run=fail_twice)).run()
+    (recovered,) = [entry for entry in logs if entry["event"] == "job_recovered"]
+    assert (recovered["job"], recovered["failures"]) == ("flaky", 2)
+
+
+def test_a_stop_wakes_a_worker_that_waits() -> None:
+    stop, ran = threading.Event(), threading.Event()
+
+    def run(_: threading.Event) -> bool:
+        ran.set()
+        return False
+
+    thread = threading.Thread(target=a_worker(stop, Job(name="rare", every_s=3600, run=run)).run)
+    thread.start()
+    assert ran.wait(10)
+    stop.set()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(NOW)
+
+
+@pytest.fixture
+def control(clock: ManualClock) -> ControlPlane:
+    return ControlPlane.in_memory(clock=clock, deletion_grace=GRACE)
+
+
+def end_deletions(control: ControlPlane, stop: threading.Event = NEVER) -> bool:
+    (job,) = [
+        job for job in jobs_of(control.transact, control.platform) if job.name == "end_deletions"
+    ]
+    return job.run(stop)
+
+
+def test_deletions_end_with_their_grace_and_not_before(
+    control: ControlPlane, clock: ManualClock
+) -> None:
+    ada = control.sign_in("ada")
+    ada.create_organization(id="acme", name="Acme")
+    project = ada.create_project(id="atlas", name="Atlas", org_id="acme")
+    ada.create_resource(project.project_id, id="g", name="G", type="Konnektr.Graph", sku="free")
+    ada.delete_project("atlas", cascade=True)
+    assert not end_deletions(control)
+    assert ada.resource("g").status is Status.DELETING
+    clock.advance(GRACE + timedelta(seconds=1))
+    assert not end_deletions(control)
+    assert ada.resource("g").status is Status.DELETED
+    assert ada.project("atlas").status is ProjectStatus.DELETED
+
+
+def test_a_worker_told_to_stop_leaves_the_rest_for_the_next(
+    control: ControlPlane, clock: ManualClock
+) -> None:
+    ada = control.sign_in("ada")
+    ada.create_project(id="atlas", name="Atlas")
+    ada.create_resource("atlas", id="g", name="G", type="Konnektr.Graph", sku="free")
+    ada.delete_resource("g")
+    clock.advance(GRACE + timedelta(seconds=1))
+    stop = threading.Event()
+    stop.set()
+    end_deletions(control, stop)
+    assert ada.resource("g").status is Status.DELETING
+
+
+def test_a_mountain_is_taken_batch_by_batch(control: ControlPlane, clock: ManualClock) -> None:
+    ada = control.sign_in("ada")
+    ada.create_project(id="atlas", name="Atlas")
+    for number in range(BATCH + 1):
+        ada.create_resource("atlas", id=f"g{number}", name="G", type="Konnektr.Graph", sku="free")
+        ada.delete_resource(f"g{number}")
+    clock.advance(GRACE + timedelta(seconds=1))
+    assert end_deletions(control)
+    assert not end_deletions(control)
+    assert not ada.resources(status=Status.DELETING).items
+
+
+def test_answers_are_forgotten_after_a_day(control: ControlPlane, clock: ManualClock) -> None:
+    who, answer = PrincipalId("ada"), Answer(fingerprint=b"f", status=201, headers=(), body=b"{}")
+
+    def keep() -> None:
+        control.transact(lambda work: work.answers.claim(who, "key", NOW))
+        control.transact(lambda work: work.answers.keep(who, "key", answer, NOW))
+
+    def kept() -> Answer | None:
+        return control.transact(lambda work: work.answers.claim(who, "key", NOW))
+
+    keep()
+    control.catch_up()
+    assert kept() == answer
+    clock.advance(timedelta(hours=25))
+    control.catch_up()
+    assert kept() is None
+
+
+@frozen
+class StubbornResources:
+    """Resources of which one cannot be had."""
+
+    resources: Resources
+    bad: ResourceId
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.resources, name)
+
+    def get(self, resource_id: ResourceId) -> Resource:
+        if resource_id == self.bad:
+            raise NotFound(f"There is no {resource_id}.")
+        return self.resources.get(resource_id)
+
+
+@frozen
+class StubbornUnits(UnitsOfWork):
+    units: UnitsOfWork
+    bad: ResourceId
+
+    @contextmanager
+    def begin(self) -> Iterator[UnitOfWork]:
+        with self.units.begin() as work:
+            work.resources = StubbornResources(work.resources, self.bad)
+            yield work
+
+    def view(self) -> AbstractContextManager[UnitOfWork]:
+        return self.units.view()
+
+
+def test_one_that_cannot_be_ended_does_not_hold_up_the_others(
+    control: ControlPlane, clock: ManualClock
+) -> None:
+    ada = control.sign_in("ada")
+    ada.create_project(id="atlas", name="Atlas")
+    for name in ("bad", "good"):
+        ada.create_resource("atlas", id=name, name=name, type="Konnektr.Graph", sku="free")
+        ada.delete_resource(name)
+        clock.advance(timedelta(seconds=1))
+    clock.advance(GRACE)
+    stubborn = Transact(StubbornUnits(control.transact.units, ResourceId("bad")))
+    (job, _) = jobs_of(stubborn, control.platform)
+    with pytest.raises(ExceptionGroup) as caught:
+        job.run(NEVER)
+    assert caught.group_contains(NotFound, match="bad")
+    assert ada.resource("bad").status is Status.DELETING
+    assert ada.resource("good").status is Status.DELETED
