@@ -22,7 +22,7 @@ from ktrlplane.entrypoints.http import (
     wire,
 )
 from ktrlplane.entrypoints.http.dispatch import Edge, Responder
-from ktrlplane.entrypoints.http.middleware import Cors, RequestIds
+from ktrlplane.entrypoints.http.middleware import Cors, LoopbackOnly, RequestIds
 from ktrlplane.entrypoints.http.operations import Operation
 from ktrlplane.entrypoints.http.rates import RateLimit
 

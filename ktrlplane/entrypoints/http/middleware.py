@@ -9,6 +9,10 @@ import falcon
 import structlog
 from attrs import frozen
 
+from ktrlplane.domain.errors import Forbidden
+from ktrlplane.entrypoints.http import metrics
+from ktrlplane.entrypoints.setting_values import is_loopback
+
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 _log = structlog.get_logger("ktrlplane.http")
 
@@ -45,15 +49,31 @@ class RequestIds:
         succeeded: bool,  # noqa: FBT001
     ) -> None:
         begin(req, resp)
+        status = falcon.http_status_to_code(resp.status)
+        seconds = time.perf_counter() - req.context.began
+        metrics.count(req, status, seconds)
         _log.info(
             "request",
             request_id=req.context.request_id,
             method=req.method,
             path=req.path,
-            status=falcon.http_status_to_code(resp.status),
+            status=status,
             principal=req.context.actor,
-            milliseconds=round((time.perf_counter() - req.context.began) * 1000, 2),
+            milliseconds=round(seconds * 1000, 2),
         )
+
+
+@frozen
+class LoopbackOnly:
+    """Whoever reaches the local development issuer can be anybody, so nobody else may ask."""
+
+    def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Raises: Forbidden."""
+        if not is_loopback(req.remote_addr.removeprefix("::ffff:")):
+            raise Forbidden(
+                "The local development issuer serves this machine alone. "
+                "Set an issuer of your own to serve others."
+            )
 
 
 _EXPOSED: Final = (

@@ -41,6 +41,7 @@ def public_paths(responses: Responses) -> dict[str, Any]:
     health = {"200": _answer("It can.", {JSON: _UP}), "503": _answer("It cannot.", {JSON: _DOWN})}
     not_found = {"404": responses.problem([DEFINITIONS["not_found"]])}
     document = _answer("An OpenAPI 3.1 document.", {JSON: {"type": "object"}})
+    counters = _answer("In Prometheus's text format.", {"text/plain": {"type": "string"}})
     page = _answer("A page.", {_HTML: {"type": "string"}})
     problem = _answer("A page, or JSON.", {_HTML: {"type": "string"}, JSON: _PROBLEM})
     keys = _answer("A JSON Web Key Set.", {JSON: _KEYS})
@@ -54,6 +55,7 @@ def public_paths(responses: Responses) -> dict[str, Any]:
         "/health": _get("getHealth", "Whether it can serve", health),
         "/health/live": _get("getLiveness", "Whether the process answers", {"200": health["200"]}),
         "/health/ready": _get("getReadiness", "Whether it can serve", health),
+        "/metrics": _get("getMetrics", "Counters, for Prometheus", {"200": counters}),
         "/openapi.json": _get("getApiDocument", "This document", {"200": document}),
         "/docs": _get("getDocs", "This document as a page", {"200": page}),
         "/problems/{code}": _get(

@@ -1,6 +1,7 @@
 """The answers in the API document: each operation's own, and the problems that many share."""
 
 from collections.abc import Iterable
+from http import HTTPStatus
 from typing import Any, Final
 
 from attrs import field, frozen
@@ -12,8 +13,10 @@ from ktrlplane.entrypoints.http.operations import CREATED, Operation
 from ktrlplane.entrypoints.http.parameters import NoParameters
 from ktrlplane.entrypoints.http.problems import Definition
 from ktrlplane.entrypoints.http.schemas import Components, Schema
+from ktrlplane.entrypoints.http.shapes import CheckedPermissions, HeldPermissions
 
 _OK: Final = 200
+_NAMELESS: Final = (dict, HeldPermissions | CheckedPermissions)
 _TEXT: Final = {"type": "string"}
 _COUNT: Final = {"type": "integer", "minimum": 0}
 
@@ -68,7 +71,7 @@ class Responses:
         """By status."""
         found = self._successes(operation)
         by_status: dict[int, list[Definition]] = {}
-        for code in dict.fromkeys(_codes(operation)):
+        for code in sorted(set(_codes(operation))):
             definition = problems.DEFINITIONS[code]
             by_status.setdefault(definition.status, []).append(definition)
         for status, definitions in sorted(by_status.items()):
@@ -93,23 +96,41 @@ class Responses:
         return {"$ref": f"#/components/responses/{name}"}
 
     def _successes(self, operation: Operation) -> dict[str, Any]:
-        described: dict[str, Any] = {
-            "description": operation.summary,
-            "headers": _refer(_headers(operation)),
-        }
-        if operation.answer is not None:
-            kind = operation.answer
-            named = self._components.page if operation.listed else self._components.schema
-            described["content"] = {JSON: {"schema": named(kind)}}
-        found = {str(operation.status): described}
-        if operation.writes and operation.answer is not None and operation.status != _OK:
-            found["200"] = described | {"description": "With validate_only: it would be done."}
+        found = {str(operation.status): self._success(operation, operation.status)}
+        if operation.writes and operation.answer is not None:
+            # A change that is only rehearsed gives 200.
+            found.setdefault("200", self._success(operation, _OK))
         if operation.tagged and not operation.writes:
-            found["304"] = {
+            unchanged = {
                 "description": "It is as If-None-Match says.",
                 "headers": _refer(("X-Request-Id", "ETag")),
             }
+            found["304"] = self._shared("NotModified", unchanged)
         return found
+
+    def _success(self, operation: Operation, status: int) -> Schema:
+        phrase = HTTPStatus(status).phrase
+        described: dict[str, Any] = {
+            "description": phrase,
+            "headers": _refer(_headers(operation)),
+        }
+        kind = operation.answer
+        if kind is None:
+            return self._shared(phrase.replace(" ", ""), described)
+        page, what = "", operation.name if kind in _NAMELESS else kind.__name__
+        schema = self._components.schema(kind)
+        if operation.listed:
+            page, schema = "Page", self._components.page(kind)
+        described["content"] = {JSON: {"schema": schema}}
+        made = "" if status == _OK else phrase
+        key = "WithKey" if operation.writes and operation.method == "POST" else ""
+        return self._shared(f"{what[0].upper()}{what[1:]}{page}{made}{key}", described)
+
+    def _shared(self, name: str, described: dict[str, Any]) -> Schema:
+        """A reference, where others of this name are the same."""
+        if self.responses.setdefault(name, described) != described:
+            return described
+        return {"$ref": f"#/components/responses/{name}"}
 
     def _example(self, definition: Definition) -> Schema:
         self.examples[definition.code] = {

@@ -121,7 +121,9 @@ class Components:
         is_input = kind.__module__.startswith("ktrlplane.domain.services")
         described: Schema = {"type": "object"}
         if kind.__doc__ and not kind.__doc__.startswith("Method generated"):
-            described["description"] = " ".join(inspect.cleandoc(kind.__doc__).split())
+            described["description"] = " ".join(
+                inspect.cleandoc(kind.__doc__).replace("``", "`").split()
+            )
         described["properties"] = {field.name: self._property(kind, field) for field in fields}
         required = [field.name for field in fields if _is_required(field, is_input=is_input)]
         if required:
