@@ -26,6 +26,9 @@ def main(data_dir: str, statements: list[str]) -> None:
                 connection.execute(statement)
             start = connection.execute("SELECT pg_postmaster_start_time()::text").fetchone()
         assert start is not None
+        if os.fork() == 0:  # like a worker of a web server, it may live longer than its parent
+            sys.stdin.read()
+            os._exit(0)
         say(url=url, started=start[0], uid=os.geteuid())
         sys.stdin.read()
 

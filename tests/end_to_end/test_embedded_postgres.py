@@ -131,6 +131,15 @@ def test_a_killed_owner_takes_the_server_along_and_loses_nothing(home: Path) -> 
         assert value(url, "SELECT kept FROM owner_killed") == 7
 
 
+def test_a_server_whose_owner_was_killed_is_not_borrowed(home: Path) -> None:
+    with holding(home) as holder:
+        before = holder.says()["started"]
+        holder.process.kill()
+        holder.process.wait()
+        with EmbeddedPostgres(home).open() as url:
+            assert value(url, "SELECT pg_postmaster_start_time()::text") != before
+
+
 def test_a_killed_server_is_repaired_by_the_next_opening(home: Path) -> None:
     with holding(home, "CREATE TABLE server_killed AS SELECT 7 AS kept") as holder:
         holder.says()

@@ -60,6 +60,28 @@ class Place:
             return None
         return lock
 
+    def claim(self) -> int:
+        """Only for the holder of the lock: a file descriptor to hold for as long as others may
+        borrow the server. A new file each time, for the owner of a server that died may live."""
+        (self.root / "postgres.owner").unlink(missing_ok=True)
+        claim = self._open("postgres.owner", os.O_RDWR)
+        fcntl.flock(claim, fcntl.LOCK_EX)
+        return claim
+
+    def is_claimed(self) -> bool:
+        """False also of a server that still answers, but whose owner has left or was killed."""
+        try:
+            claim = os.open(self.root / "postgres.owner", os.O_RDONLY | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(claim, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(claim)
+        return False
+
     def new_log(self) -> int:
         if self.log.exists():
             self.log.replace(self.root / "postgres.log.1")

@@ -61,7 +61,7 @@ class EmbeddedPostgres(DatabaseServer):
                     return self._start(place, lock, url)
                 finally:
                     os.close(lock)
-            if _answers(url):
+            if _answers(url) and place.is_claimed():
                 return None
             time.sleep(PAUSE_S)
         raise DatabaseUnavailable(
@@ -115,6 +115,7 @@ class _Server:
         )
         assert self._keeper.stdin is not None
         self._pipe = self._keeper.stdin
+        self._claim = os.fdopen(cluster.place.claim(), "rb")
         _started_here.add(self)
 
     @property
@@ -125,12 +126,14 @@ class _Server:
         """Returns when the data are written down. Nothing happens in a forked process, whose
         stack unwinds through the same context."""
         if os.getpid() == self._owner:
+            self._claim.close()  # first, so that nobody borrows what is about to end
             with suppress(OSError):
                 self._pipe.write(b".")  # works even if something else has a copy of the pipe
             self.let_go()
             self._keeper.wait()
 
     def let_go(self) -> None:
+        self._claim.close()
         with suppress(OSError):
             self._pipe.close()
 
@@ -139,7 +142,7 @@ _started_here: WeakSet[_Server] = WeakSet()
 
 
 def _leave_it_to_the_parent() -> None:
-    """A forked process must not keep the pipe open beyond the life of the one that opened it."""
+    """A forked process must not hold pipe and claim longer than the one that has the server."""
     for server in _started_here:
         server.let_go()
 
