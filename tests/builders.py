@@ -63,7 +63,7 @@ def a_role(name: str, *permissions: str, **but: Any) -> Role:
     return Role(**known | but)
 
 
-DATA_OWNER: Final = a_role("Data Owner", "Acme.Kettle:*", display_order=10)
+DATA_OWNER: Final = a_role("Data Owner", "Acme.Kettle:water/*", display_order=10)
 """It may do everything to the data and not even see the thing that holds it."""
 
 ALL_SEEING: Final = a_role("All-Seeing", "Konnektr.KtrlPlane:*", display_order=11)
@@ -81,7 +81,7 @@ def a_permission(product: str, action: str, **but: Any) -> PermissionEntry:
     return PermissionEntry(**known | but)
 
 
-PERMISSIONS: Final = (*CONTROL_PLANE_PERMISSIONS, a_permission("Acme.Kettle", "*"))
+PERMISSIONS: Final = (*CONTROL_PLANE_PERMISSIONS, a_permission("Acme.Kettle", "water/*"))
 
 
 def a_user(user_id: PrincipalId = ALICE, **but: Any) -> User:

@@ -179,7 +179,7 @@ def test_permissions_that_are_no_longer_known_go(units: UnitsOfWork) -> None:
 
 
 def test_a_permission_may_change_its_id_and_its_description(units: UnitsOfWork) -> None:
-    renamed = a_permission("Acme.Kettle", "*", description="Boil", permission_id=VIEWER.role_id)
+    renamed = a_permission("Acme.Kettle", "water/*", description="Boil", permission_id=VIEWER.role_id)
     renamed = evolve(renamed, permission_id=a_permission("new", "id").permission_id)
     synchronize(units, permissions=[*CONTROL_PLANE_PERMISSIONS, renamed])
     assert set(all_permissions(units)) == {*CONTROL_PLANE_PERMISSIONS, renamed}
