@@ -24,3 +24,10 @@ class DatabaseServer(Protocol):
 
         Raises: DatabaseUnavailable, before the context begins.
         """
+
+
+class CannotMigrate(Exception):
+    """The database holds what this version cannot bring to its schema, or must not touch.
+
+    ``str()`` is a sentence for a person: what is in the way and what to do.
+    """

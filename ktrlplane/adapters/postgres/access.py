@@ -1,0 +1,120 @@
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from ktrlplane.adapters.postgres.lists import composed
+from ktrlplane.adapters.postgres.session import Session
+from ktrlplane.adapters.postgres.sight import Held, grants, grants_of
+from ktrlplane.domain.access import Scope, ScopeType, Standing
+from ktrlplane.domain.ids import PrincipalId
+from ktrlplane.ports.stores import Access
+
+# A question is at most one row of a table, by its key, and four probes of the index of
+# assignments: a resource knows its project and its organization.
+_STANDINGS: Final = composed(
+    """
+    SELECT
+        coalesce(o.org_id, p.org_id, r.org_id) AS org_id,
+        coalesce(p.project_id, r.project_id) AS project_id,
+        r.resource_id,
+        {grants}
+    FROM unnest(%(principals)s::text[], %(scope_types)s::text[], %(scope_ids)s::text[])
+        WITH ORDINALITY AS asked (user_id, scope_type, scope_id, place)
+    LEFT JOIN ktrlplane.resources r
+        ON asked.scope_type = 'resource' AND r.resource_id = asked.scope_id
+    LEFT JOIN ktrlplane.projects p
+        ON asked.scope_type = 'project' AND p.project_id = asked.scope_id
+    LEFT JOIN ktrlplane.organizations o
+        ON asked.scope_type = 'organization' AND o.org_id = asked.scope_id
+        AND o.deleted_at IS NULL
+    ORDER BY asked.place
+    """,
+    grants=grants(
+        """
+        ('organization', coalesce(o.org_id, p.org_id, r.org_id)),
+        ('project', coalesce(p.project_id, r.project_id)),
+        ('resource', r.resource_id),
+        ('global', CASE asked.scope_type WHEN 'global' THEN '*' END)
+        """,
+        principal="asked.user_id",
+    ),
+)
+
+# In the order of the roots, so that two who hold the same tenants do not wait for each other.
+_HOLD: Final = """
+    SELECT root, pg_advisory_xact_lock(hashtextextended('tenant ' || root, 0)) AS done
+    FROM (
+        SELECT DISTINCT
+            CASE asked.scope_type
+                WHEN 'global' THEN 'global'
+                WHEN 'organization' THEN 'organization ' || asked.scope_id
+                WHEN 'project'
+                    THEN coalesce('organization ' || p.org_id, 'project ' || p.project_id)
+                ELSE coalesce('organization ' || r.org_id, 'project ' || r.project_id)
+            END AS root
+        FROM unnest(%(scope_types)s::text[], %(scope_ids)s::text[])
+            AS asked (scope_type, scope_id)
+        LEFT JOIN ktrlplane.resources r
+            ON asked.scope_type = 'resource' AND r.resource_id = asked.scope_id
+        LEFT JOIN ktrlplane.projects p
+            ON asked.scope_type = 'project' AND p.project_id = asked.scope_id
+        ORDER BY root
+        OFFSET 0
+    ) roots
+    WHERE root IS NOT NULL
+"""
+
+_ROOTS: Final = {ScopeType.GLOBAL, ScopeType.ORGANIZATION}
+
+
+class PostgresAccess(Access):
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def standings(
+        self, asked: Sequence[tuple[PrincipalId, Scope]], at: datetime
+    ) -> Sequence[Standing | None]:
+        values = {
+            "principals": [principal.value for principal, _ in asked],
+            "scope_types": [scope.scope_type.value for _, scope in asked],
+            "scope_ids": [scope.scope_id for _, scope in asked],
+            "at": at,
+        }
+        rows = self._session.all(_found, _STANDINGS, values)
+        return [
+            _standing(scope, path, held)
+            for (_, scope), (path, held) in zip(asked, rows, strict=True)
+        ]
+
+    def hold(self, *scopes: Scope) -> None:
+        values = {
+            "scope_types": [scope.scope_type.value for scope in scopes],
+            "scope_ids": [scope.scope_id for scope in scopes],
+        }
+        held: set[str] = set()
+        while True:
+            # A project can move to another tenant while this waits for the one it was in:
+            # ask again, with what has been committed by then, until nothing is new.
+            roots = set(self._session.change_returning(_root, _HOLD, values))
+            if roots <= held or all(scope.scope_type in _ROOTS for scope in scopes):
+                return
+            held |= roots
+
+
+def _root(root: str, done: str) -> str:
+    return root
+
+
+def _found(
+    org_id: str | None, project_id: str | None, resource_id: str | None, grants: Held | None
+) -> tuple[tuple[Scope, ...], Held | None]:
+    kinds = (ScopeType.ORGANIZATION, ScopeType.PROJECT, ScopeType.RESOURCE)
+    ids = (org_id, project_id, resource_id)
+    path = (Scope(kind, found) for kind, found in zip(kinds, ids, strict=True) if found)
+    return tuple(path), grants
+
+
+def _standing(scope: Scope, path: tuple[Scope, ...], held: Held | None) -> Standing | None:
+    if scope.scope_type is ScopeType.GLOBAL:
+        path = (scope,)
+    return Standing(path, grants_of(held)) if path else None

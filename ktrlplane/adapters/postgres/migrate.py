@@ -1,0 +1,135 @@
+"""Bringing a database to the schema that this version works with."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+from attrs import field, frozen
+from yoyo import read_migrations  # type: ignore[import-untyped]
+
+from ktrlplane.adapters.postgres.ledger import CONNECT_TIMEOUT_S, SCHEMA, TABLE, Ledger
+from ktrlplane.ports.database import CannotMigrate, DatabaseUnavailable
+
+DIRECTORY: Final = Path(__file__).with_name("migrations")
+
+_PREDECESSOR: Final = (
+    "The database holds the schema of the system that KtrlPlane replaces. "
+    "Give KtrlPlane a database of its own and leave this one as it is."
+)
+_ENCODING: Final = (
+    "The database is encoded as {}, which cannot hold every name. "
+    "Create it with ENCODING 'UTF8' and, if need be, TEMPLATE template0."
+)
+_NEWER: Final = (
+    "The database is at {}, which this version of KtrlPlane does not know. "
+    "Run the version that brought it there, or a newer one."
+)
+_UNKNOWN: Final = "There is no migration {}; there are {}."
+_FAILED: Final = "The database refuses to be migrated, and is as it was before this step: {}."
+_LOST: Final = "The database cannot be reached, or was lost, while its schema was looked at."
+
+_SCHEMA_IS_THERE: Final = "SELECT to_regnamespace('ktrlplane') IS NOT NULL"
+_CREATE_SCHEMA: Final = "CREATE SCHEMA ktrlplane"
+_ENCODED: Final = "SELECT current_setting('server_encoding')"
+_IS_THERE: Final = "SELECT to_regclass(%s) IS NOT NULL"
+_APPLIED: Final = "SELECT migration_id FROM ktrlplane._yoyo_migration"
+
+
+@frozen
+class Migrations:
+    """Steps forward, in the order of their numbers; there is no way back.
+
+    ``url`` is anything that libpq takes.
+    """
+
+    url: str = field(repr=False)
+
+    def check(self) -> None:
+        """Raises: CannotMigrate for a database that is not ours to change, or newer than this
+        code; DatabaseUnavailable."""
+        with self._connection() as connection:
+            _pending(connection)
+
+    def pending(self) -> list[str]:
+        """The names of the steps still to be taken; changes nothing. Raises: as ``check``."""
+        with self._connection() as connection:
+            return _pending(connection)
+
+    def apply(self, to: str | None = None) -> list[str]:
+        """Takes all steps, or those up to the one named ``to`` or with its number; which.
+
+        Each step is one transaction. Any number of processes may do this at once: each step
+        is taken once, and all return when it is. Raises: as ``check``.
+        """
+        # A look without the lock: nearly every start of a process has nothing to do.
+        if not _up_to(self.pending(), to):
+            return []
+        with _told(), Ledger(self.url) as ledger, ledger.lock():
+            wanted = _up_to(_pending(ledger.connection), to)
+            if not _one(ledger.connection, _SCHEMA_IS_THERE):
+                ledger.connection.execute(_CREATE_SCHEMA)
+            ledger.ensure_internal_schema_updated()
+            for step in ledger.to_apply(_steps()):
+                if step.id in wanted:
+                    ledger.apply_one(step)
+            return wanted
+
+    @contextmanager
+    def _connection(self) -> Iterator[psycopg.Connection[Any]]:
+        with (
+            _told(),
+            psycopg.connect(
+                self.url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S
+            ) as connection,
+        ):
+            yield connection
+
+
+def _steps() -> Any:
+    """Yoyo's list of them. It would take the package's ``__init__`` for one too."""
+    return read_migrations(str(DIRECTORY)).filter(lambda step: step.is_raw_sql())
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except psycopg.OperationalError as exc:
+        raise DatabaseUnavailable(_LOST) from exc
+    except psycopg.Error as exc:
+        raise CannotMigrate(_FAILED.format(exc.diag.message_primary)) from exc
+
+
+def _pending(connection: psycopg.Connection[Any]) -> list[str]:
+    known = [step.id for step in _steps()]
+    if not _one(connection, _IS_THERE, f"{SCHEMA}.{TABLE}"):
+        theirs = ("public.schema_migrations", f"{SCHEMA}.users")
+        if all(_one(connection, _IS_THERE, table) for table in theirs):
+            raise CannotMigrate(_PREDECESSOR)
+        encoding = _one(connection, _ENCODED)
+        if encoding != "UTF8":
+            raise CannotMigrate(_ENCODING.format(encoding))
+        return known
+    applied = {name for (name,) in connection.execute(_APPLIED)}
+    newer = sorted(applied.difference(known))
+    if newer:
+        raise CannotMigrate(_NEWER.format(newer[-1]))
+    return [name for name in known if name not in applied]
+
+
+def _up_to(pending: Sequence[str], to: str | None) -> list[str]:
+    """Raises: CannotMigrate for a name that is no migration's."""
+    if to is None:
+        return list(pending)
+    known = [step.id for step in _steps()]
+    last = next((name for name in known if to in (name, name.partition("_")[0])), None)
+    if last is None:
+        raise CannotMigrate(_UNKNOWN.format(to, ", ".join(known)))
+    return [name for name in pending if name <= last]
+
+
+def _one(connection: psycopg.Connection[Any], query: str, *values: str) -> Any:
+    row = connection.execute(query, values).fetchone()
+    return None if row is None else row[0]

@@ -1,0 +1,81 @@
+"""What the driver says, in the words of the domain."""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Final
+
+import psycopg
+from psycopg import errors
+from psycopg_pool import PoolTimeout
+
+from ktrlplane.domain.errors import AlreadyExists, DomainError, Interrupted, UpstreamError
+
+_TAKEN: Final = "is taken or was used before; choose another one."
+
+_BY_CONSTRAINT: Final[Mapping[str, tuple[type[DomainError], str]]] = {
+    "organizations_pkey": (AlreadyExists, f"The organization id {{org_id}} {_TAKEN}"),
+    "projects_pkey": (AlreadyExists, f"The project id {{project_id}} {_TAKEN}"),
+    "resources_pkey": (AlreadyExists, f"The resource id {{resource_id}} {_TAKEN}"),
+    "role_assignments_role_id_fkey": (
+        Interrupted,
+        "A role was granted while it was being taken away; try again.",
+    ),
+}
+"""Braces hold names of values of the statement."""
+
+_COLLISIONS: Final = (
+    errors.SerializationFailure,
+    errors.DeadlockDetected,
+    errors.LockNotAvailable,
+)
+
+_LOST: Final = (
+    errors.AdminShutdown,
+    errors.CrashShutdown,
+    errors.CannotConnectNow,
+    errors.IdleInTransactionSessionTimeout,
+    errors.IdleSessionTimeout,
+)
+
+
+class Refusals:
+    """Turns what the driver raises inside into refusals; what it does not know, passes."""
+
+    def __init__(self, values: Mapping[str, object]) -> None:
+        self._values = values
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        raised: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(raised, psycopg.Error):
+            refusal = _refusal(raised, self._values)
+            if refusal is not None:
+                raise refusal from raised
+
+
+def _refusal(raised: psycopg.Error, values: Mapping[str, object]) -> DomainError | None:
+    if isinstance(raised, errors.IntegrityError):
+        known = _BY_CONSTRAINT.get(raised.diag.constraint_name or "")
+        return known[0](known[1].format_map(values)) if known else None
+    if isinstance(raised, _COLLISIONS):
+        return Interrupted("Others changed the same things at the same time; try again.")
+    if isinstance(raised, PoolTimeout):
+        return UpstreamError("The database does not answer, or is too busy; try again later.")
+    if is_loss(raised):
+        return Interrupted("The connection to the database was lost; nothing was done.")
+    if isinstance(raised, psycopg.OperationalError):
+        return UpstreamError("The database cannot do this at present; try again later.")
+    return None
+
+
+def is_loss(raised: BaseException) -> bool:
+    """Whether the connection is gone: the server said so, or says nothing any more."""
+    if not isinstance(raised, psycopg.OperationalError) or isinstance(raised, PoolTimeout):
+        return False
+    return raised.sqlstate is None or isinstance(raised, _LOST)

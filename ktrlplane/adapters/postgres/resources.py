@@ -1,0 +1,186 @@
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from attrs import asdict
+from psycopg.types.json import Jsonb
+
+from ktrlplane.adapters.postgres.lists import composed, count_of, page_of, searched, shape_of, span
+from ktrlplane.adapters.postgres.resource_lists import COLUMNS, count_query, page_query
+from ktrlplane.adapters.postgres.session import Session
+from ktrlplane.adapters.postgres.sight import Held, grants, grants_of
+from ktrlplane.domain.access import Scope, Standing, not_found
+from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId, ResourceId
+from ktrlplane.domain.paging import Cursor, Page, PageRequest, cursor_of, time_key
+from ktrlplane.domain.resources import Condition, Resource, Status
+from ktrlplane.ports.stores import ResourceFilter, Resources
+
+_ADD: Final = """
+    INSERT INTO ktrlplane.resources (
+        resource_id, project_id, org_id, name, type, sku, settings_json, status, status_reason,
+        generation, observed_generation, conditions, access_url, error_message,
+        stripe_price_id, created_at, updated_at
+    )
+    VALUES (
+        %(resource_id)s, %(project_id)s, %(org_id)s, %(name)s, %(type)s, %(sku)s,
+        %(settings_json)s, %(status)s, %(status_reason)s, %(generation)s,
+        %(observed_generation)s, %(conditions)s, %(access_url)s, %(error_message)s,
+        %(stripe_price_id)s, %(created_at)s, %(updated_at)s
+    )
+"""
+
+_REPLACE: Final = """
+    UPDATE ktrlplane.resources
+    SET project_id = %(project_id)s, org_id = %(org_id)s, name = %(name)s, type = %(type)s,
+        sku = %(sku)s, settings_json = %(settings_json)s, status = %(status)s,
+        status_reason = %(status_reason)s, generation = %(generation)s,
+        observed_generation = %(observed_generation)s, conditions = %(conditions)s,
+        access_url = %(access_url)s, error_message = %(error_message)s,
+        stripe_price_id = %(stripe_price_id)s, created_at = %(created_at)s,
+        updated_at = %(updated_at)s
+    WHERE resource_id = %(resource_id)s
+"""
+
+_GET: Final = composed(
+    "SELECT {columns} FROM ktrlplane.resources WHERE resource_id = %(resource_id)s",
+    columns=COLUMNS,
+)
+
+_WITH_STANDING: Final = composed(
+    """
+    SELECT {columns}, {grants}
+    FROM ktrlplane.resources r
+    WHERE resource_id = %(resource_id)s
+    """,
+    columns=COLUMNS,
+    grants=grants(
+        "('organization', r.org_id), ('project', r.project_id), ('resource', r.resource_id)"
+    ),
+)
+
+_OF: Final = composed(
+    """
+    SELECT {columns} FROM ktrlplane.resources
+    WHERE project_id = %(project_id)s AND status <> 'Deleted'
+    ORDER BY resource_id
+    """,
+    columns=COLUMNS,
+)
+
+_DELETING_SINCE: Final = composed(
+    """
+    SELECT {columns} FROM ktrlplane.resources
+    WHERE status = 'Deleting' AND updated_at < %(before)s
+    ORDER BY updated_at, resource_id
+    LIMIT %(limit)s
+    """,
+    columns=COLUMNS,
+)
+
+
+class PostgresResources(Resources):
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, resource: Resource) -> None:
+        self._session.change(_ADD, _values(resource))
+
+    def get(self, resource_id: ResourceId) -> Resource:
+        resource = self._session.one(_resource, _GET, {"resource_id": resource_id})
+        if resource is None:
+            raise not_found(Scope.of(resource_id))
+        return resource
+
+    def with_standing(
+        self, resource_id: ResourceId, principal: PrincipalId, at: datetime
+    ) -> tuple[Resource, Standing]:
+        values = {"resource_id": resource_id, "principal": principal, "at": at}
+        found = self._session.one(_with_standing, _WITH_STANDING, values)
+        if found is None:
+            raise not_found(Scope.of(resource_id))
+        return found
+
+    def replace(self, resource: Resource) -> None:
+        if self._session.change(_REPLACE, _values(resource)) == 0:
+            raise not_found(Scope.of(resource.resource_id))
+
+    def of(self, project_id: ProjectId) -> Sequence[Resource]:
+        return self._session.all(_resource, _OF, {"project_id": project_id})
+
+    def deleting_since(self, before: datetime, limit: int) -> Sequence[Resource]:
+        return self._session.all(_resource, _DELETING_SINCE, {"before": before, "limit": limit})
+
+    def readable_by(
+        self, principal: PrincipalId, at: datetime, page: PageRequest, where: ResourceFilter
+    ) -> Page[Resource]:
+        alive = where.status is not Status.DELETED
+        shape = shape_of(
+            page,
+            alive=alive or None,
+            deleted=(not alive) or None,
+            status=where.status if alive else None,
+            type=where.type,
+            sku=where.sku,
+            text=where.text,
+        )
+        inside = where.project_id is not None
+        values = {
+            "principal": principal,
+            "at": at,
+            **span(page),
+            "project_id": where.project_id,
+            "type": where.type,
+            "sku": where.sku,
+            "status": where.status,
+            "text": searched(where.text or ""),
+        }
+        rows = self._session.all(_resource, page_query(shape, in_a_project=inside), values)
+        total = None
+        if page.include_total:
+            query = count_query(shape.uncut(), in_a_project=inside)
+            total = count_of(self._session, query, values)
+
+        def place(row: Resource) -> Cursor:
+            return cursor_of(
+                page.sort, name=row.name, created_at=row.created_at, identity=row.resource_id.value
+            )
+
+        return page_of(rows, page, place, total)
+
+
+def _resource(
+    resource_id: str,
+    project_id: str,
+    org_id: str | None,
+    status: str,
+    conditions: Sequence[Mapping[str, Any]],
+    **columns: Any,
+) -> Resource:
+    return Resource(
+        resource_id=ResourceId(resource_id),
+        project_id=ProjectId(project_id),
+        org_id=None if org_id is None else OrganizationId(org_id),
+        status=Status(status),
+        conditions=tuple(_condition(**condition) for condition in conditions),
+        **columns,
+    )
+
+
+def _with_standing(grants: Held | None, **columns: Any) -> tuple[Resource, Standing]:
+    resource = _resource(**columns)
+    return resource, Standing(resource.path, grants_of(grants))
+
+
+def _condition(last_transition_at: str | None, **members: Any) -> Condition:
+    at = None if last_transition_at is None else datetime.fromisoformat(last_transition_at)
+    return Condition(last_transition_at=at, **members)
+
+
+def _members(condition: Condition) -> dict[str, Any]:
+    at = condition.last_transition_at
+    return asdict(condition) | {"last_transition_at": None if at is None else time_key(at)}
+
+
+def _values(resource: Resource) -> Mapping[str, object]:
+    columns = asdict(resource, recurse=False)
+    return columns | {"conditions": Jsonb([_members(one) for one in resource.conditions])}

@@ -1,0 +1,66 @@
+"""One connection in the hands of the stores."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.rows import kwargs_row
+
+from ktrlplane.adapters.postgres.refusals import Refusals
+
+T = TypeVar("T")
+Query = str | bytes
+Values = Mapping[str, object]
+
+
+class ReadOnly(Exception):
+    """Something was written where nothing can be: in a view, or after the unit of work."""
+
+
+class Session:
+    """What a unit of work may ask of its connection, until it ends.
+
+    Reads and changes are told apart here and not by the server: a transaction that is READ
+    ONLY would cost every view two round trips.
+    """
+
+    def __init__(self, connection: psycopg.Connection[Any], *, may_write: bool) -> None:
+        self._connection: psycopg.Connection[Any] | None = connection
+        self._may_write = may_write
+
+    def end(self) -> None:
+        """The connection is somebody else's from now on."""
+        self._connection = None
+
+    def all(self, make: Callable[..., T], query: Query, values: Values) -> Sequence[T]:
+        """``make`` takes the columns by name."""
+        with Refusals(values):
+            cursor = self._open().cursor(row_factory=kwargs_row(make))
+            return cursor.execute(query, values).fetchall()
+
+    def one(self, make: Callable[..., T], query: Query, values: Values) -> T | None:
+        with Refusals(values):
+            cursor = self._open().cursor(row_factory=kwargs_row(make))
+            return cursor.execute(query, values).fetchone()
+
+    def change_returning(
+        self, make: Callable[..., T], query: Query, values: Values
+    ) -> Sequence[T]:
+        """What a change says; a lock is one too. Raises: ReadOnly."""
+        self._require_writing()
+        return self.all(make, query, values)
+
+    def change(self, query: Query, values: Values) -> int:
+        """How many rows. Raises: ReadOnly."""
+        self._require_writing()
+        with Refusals(values):
+            return self._open().execute(query, values).rowcount
+
+    def _require_writing(self) -> None:
+        if not self._may_write:
+            raise ReadOnly("Write in a unit of work that was begun and has not ended.")
+
+    def _open(self) -> psycopg.Connection[Any]:
+        if self._connection is None:
+            raise ReadOnly("This unit of work has ended; begin another one.")
+        return self._connection
