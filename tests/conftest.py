@@ -4,8 +4,12 @@ from collections.abc import Iterator
 import pytest
 
 from ktrlplane.adapters.embedded import EmbeddedPostgres
+from ktrlplane.adapters.postgres.migrate import Migrations
+from ktrlplane.adapters.postgres.pool import Pool, open_pool
+from ktrlplane.adapters.postgres.unit_of_work import PostgresUnitsOfWork
 from ktrlplane.ports.database import DatabaseUnavailable
-from tests.postgres import Databases, databases_on
+from ktrlplane.ports.unit_of_work import UnitsOfWork
+from tests.postgres import Databases, databases_on, empty
 
 
 @pytest.fixture(scope="session")
@@ -15,7 +19,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if given:
         yield given
         return
-    opening = EmbeddedPostgres(tmp_path_factory.mktemp("postgres_server")).open()
+    opening = EmbeddedPostgres(tmp_path_factory.mktemp("postgres_server"), fsync=False).open()
     try:
         url = opening.__enter__()
     except DatabaseUnavailable as exc:
@@ -44,3 +48,24 @@ def fresh_database(databases: Databases, database_template: str | None) -> Itera
     url = databases.make_database(database_template)
     yield url
     databases.drop_database(url)
+
+
+@pytest.fixture(scope="session")
+def migrated_database(databases: Databases) -> str:
+    """A connection string of a database at the current schema, which the tests share."""
+    url = databases.make_database()
+    Migrations(url).apply()
+    return url
+
+
+@pytest.fixture(scope="session")
+def postgres_pool(migrated_database: str) -> Iterator[Pool]:
+    with open_pool(migrated_database, max_size=25, application_name="tests") as pool:
+        yield pool
+
+
+@pytest.fixture
+def postgres_units(postgres_pool: Pool) -> UnitsOfWork:
+    """Empty stores."""
+    empty(postgres_pool)
+    return PostgresUnitsOfWork(postgres_pool)

@@ -22,7 +22,7 @@ def server(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> DatabaseServer:
     if request.param == "embedded":
-        return EmbeddedPostgres(tmp_path_factory.mktemp("embedded"))
+        return EmbeddedPostgres(tmp_path_factory.mktemp("embedded"), fsync=False)
     return ExternalPostgres(databases.make_database())
 
 

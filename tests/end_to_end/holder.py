@@ -20,7 +20,7 @@ def say(**words: str | int) -> None:
 
 
 def main(data_dir: str, statements: list[str]) -> None:
-    with EmbeddedPostgres(data_dir).open() as url:
+    with EmbeddedPostgres(data_dir, fsync=False).open() as url:
         with psycopg.connect(url) as connection:
             for statement in statements:
                 connection.execute(statement)

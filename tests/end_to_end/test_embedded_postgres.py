@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,8 @@ pytestmark = pytest.mark.postgres
 HOLDER = Path(__file__).with_name("holder.py")
 REPOSITORY = Path(__file__).parents[2]
 NOBODY, NAMELESS = 65534, 54321
-DEADLINE_S = 20
+DEADLINE_S = 60
+embedded = partial(EmbeddedPostgres, fsync=False)
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 
 
@@ -75,7 +77,7 @@ def holding(
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data directory that has been used before; each test makes tables of its own."""
     data_dir = tmp_path_factory.mktemp("home")
-    with EmbeddedPostgres(data_dir).open():
+    with embedded(data_dir).open():
         return data_dir
 
 
@@ -115,7 +117,7 @@ def value(url: str, query: str) -> Any:
 
 
 def test_nothing_runs_after_a_clean_exit(home: Path) -> None:
-    with EmbeddedPostgres(home).open():
+    with embedded(home).open():
         server = postmaster(home)
     assert nothing_runs(home)
     with pytest.raises(ProcessLookupError):
@@ -127,7 +129,7 @@ def test_a_killed_owner_takes_the_server_along_and_loses_nothing(home: Path) -> 
         holder.says()
         holder.process.kill()
         assert eventually(lambda: nothing_runs(home))
-    with EmbeddedPostgres(home).open() as url:
+    with embedded(home).open() as url:
         assert value(url, "SELECT kept FROM owner_killed") == 7
 
 
@@ -136,7 +138,7 @@ def test_a_server_whose_owner_was_killed_is_not_borrowed(home: Path) -> None:
         before = holder.says()["started"]
         holder.process.kill()
         holder.process.wait()
-        with EmbeddedPostgres(home).open() as url:
+        with embedded(home).open() as url:
             assert value(url, "SELECT pg_postmaster_start_time()::text") != before
 
 
@@ -146,7 +148,7 @@ def test_a_killed_server_is_repaired_by_the_next_opening(home: Path) -> None:
         os.kill(postmaster(home), signal.SIGKILL)
         assert eventually(lambda: nothing_runs(home))
         holder.leave()
-    with EmbeddedPostgres(home).open() as url:
+    with embedded(home).open() as url:
         assert value(url, "SELECT kept FROM server_killed") == 7
 
 
@@ -156,7 +158,7 @@ def test_everything_killed_at_once_is_repaired_by_the_next_opening(home: Path) -
         server = postmaster(home)
         for pid in (holder.process.pid, parent(server), server):
             os.kill(pid, signal.SIGKILL)
-        with EmbeddedPostgres(home).open() as url:
+        with embedded(home).open() as url:
             assert value(url, "SELECT kept FROM all_killed") == 7
 
 
@@ -175,7 +177,7 @@ def test_a_pid_file_that_names_a_stranger_is_not_believed(home: Path) -> None:
         pid_file = home / "postgres" / "postmaster.pid"
         pid_file.write_text(f"{stranger.pid}\n/proc/self/cwd\n1\n5432\n.\n\n")
         os.chown(pid_file, owner.st_uid, owner.st_gid)
-        with EmbeddedPostgres(home).open() as url:
+        with embedded(home).open() as url:
             assert value(url, "SELECT 1") == 1
 
 
@@ -187,14 +189,14 @@ def test_of_two_that_start_at_once_one_borrows_and_leaves_the_server_up(tmp_path
         if parent(keeper) == second.process.pid:
             owner, borrower = second, first
         borrower.leave()
-        with EmbeddedPostgres(tmp_path / "new").open() as url:
+        with embedded(tmp_path / "new").open() as url:
             assert value(url, "SELECT 1") == 1
         owner.leave()
         assert nothing_runs(tmp_path / "new")
 
 
 def test_a_process_forked_inside_does_not_end_the_server(home: Path) -> None:
-    server = EmbeddedPostgres(home)
+    server = embedded(home)
     opening = server.open()
     url = opening.__enter__()
     child = os.fork()
@@ -211,7 +213,7 @@ def test_a_process_forked_inside_does_not_end_the_server(home: Path) -> None:
 def test_a_process_forked_inside_does_not_keep_the_server_up(home: Path) -> None:
     read, write = os.pipe()
     with ExitStack() as stack:
-        stack.enter_context(EmbeddedPostgres(home).open())
+        stack.enter_context(embedded(home).open())
         child = os.fork()
         if child == 0:
             os.close(write)
@@ -227,7 +229,7 @@ def test_the_server_outlives_the_thread_that_opened_it(home: Path) -> None:
     with ExitStack() as stack:
         urls: list[str] = []
         opening = threading.Thread(
-            target=lambda: urls.append(stack.enter_context(EmbeddedPostgres(home).open()))
+            target=lambda: urls.append(stack.enter_context(embedded(home).open()))
         )
         opening.start()
         opening.join()
@@ -237,7 +239,7 @@ def test_the_server_outlives_the_thread_that_opened_it(home: Path) -> None:
 
 
 def test_an_interrupted_terminal_leaves_the_server_to_its_owner(home: Path) -> None:
-    with EmbeddedPostgres(home).open() as url:
+    with embedded(home).open() as url:
         assert os.getpgid(postmaster(home)) != os.getpgid(0)
         os.kill(parent(postmaster(home)), signal.SIGTERM)
         for _ in range(20):  # long enough for a server that was told to go
@@ -248,7 +250,7 @@ def test_an_interrupted_terminal_leaves_the_server_to_its_owner(home: Path) -> N
 def test_any_folder_will_do(home: Path, tmp_path: Path, name: str) -> None:
     (tmp_path / name).symlink_to(home)
     before = set(Path(tempfile.gettempdir()).glob("kp-*"))
-    with EmbeddedPostgres(tmp_path / name).open() as url:
+    with embedded(tmp_path / name).open() as url:
         assert value(url, "SELECT 1") == 1
     assert set(Path(tempfile.gettempdir()).glob("kp-*")) <= before
 
@@ -262,7 +264,7 @@ def test_a_new_folder_is_private_and_an_old_one_stays_as_it_is(tmp_path: Path) -
 
 def test_the_log_holds_one_run_and_the_one_before(home: Path) -> None:
     for _ in range(3):
-        with EmbeddedPostgres(home).open():
+        with embedded(home).open():
             pass
     for log in ("postgres.log", "postgres.log.1"):
         assert (home / log).read_text().count("LOG:  starting PostgreSQL") == 1
@@ -289,14 +291,15 @@ def becoming(uid: int) -> Sequence[str]:
 @pytest.mark.parametrize("uid", [NOBODY, NAMELESS])
 def test_an_ordinary_user_keeps_all_to_itself(theirs: Path, uid: int) -> None:
     os.chown(theirs, uid, uid)
+    again = embedded(theirs / "data", copies=[theirs / "copies"])
     with holding(theirs / "data", become=becoming(uid)) as holder:
         assert holder.says()["uid"] == uid
         owners = {path.lstat().st_uid for path in (theirs / "data").rglob("*")}
         assert owners == {uid}
-        with EmbeddedPostgres(theirs / "data").open() as url:  # as root, beside its owner
+        with again.open() as url:  # as root, beside its owner
             assert value(url, "SELECT current_user") == "ktrlplane"
         holder.leave()
-    with EmbeddedPostgres(theirs / "data").open():
+    with again.open():
         assert {path.lstat().st_uid for path in (theirs / "data").rglob("*")} == {uid}
 
 
@@ -329,7 +332,7 @@ def test_programs_that_only_root_can_read_are_copied_for_others(
 
 def refusal(data_dir: Path) -> str:
     with pytest.raises(DatabaseUnavailable) as refused:
-        EmbeddedPostgres(data_dir, patience_s=5).open().__enter__()
+        embedded(data_dir, patience_s=5).open().__enter__()
     return str(refused.value)
 
 
@@ -377,13 +380,13 @@ def test_a_holder_of_the_lock_that_does_not_answer_is_reported(tmp_path: Path) -
     with (tmp_path / "postgres.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(DatabaseUnavailable, match="has not answered"):
-            EmbeddedPostgres(tmp_path, patience_s=0.1).open().__enter__()
+            embedded(tmp_path, patience_s=0.1).open().__enter__()
 
 
 def test_an_initialization_that_was_killed_is_done_again(tmp_path: Path) -> None:
     half_done = tmp_path / "postgres.unfinished"
     half_done.mkdir()
     (half_done / "PG_VERSION").write_text("18\n")
-    with EmbeddedPostgres(tmp_path).open() as url:
+    with embedded(tmp_path).open() as url:
         assert value(url, "SELECT 1") == 1
     assert not half_done.exists()

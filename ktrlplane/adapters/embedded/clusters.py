@@ -18,7 +18,6 @@ when the account may not walk down from /, say because the data lie in root's ho
 made absolute."""
 
 SETTINGS = {
-    "fsync": "on",
     "jit": "off",
     "listen_addresses": "",
     "log_checkpoints": "off",
@@ -46,11 +45,17 @@ class Cluster:
     place: Place
     account: Account
     binaries: Binaries
+    fsync: bool
 
     @property
     def server_command(self) -> Sequence[str]:
-        settings = (f"--{name}={value}" for name, value in SETTINGS.items())
-        return (self.binaries.postgres, "-D", HERE, *settings)
+        settings = SETTINGS | {"fsync": self._fsync}
+        options = (f"--{name}={value}" for name, value in settings.items())
+        return (self.binaries.postgres, "-D", HERE, *options)
+
+    @property
+    def _fsync(self) -> str:
+        return "on" if self.fsync else "off"
 
     def make(self, lock: int, log: int) -> None:
         """Unless it is there. Only for the holder of ``lock``.
@@ -75,8 +80,16 @@ class Cluster:
         initdb = (
             *(self.binaries.initdb, "-D", HERE, f"--username={NAME}", "--auth=trust"),
             *("--encoding=UTF8", "--locale=C", "--no-instructions"),
+            *(() if self.fsync else ("--no-sync",)),
         )
-        single = (self.binaries.postgres, "--single", "-D", HERE, "postgres")
+        single = (
+            self.binaries.postgres,
+            "--single",
+            "-D",
+            HERE,
+            f"--fsync={self._fsync}",
+            "postgres",
+        )
         for command, text in ((initdb, ""), (single, f"CREATE DATABASE {NAME};\n")):
             status = self.account.run(command, folder=stage, text=text, output=log, keep=(lock,))
             if status != 0:

@@ -32,6 +32,8 @@ class EmbeddedPostgres(DatabaseServer):
     data_dir: Path = field(converter=Path)
     patience_s: float = 120.0
     """How long a start, recovery after a crash included, or another process's may take."""
+    fsync: bool = True
+    """False is for tests: it saves the waiting for the disk, and a power cut costs the data."""
     copies: Sequence[Path] = (
         Path("/var/cache/ktrlplane"),
         Path(tempfile.gettempdir()) / "ktrlplane",
@@ -72,7 +74,7 @@ class EmbeddedPostgres(DatabaseServer):
     def _start(self, place: Place, lock: int, url: str) -> "_Server":
         account = account_for(place.cluster, place.root)
         copies = (place.binaries,) if account.is_ours else self.copies
-        cluster = Cluster(place, account, binaries_for(account, copies))
+        cluster = Cluster(place, account, binaries_for(account, copies), self.fsync)
         log = place.new_log()
         try:
             cluster.make(lock, log)
