@@ -4,7 +4,8 @@ Looks at manifests that may break their meta-schema, so that every fault is told
 what a broken place would have said is never counted as missing elsewhere.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from ktrlplane.domain.access import CONTROL_PLANE, PermissionEntry
 from ktrlplane.domain.catalog import shared_actions
@@ -40,7 +41,6 @@ def _within(kind: TypeFiles) -> Iterator[Fault]:
             detail = f"There is no meter {meter.text}; list it under meters, or name another."
             yield meter.fault("unknown_meter", detail)
     yield from _files(kind)
-    yield from _places_of_rules(kind)
 
 
 def _files(kind: TypeFiles) -> Iterator[Fault]:
@@ -67,12 +67,11 @@ def _files(kind: TypeFiles) -> Iterator[Fault]:
             yield sku.fault("unknown_sku", f"There is no tier {sku.text} in this manifest.")
 
 
-def _places_of_rules(kind: TypeFiles) -> Iterator[Fault]:
-    if kind.settings is None:
-        return
+def rule_faults(kind: TypeFiles, settings: Mapping[str, Any]) -> Iterator[Fault]:
+    """Rules about what settings never have, by a schema that has no fault itself."""
     for field in ("from", "to", "at", "lesser", "greater"):
         for place in kind.said(f"/rules/*/{field}"):
-            if not names_something(kind.settings, place.text):
+            if not names_something(settings, place.text):
                 detail = f"Settings never have anything at {place.text}."
                 yield place.fault("unknown_place", detail)
 

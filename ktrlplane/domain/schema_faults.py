@@ -20,6 +20,13 @@ _ONE: Final = ("additionalProperties", "items", "contains", "propertyNames", "no
                "if", "then", "else")  # fmt: skip
 _MANY: Final = ("prefixItems", "allOf", "anyOf", "oneOf")
 _NAMED: Final = ("properties", "patternProperties", "dependentSchemas", "$defs")
+_UNSUPPORTED: Final = frozenset((
+    "$anchor", "$dynamicAnchor", "$dynamicRef", "$vocabulary",
+    "unevaluatedItems", "unevaluatedProperties",
+    "contentEncoding", "contentMediaType", "contentSchema", "definitions", "dependencies",
+))  # fmt: skip
+"""Keywords of JSON Schema that have no one answer here, or are gone from it."""
+
 _IN_PLACE: Final = ("allOf", "anyOf", "oneOf", "then", "else")
 
 _PARTIAL: Final = re.compile(
@@ -69,6 +76,9 @@ def _keyword_faults(at: str, subschema: Mapping[str, Any]) -> Iterator[Fault]:
         here = f"{at}/{escape(key)}"
         if at and key in ("$id", "$schema"):
             yield Fault(here, "unsupported_keyword", f"{key} may stand at the top only.")
+        elif key in _UNSUPPORTED:
+            detail = f"{key} is not among the keywords that settings schemas may use."
+            yield Fault(here, "unsupported_keyword", detail)
         elif key not in _KNOWN and not key.startswith("x-"):
             near = difflib.get_close_matches(key, _KNOWN, n=1)
             advice = f"Did you mean {near[0]}?" if near else "Words of your own begin with x-."

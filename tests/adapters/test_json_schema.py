@@ -97,8 +97,8 @@ def test_what_is_right_is_not_refused(subschema: dict[str, Any], value: Any) -> 
 def test_a_missing_member_is_told_where_it_is_missing() -> None:
     schema = {"properties": {"sinks": {"items": {"required": ["name", "a/b"]}}}}
     assert found(schema, {"sinks": [{"name": "x", "a/b": 1}, {}]}) == [
-        ("/sinks/1/name", "required", "name is required."),
-        ("/sinks/1/a~1b", "required", "a/b is required."),
+        ("/sinks/1/name", "required", "sinks[1].name is required."),
+        ("/sinks/1/a~1b", "required", "sinks[1].a/b is required."),
     ]
 
 
@@ -131,7 +131,7 @@ def test_names_of_members_are_told_at_the_member() -> None:
     schema = a({"propertyNames": {"maxLength": 2}})
     assert found(schema, {"a": {"ok": 1, "long": 1}}) == [
         ("/a/long", "property_names",
-         "long is no name that may stand here: it must have at most 2 characters.")
+         "a.long is no name that may stand here: it must have at most 2 characters.")
     ]  # fmt: skip
 
 
@@ -197,15 +197,15 @@ def test_of_alternatives_the_one_that_was_meant_is_told(word: str) -> None:
     schema = a({word: VARIANTS})
     assert found(schema, {"a": {"kind": "file", "path": "/"}}) == []
     assert found(schema, {"a": {"kind": "http", "port": 80, "path": "/"}}) == [
-        ("/a/port", "maximum", "port must be at most 9."),
+        ("/a/port", "maximum", "a.port must be at most 9."),
         ("/a/path", "unknown_field",
-         "path is not known here. What can still be set here: tls."),
+         "a.path is not known here. What can still be set here: tls."),
     ]  # fmt: skip
     assert found(schema, {"a": "long text"}) == [
         ("/a", "max_length", "a must have at most 3 characters.")
     ]
     assert found(schema, {"a": {"kind": "ftp"}}) == [
-        ("/a/kind", "enum", "kind must be one of file, http.")
+        ("/a/kind", "enum", "a.kind must be one of file, http.")
     ]
     assert found(schema, {"a": 3}) == [
         ("/a", "type", "a must be an object or text, not a number.")
@@ -249,7 +249,7 @@ def test_what_only_the_tier_refuses_says_so() -> None:
 def test_what_the_type_refuses_too_is_told_once() -> None:
     assert found(BASE, {"instances": "3", "sinks": [{}], "x": 1}, FREE) == [
         ("/instances", "type", "instances must be a whole number, not text."),
-        ("/sinks/0/name", "required", "name is required."),
+        ("/sinks/0/name", "required", "sinks[0].name is required."),
         ("/sinks", "max_items", "sinks must be empty in this tier."),
         ("/x", "unknown_field", "x is not known here."),
     ]
@@ -398,11 +398,11 @@ def test_the_free_tier_refuses_the_example_with_a_clear_list(
         ("/cpu", "enum"): "cpu must be one of 100m, 250m, 500m, 1 in this tier.",
         ("/memory", "enum"): "memory must be one of 256Mi, 512Mi, 1Gi, 2Gi in this tier.",
         ("/storage", "enum"): "storage must be one of 1Gi, 2Gi, 5Gi, 10Gi in this tier.",
-        ("/backup/enabled", "const"): "enabled must be false in this tier.",
-        ("/eventSinks/kafka", "max_items"): "kafka must be empty in this tier.",
-        ("/eventSinks/kusto", "max_items"): "kusto must be empty in this tier.",
-        ("/eventSinks/mqtt", "max_items"): "mqtt must be empty in this tier.",
-        ("/eventSinks/webhook", "max_items"): "webhook must be empty in this tier.",
+        ("/backup/enabled", "const"): "backup.enabled must be false in this tier.",
+        ("/eventSinks/kafka", "max_items"): "eventSinks.kafka must be empty in this tier.",
+        ("/eventSinks/kusto", "max_items"): "eventSinks.kusto must be empty in this tier.",
+        ("/eventSinks/mqtt", "max_items"): "eventSinks.mqtt must be empty in this tier.",
+        ("/eventSinks/webhook", "max_items"): "eventSinks.webhook must be empty in this tier.",
         ("/eventRoutes", "max_items"): "eventRoutes must be empty in this tier.",
     }
     assert len(faults) == 10

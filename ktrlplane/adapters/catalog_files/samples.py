@@ -13,6 +13,8 @@ from ktrlplane.domain.settings import SettingsSchema, filled
 from ktrlplane.ports.schemas import SettingsValidator
 
 _ROOT: Final = "urn:ktrlplane:settings"
+_IT: Final = "It"
+"""What sentences call the sample."""
 _SAMPLES: Final = "urn:ktrlplane:samples"
 _LEFT_OPEN: Final = {"required", "dependent_required", "any_of", "one_of"}
 
@@ -48,18 +50,19 @@ def _faults(
 ) -> Iterator[tuple[int, Fault]]:
     """What is wrong with each sample, by its number.
 
-    All are checked at once, as members of one document by a schema that is put among the
+    All are checked at once, as items of one list by a schema that is put among the
     ``$defs``, since a validator takes its time to be made.
     """
-    places = {str(n): {"$ref": f"#{quote(sample.place)}"} for n, sample in enumerate(samples)}
-    definitions = {**schema.get("$defs", {}), _SAMPLES: {"properties": places}}
+    items = [{"properties": {_IT: {"$ref": f"#{quote(sample.place)}"}}} for sample in samples]
+    definitions = {**schema.get("$defs", {}), _SAMPLES: {"prefixItems": items}}
     bundled = {**schema, "$id": _ROOT, "$defs": definitions}
+    bundled.pop("$schema", None)
     probe = SettingsSchema({"$ref": f"{_ROOT}#/$defs/{_SAMPLES}", "$defs": {"": bundled}})
-    whole = {str(n): filled(one.value, one.schema, schema) for n, one in enumerate(samples)}
+    whole: Any = [{_IT: filled(sample.value, sample.schema, schema)} for sample in samples]
     for fault in faults_of(whole) or validator.violations(probe, whole):
-        number = fault.pointer[1:].partition("/")[0]
-        if number.isdecimal():
-            yield int(number), fault
+        number = fault.pointer.split("/")[1:2]
+        if number:
+            yield int(number[0]), fault
 
 
 def _samples(schema: Mapping[str, Any]) -> Iterator[_Sample]:

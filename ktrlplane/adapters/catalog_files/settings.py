@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from ktrlplane.adapters.catalog_files.samples import sample_faults
+from ktrlplane.domain.catalog_faults import rule_faults
 from ktrlplane.domain.catalog_files import TypeFiles
 from ktrlplane.domain.documents import select
 from ktrlplane.domain.errors import Fault
@@ -28,13 +29,15 @@ def settings_faults(
     yield from _in(kind.settings_file, of_base)
     if of_base:
         return
+    misplaced = list(rule_faults(kind, base))
+    yield from misplaced
     broken = set()
     for sku, overlay in kind.overlays.items():
         of_tier = [] if overlay is None else list(_overlay_faults(base, overlay, validator))
         yield from _in(kind.overlay_file(sku), of_tier)
         if overlay is None or of_tier:
             broken.add(sku)
-    yield from _preset_faults(kind, base, rules, validator, broken)
+    yield from _preset_faults(kind, base, () if misplaced else rules, validator, broken)
 
 
 def _in(file: str, faults: Iterable[Fault]) -> Iterator[Fault]:

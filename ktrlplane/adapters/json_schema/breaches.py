@@ -91,10 +91,10 @@ def short(name: str) -> str:
 
 
 def _subject(path: Sequence[str | int]) -> str:
-    """The last named step, with the indexes that follow it."""
-    indexes = ""
-    for step in reversed(path):
-        if isinstance(step, str):
-            return (short(step) or '""') + indexes
-        indexes = f"[{step}]{indexes}"
-    return f"Item {indexes}" if indexes else "This"
+    """The last two names, which tell enough, with the indexes between and after them."""
+    names = [at for at, step in enumerate(path) if isinstance(step, str)][-2:]
+    if not names:
+        return "This"
+    steps = path[names[0] :]
+    text = "".join(f".{short(step)}" if isinstance(step, str) else f"[{step}]" for step in steps)
+    return text.removeprefix(".")

@@ -30,7 +30,6 @@ _FORMATS: Final = {
     "ipv6": "an IPv6 address",
     "date": "a date such as 2026-01-31",
     "uuid": "a UUID",
-    "regex": "a regular expression",
 }
 # Of the others, some are checked only where further packages happen to be installed.
 _CHECKER: Final = FormatChecker(formats=list(_FORMATS))
@@ -58,6 +57,10 @@ def example(schema: Mapping[str, Any]) -> str:
     return ""
 
 
+def _sentence(text: str) -> str:
+    return text and f"{text}."
+
+
 def same(one: Any, other: Any) -> bool:
     """Equal as JSON: 1 is 1.0, and neither is true."""
     if isinstance(one, bool) or isinstance(other, bool):
@@ -83,7 +86,7 @@ def _type(validator: Validator, types: Any, instance: Any, schema: Any) -> Itera
         return
     if schema.get("format") == SECRET_REF:
         predicate = "must be a reference to a secret, never the secret itself"
-        yield Breach("type", predicate, advice=f"{example(schema)}.", allowed=wanted)
+        yield Breach("type", predicate, advice=_sentence(example(schema)), allowed=wanted)
         return
     yield wrong_type(wanted, instance)
 
@@ -142,10 +145,19 @@ def _pattern(validator: Validator, pattern: Any, instance: Any, schema: Any) -> 
     if not validator.is_type(instance, "string") or not lengths[0] <= len(instance) <= lengths[1]:
         return
     if compiled(pattern).search(instance) is None:
-        written = pattern if len(pattern) <= _LONGEST_EXAMPLE else f"{pattern[:_LONGEST_EXAMPLE]}…"
-        hint = example(schema)
-        advice = f"{hint}; the pattern is {written}." if hint else f"The pattern is {written}."
-        yield Breach("pattern", "does not have the form that it must have", advice=advice)
+        yield Breach(
+            "pattern", "does not have the form that it must have", advice=_form(pattern, schema)
+        )
+
+
+def _form(pattern: str, schema: Mapping[str, Any]) -> str:
+    written = pattern if len(pattern) <= _LONGEST_EXAMPLE else f"{pattern[:_LONGEST_EXAMPLE]}…"
+    hint = example(schema)
+    if hint:
+        return f"{hint}; the pattern is {written}."
+    description = schema.get("description", "")
+    hint = description if len(description) <= _LONGEST_EXAMPLE else ""
+    return f"{hint} The pattern is {written}.".lstrip()
 
 
 def _format(validator: Validator, name: Any, instance: Any, schema: Any) -> Iterator[Breach]:

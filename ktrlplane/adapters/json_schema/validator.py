@@ -36,7 +36,7 @@ def _offline() -> SchemaRegistry:
     return SchemaRegistry().with_resources(resources).crawl()
 
 
-def _without_dialect(schema: Any) -> Mapping[str, Any]:
+def _without_dialect(schema: Any) -> dict[str, Any]:
     return {key: value for key, value in schema.items() if key != "$schema"}
 
 
@@ -61,7 +61,7 @@ class _Checks:
 
 
 def _check(schema: Mapping[str, Any]) -> Check:
-    check: Check = _Validator(dict(schema), registry=_REGISTRY).iter_errors
+    check: Check = _Validator(_without_dialect(schema), registry=_REGISTRY).iter_errors
     return check
 
 
