@@ -1,6 +1,7 @@
 """The WSGI application."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any
 
 import falcon
@@ -97,13 +98,16 @@ def _add_public(
     edge: Edge,
     local_keys: Callable[[], Mapping[str, Any]] | None,
 ) -> None:
-    document = openapi.document(OPERATIONS, edge.platform.catalog)
+    @cache
+    def document() -> bytes:
+        return wire.dump(openapi.document(OPERATIONS, edge.platform.catalog))
+
     app.add_route("/health", public.Ready(edge.transact))
     app.add_route("/health/live", public.Live())
     app.add_route("/health/ready", public.Ready(edge.transact))
     app.add_route("/metrics", metrics.Metrics())
-    app.add_route("/openapi.json", public.Document(wire.dump(document)))
-    app.add_route("/docs", public.docs_page())
+    app.add_route("/openapi.json", public.Document(document))
+    app.add_route("/docs", public.Docs())
     app.add_route("/problems/{code}", public.ProblemPage())
     if local_keys is not None:
         app.add_route("/.well-known/jwks.json", public.Keys(local_keys))

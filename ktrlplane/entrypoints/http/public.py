@@ -1,12 +1,13 @@
 """What everybody may see: health, the API document, its page, and what each problem means."""
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, Final
 
 import falcon
 import offapi
 import orjson
-from attrs import field, frozen
+from attrs import frozen
 
 from ktrlplane.domain.errors import DomainError, NotFound
 from ktrlplane.entrypoints.http import problems
@@ -46,23 +47,30 @@ class Ready:
 
 @frozen
 class Document:
-    content: bytes = field(repr=False)
+    """Written when somebody first asks."""
+
+    write: Callable[[], bytes]
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        resp.data = self.content
+        resp.data = self.write()
 
     on_head = on_get
 
 
 @frozen
-class Page:
-    content: str = field(repr=False)
+class Docs:
+    """Swagger UI with all it needs in the page itself."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         resp.content_type = _HTML
-        resp.text = self.content
+        resp.data = _docs()
 
     on_head = on_get
+
+
+@cache
+def _docs() -> bytes:
+    return offapi.OpenAPITemplate.SWAGGER.value.format(spec_url="/openapi.json").encode()
 
 
 @frozen
@@ -97,8 +105,3 @@ class Keys:
         resp.data = orjson.dumps(self.read())
 
     on_head = on_get
-
-
-def docs_page() -> Page:
-    """Swagger UI with all it needs in the page itself."""
-    return Page(offapi.OpenAPITemplate.SWAGGER.value.format(spec_url="/openapi.json"))
