@@ -1,0 +1,90 @@
+"""KtrlPlane: the control plane of a SaaS platform."""
+
+from importlib.metadata import version
+
+from ktrlplane.domain.access import (
+    GLOBAL,
+    Action,
+    Permission,
+    Role,
+    RoleAssignment,
+    Scope,
+    ScopeType,
+)
+from ktrlplane.domain.catalog import BrokenCatalog, Catalog, ResourceType
+from ktrlplane.domain.errors import (
+    AlreadyExists,
+    Conflict,
+    DomainError,
+    Fault,
+    Forbidden,
+    Interrupted,
+    InvalidTransition,
+    LastOwner,
+    NotEmpty,
+    NotFound,
+    PreconditionFailed,
+    Unauthenticated,
+    UpstreamError,
+    ValidationFailed,
+)
+from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId, ResourceId
+from ktrlplane.domain.organizations import Organization, PurchasePolicy
+from ktrlplane.domain.paging import Cursor, Page, PageRequest, Sort
+from ktrlplane.domain.projects import Project, ProjectStatus
+from ktrlplane.domain.resources import Resource, Status
+from ktrlplane.domain.users import User
+from ktrlplane.entrypoints.library import ControlPlane
+from ktrlplane.entrypoints.session import Session
+from ktrlplane.entrypoints.session_access import question
+from ktrlplane.ports.database import CannotMigrate, DatabaseUnavailable
+
+__version__ = version("ktrlplane")
+
+__all__ = [
+    "GLOBAL",
+    "Action",
+    "AlreadyExists",
+    "BrokenCatalog",
+    "CannotMigrate",
+    "Catalog",
+    "Conflict",
+    "ControlPlane",
+    "Cursor",
+    "DatabaseUnavailable",
+    "DomainError",
+    "Fault",
+    "Forbidden",
+    "Interrupted",
+    "InvalidTransition",
+    "LastOwner",
+    "NotEmpty",
+    "NotFound",
+    "Organization",
+    "OrganizationId",
+    "Page",
+    "PageRequest",
+    "Permission",
+    "PreconditionFailed",
+    "PrincipalId",
+    "Project",
+    "ProjectId",
+    "ProjectStatus",
+    "PurchasePolicy",
+    "Resource",
+    "ResourceId",
+    "ResourceType",
+    "Role",
+    "RoleAssignment",
+    "Scope",
+    "ScopeType",
+    "Session",
+    "Sort",
+    "Status",
+    "Unauthenticated",
+    "UpstreamError",
+    "User",
+    "ValidationFailed",
+    "__version__",
+    "question",
+]

@@ -98,8 +98,8 @@ def fill_in(transact: Transact, platform: Platform, mint: Mint) -> Sequence[Pass
     """All of it in one unit of work, the first time; afterwards what is there is people's own."""
     try:
         transact(lambda work: _Filling(work, platform).everything())
-    except AlreadyExists:
-        _log.info("demo_is_there")
+    except AlreadyExists as refusal:
+        _log.info("demo_left_alone", reason=refusal.detail)
     return [
         Pass(
             person,

@@ -37,6 +37,7 @@ def configure_logs(settings: Settings) -> None:
 
 def standard_logging(settings: Settings, *names: str) -> dict[str, Any]:
     """The same for a library that wants a dictConfig with its own loggers ``names``."""
+    told = {"handlers": ["ktrlplane"], "level": settings.log_level.upper()}
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -48,14 +49,8 @@ def standard_logging(settings: Settings, *names: str) -> dict[str, Any]:
                 "stream": "ext://sys.stderr",
             }
         },
-        "loggers": {
-            name: {
-                "handlers": ["ktrlplane"],
-                "level": settings.log_level.upper(),
-                "propagate": False,
-            }
-            for name in names
-        },
+        "root": told,
+        "loggers": {name: told | {"propagate": False} for name in names},
     }
 
 

@@ -1,4 +1,6 @@
 import json
+import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -197,3 +199,30 @@ def test_the_demo_wants_the_local_issuer(ktrlplane: Ktrlplane) -> None:
     (said,) = sentences(outcome)
     assert outcome.status == 1
     assert "--demo" in said
+
+
+def test_a_busy_port_is_one_sentence(ktrlplane: Ktrlplane) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        outcome = ktrlplane("serve", "--port", str(port))
+    (said,) = sentences(outcome)
+    assert outcome.status == 1
+    assert said.startswith(f"Port {port} of 127.0.0.1 is in use")
+
+
+def test_serve_tells_every_fault_of_a_broken_catalog(ktrlplane: Ktrlplane, tmp_path: Path) -> None:
+    (tmp_path / "catalog.json").write_text("{")
+    outcome = ktrlplane("serve", "--port", "0", CATALOG=str(tmp_path))
+    assert outcome.status == 1
+    assert any(said.startswith("catalog.json") for said in sentences(outcome))
+    assert not (tmp_path / ".ktrlplane").exists()
+
+
+def test_a_server_that_is_not_installed_is_one_sentence(
+    ktrlplane: Ktrlplane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "granian", None)
+    outcome = ktrlplane("serve", "--port", "0", "--server", "granian")
+    (said,) = sentences(outcome)
+    assert outcome.status == 1
+    assert "pip install 'ktrlplane[fast]'" in said

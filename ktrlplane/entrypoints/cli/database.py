@@ -1,5 +1,7 @@
 """``ktrlplane migrate``."""
 
+from collections.abc import Sequence
+
 import click
 
 from ktrlplane.domain.services.operator import synchronize_catalog
@@ -16,19 +18,22 @@ def migrate(context: click.Context, to: str | None, *, check: bool) -> int:
     """Bring the database to the current schema, with its data kept."""
     with opened(settings_of(context)) as container:
         migrations = container.migrations()
-        pending = migrations.pending()
         if check:
-            for version in pending:
-                click.echo(f"pending: {version}")
-            click.echo("The database needs ktrlplane migrate." if pending else "Up to date.")
-            return 1 if pending else 0
-        migrations.apply(to)
+            return _tell_pending(migrations.pending())
+        for step in migrations.apply(to):
+            click.echo(f"applied: {step}")
         left = migrations.pending()
-        if not left:
-            platform = container.platform()
-            container.transact()(lambda work: synchronize_catalog(work, platform=platform))
-        for version in pending:
-            if version not in left:
-                click.echo(f"applied: {version}")
-        click.echo("Up to date." if not left else f"{len(left)} migrations are left.")
+        if left:
+            return _tell_pending(left, status=0)
+        platform = container.platform()
+        container.transact()(lambda work: synchronize_catalog(work, platform=platform))
+        click.echo("The database is at the current schema.")
     return 0
+
+
+def _tell_pending(steps: Sequence[str], status: int = 1) -> int:
+    for step in steps:
+        click.echo(f"pending: {step}")
+    if not steps:
+        click.echo("The database is at the current schema.")
+    return status if steps else 0

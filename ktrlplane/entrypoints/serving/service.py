@@ -78,11 +78,10 @@ def _prepare(settings: Settings, *, demo: bool) -> Sequence[Pass]:
     """The database as this version wants it. Nothing stays open: children open their own."""
     container = Container(settings=settings)
     try:
-        pending = container.migrations().pending()
-        container.migrations().apply()
+        applied = container.migrations().apply()
         platform, transact = container.platform(), container.transact()
         transact(lambda work: synchronize_catalog(work, platform=platform))
-        _log.info("database_ready", migrations=len(pending), catalog=platform.catalog.platform)
+        _log.info("database_ready", migrations=applied, catalog=platform.catalog.platform)
         if settings.is_local_issuer:
             # Its key is there before anybody asks for a token or verifies one.
             issuer = container.local_issuer()

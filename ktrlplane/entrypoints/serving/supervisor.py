@@ -19,7 +19,7 @@ from attrs import define, field
 
 from ktrlplane.entrypoints.serving.web import DRAIN_S
 
-READY_WITHIN_S: Final = 60.0
+READY_WITHIN_S: Final = 120.0
 LOOK_EVERY_S: Final = 0.1
 STOP_WITHIN_S: Final = DRAIN_S + 5.0
 LONGEST_PAUSE_S: Final = 30.0

@@ -4,6 +4,7 @@
 import os
 import sys
 from functools import partial
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Final
 
@@ -67,7 +68,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
 def _load_app(path: str) -> Any:
     configure_logs(load_settings())
     module, _, name = path.partition(":")
-    return getattr(__import__(module, fromlist=[name]), name)
+    return getattr(import_module(module), name)
 
 
 def _load_in_granian_worker(main: int, path: str) -> Any:
@@ -105,6 +106,8 @@ def main() -> None:
     settings = load_settings()
     configure_logs(settings)
     structlog.get_logger(__name__).info("web_server_starting", server=server, pid=os.getpid())
+    # Before the fork, once for all: what takes time to load and opens nothing.
+    import_module("ktrlplane.entrypoints.http.app")
     run = _run_granian if server == "granian" else _run_gunicorn
     run(settings, Address(host, int(port)))
 
