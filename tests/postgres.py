@@ -3,12 +3,14 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from uuid import uuid4
 
 import psycopg
 from attrs import field, frozen
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg_pool import ConnectionPool
 
 
 @frozen
@@ -52,3 +54,22 @@ def databases_on(server_url: str) -> Iterator[Databases]:
         yield databases
     finally:
         databases.drop_all()
+
+
+def empty(pool: ConnectionPool[Any]) -> None:
+    """Deletes every row; of few rows, that takes a tenth of what TRUNCATE does."""
+    with pool.connection() as connection:
+        for table in (
+            "idempotency_answers",
+            "role_assignments",
+            "roles",
+            "permissions",
+            "billing_accounts",
+            "resources",
+            "projects",
+            "organizations",
+            "users",
+        ):
+            connection.execute(
+                sql.SQL("DELETE FROM {}").format(sql.Identifier("ktrlplane", table))
+            )

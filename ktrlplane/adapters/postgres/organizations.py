@@ -14,6 +14,7 @@ from ktrlplane.adapters.postgres.lists import (
     shape_of,
     span,
 )
+from ktrlplane.adapters.postgres.refusals import taken
 from ktrlplane.adapters.postgres.session import Session
 from ktrlplane.adapters.postgres.sight import Held, grants, grants_of, held_of_a_kind
 from ktrlplane.domain.access import Scope, ScopeType, Standing, not_found
@@ -30,6 +31,7 @@ _ADD: Final = """
     VALUES (
         %(org_id)s, %(name)s, %(purchase_policy)s, %(created_at)s, %(updated_at)s, %(deleted_at)s
     )
+    ON CONFLICT (org_id) DO NOTHING
 """
 
 _REPLACE: Final = """
@@ -62,7 +64,8 @@ class PostgresOrganizations(Organizations):
         self._session = session
 
     def add(self, organization: Organization) -> None:
-        self._session.change(_ADD, _values(organization))
+        if self._session.change(_ADD, _values(organization)) == 0:
+            raise taken("organization", organization.org_id)
 
     def with_standing(
         self, org_id: OrganizationId, principal: PrincipalId, at: datetime

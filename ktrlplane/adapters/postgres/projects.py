@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from ktrlplane.adapters.postgres.lists import composed, count_of, page_of, searched, shape_of, span
 from ktrlplane.adapters.postgres.project_lists import COLUMNS, count_query, page_query
+from ktrlplane.adapters.postgres.refusals import taken
 from ktrlplane.adapters.postgres.session import Session
 from ktrlplane.adapters.postgres.sight import Held, grants, grants_of
 from ktrlplane.domain.access import Scope, Standing, not_found
@@ -20,6 +21,7 @@ _ADD: Final = """
         %(project_id)s, %(org_id)s, %(name)s, %(status)s, %(inherits_billing_from_org)s,
         %(created_at)s, %(updated_at)s
     )
+    ON CONFLICT (project_id) DO NOTHING
 """
 
 _REPLACE: Final = """
@@ -85,7 +87,8 @@ class PostgresProjects(Projects):
         self._session = session
 
     def add(self, project: Project) -> None:
-        self._session.change(_ADD, _values(project))
+        if self._session.change(_ADD, _values(project)) == 0:
+            raise taken("project", project.project_id)
 
     def get(self, project_id: ProjectId) -> Project:
         project = self._session.one(_project, _GET, {"project_id": project_id})

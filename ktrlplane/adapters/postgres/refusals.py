@@ -9,19 +9,16 @@ from psycopg import errors
 from psycopg_pool import PoolTimeout
 
 from ktrlplane.domain.errors import AlreadyExists, DomainError, Interrupted, UpstreamError
-
-_TAKEN: Final = "is taken or was used before; choose another one."
+from ktrlplane.domain.ids import Identity
 
 _BY_CONSTRAINT: Final[Mapping[str, tuple[type[DomainError], str]]] = {
-    "organizations_pkey": (AlreadyExists, f"The organization id {{org_id}} {_TAKEN}"),
-    "projects_pkey": (AlreadyExists, f"The project id {{project_id}} {_TAKEN}"),
-    "resources_pkey": (AlreadyExists, f"The resource id {{resource_id}} {_TAKEN}"),
     "role_assignments_role_id_fkey": (
         Interrupted,
         "A role was granted while it was being taken away; try again.",
     ),
+    "roles_name_key": (AlreadyExists, "Another role has this name; choose another one."),
 }
-"""Braces hold names of values of the statement."""
+"""Ids that are taken are not here: ON CONFLICT finds them without ending the transaction."""
 
 _COLLISIONS: Final = (
     errors.SerializationFailure,
@@ -38,11 +35,14 @@ _LOST: Final = (
 )
 
 
+def taken(kind: str, identity: Identity) -> AlreadyExists:
+    return AlreadyExists(
+        f"The {kind} id {identity} is taken or was used before; choose another one."
+    )
+
+
 class Refusals:
     """Turns what the driver raises inside into refusals; what it does not know, passes."""
-
-    def __init__(self, values: Mapping[str, object]) -> None:
-        self._values = values
 
     def __enter__(self) -> None:
         pass
@@ -54,15 +54,15 @@ class Refusals:
         traceback: TracebackType | None,
     ) -> None:
         if isinstance(raised, psycopg.Error):
-            refusal = _refusal(raised, self._values)
+            refusal = _refusal(raised)
             if refusal is not None:
                 raise refusal from raised
 
 
-def _refusal(raised: psycopg.Error, values: Mapping[str, object]) -> DomainError | None:
+def _refusal(raised: psycopg.Error) -> DomainError | None:
     if isinstance(raised, errors.IntegrityError):
         known = _BY_CONSTRAINT.get(raised.diag.constraint_name or "")
-        return known[0](known[1].format_map(values)) if known else None
+        return known[0](known[1]) if known else None
     if isinstance(raised, _COLLISIONS):
         return Interrupted("Others changed the same things at the same time; try again.")
     if isinstance(raised, PoolTimeout):

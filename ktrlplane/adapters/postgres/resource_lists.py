@@ -21,7 +21,7 @@ from ktrlplane.adapters.postgres.sight import HELD, held_of_a_kind, reads
 from ktrlplane.domain.access import ScopeType
 
 COLUMNS: Final = SQL("""
-    resource_id, project_id, org_id, name, type, sku, settings_json, status, status_reason,
+    resource_id, project_id, org_id, name, type, sku, settings_text, status, status_reason,
     generation, observed_generation, conditions, access_url, error_message, stripe_price_id,
     created_at, updated_at
 """)

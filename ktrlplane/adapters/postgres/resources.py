@@ -6,10 +6,12 @@ from attrs import asdict
 from psycopg.types.json import Jsonb
 
 from ktrlplane.adapters.postgres.lists import composed, count_of, page_of, searched, shape_of, span
+from ktrlplane.adapters.postgres.refusals import taken
 from ktrlplane.adapters.postgres.resource_lists import COLUMNS, count_query, page_query
 from ktrlplane.adapters.postgres.session import Session
 from ktrlplane.adapters.postgres.sight import Held, grants, grants_of
 from ktrlplane.domain.access import Scope, Standing, not_found
+from ktrlplane.domain.documents import Document
 from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId, ResourceId
 from ktrlplane.domain.paging import Cursor, Page, PageRequest, cursor_of, time_key
 from ktrlplane.domain.resources import Condition, Resource, Status
@@ -17,7 +19,7 @@ from ktrlplane.ports.stores import ResourceFilter, Resources
 
 _ADD: Final = """
     INSERT INTO ktrlplane.resources (
-        resource_id, project_id, org_id, name, type, sku, settings_json, status, status_reason,
+        resource_id, project_id, org_id, name, type, sku, settings_text, status, status_reason,
         generation, observed_generation, conditions, access_url, error_message,
         stripe_price_id, created_at, updated_at
     )
@@ -27,12 +29,13 @@ _ADD: Final = """
         %(observed_generation)s, %(conditions)s, %(access_url)s, %(error_message)s,
         %(stripe_price_id)s, %(created_at)s, %(updated_at)s
     )
+    ON CONFLICT (resource_id) DO NOTHING
 """
 
 _REPLACE: Final = """
     UPDATE ktrlplane.resources
     SET project_id = %(project_id)s, org_id = %(org_id)s, name = %(name)s, type = %(type)s,
-        sku = %(sku)s, settings_json = %(settings_json)s, status = %(status)s,
+        sku = %(sku)s, settings_text = %(settings_json)s, status = %(status)s,
         status_reason = %(status_reason)s, generation = %(generation)s,
         observed_generation = %(observed_generation)s, conditions = %(conditions)s,
         access_url = %(access_url)s, error_message = %(error_message)s,
@@ -83,7 +86,8 @@ class PostgresResources(Resources):
         self._session = session
 
     def add(self, resource: Resource) -> None:
-        self._session.change(_ADD, _values(resource))
+        if self._session.change(_ADD, _values(resource)) == 0:
+            raise taken("resource", resource.resource_id)
 
     def get(self, resource_id: ResourceId) -> Resource:
         resource = self._session.one(_resource, _GET, {"resource_id": resource_id})
@@ -149,9 +153,11 @@ class PostgresResources(Resources):
 
 
 def _resource(
+    *,
     resource_id: str,
     project_id: str,
     org_id: str | None,
+    settings_text: str,
     status: str,
     conditions: Sequence[Mapping[str, Any]],
     **columns: Any,
@@ -160,6 +166,7 @@ def _resource(
         resource_id=ResourceId(resource_id),
         project_id=ProjectId(project_id),
         org_id=None if org_id is None else OrganizationId(org_id),
+        settings_json=Document(settings_text),
         status=Status(status),
         conditions=tuple(_condition(**condition) for condition in conditions),
         **columns,

@@ -34,12 +34,12 @@ class Session:
 
     def all(self, make: Callable[..., T], query: Query, values: Values) -> Sequence[T]:
         """``make`` takes the columns by name."""
-        with Refusals(values):
+        with Refusals():
             cursor = self._open().cursor(row_factory=kwargs_row(make))
             return cursor.execute(query, values).fetchall()
 
     def one(self, make: Callable[..., T], query: Query, values: Values) -> T | None:
-        with Refusals(values):
+        with Refusals():
             cursor = self._open().cursor(row_factory=kwargs_row(make))
             return cursor.execute(query, values).fetchone()
 
@@ -53,7 +53,7 @@ class Session:
     def change(self, query: Query, values: Values) -> int:
         """How many rows. Raises: ReadOnly."""
         self._require_writing()
-        with Refusals(values):
+        with Refusals():
             return self._open().execute(query, values).rowcount
 
     def _require_writing(self) -> None:

@@ -33,7 +33,6 @@ class PostgresUnitOfWork(UnitOfWork):
         self.answers = PostgresAnswers(session)
 
 
-_NO_VALUES: Final[dict[str, object]] = {}
 _UNKNOWN: Final = (
     "The connection to the database was lost at the very end; whether it was done is not "
     "known. Look before you try again."
@@ -59,7 +58,7 @@ class PostgresUnitsOfWork(UnitsOfWork):
 
     @contextmanager
     def begin(self) -> Iterator[UnitOfWork]:
-        with self._lent() as connection, Refusals(_NO_VALUES):
+        with self._lent() as connection, Refusals():
             committing = False
             try:
                 with connection.transaction():
@@ -78,7 +77,7 @@ class PostgresUnitsOfWork(UnitsOfWork):
 
     @contextmanager
     def _lent(self) -> Iterator[psycopg.Connection[Any]]:
-        with Refusals(_NO_VALUES):
+        with Refusals():
             connection = self._live_connection()
         try:
             yield connection

@@ -65,7 +65,9 @@ CREATE TABLE ktrlplane.resources (
     name_key text COLLATE "C" NOT NULL GENERATED ALWAYS AS (lower(name COLLATE "C")) STORED,
     type text COLLATE "C" NOT NULL,
     sku text COLLATE "C" NOT NULL DEFAULT 'free',
-    settings_json jsonb NOT NULL DEFAULT '{}',
+    -- As written: jsonb forgets the order of members and how numbers were put.
+    settings_text text NOT NULL DEFAULT '{}',
+    settings_json jsonb NOT NULL GENERATED ALWAYS AS (settings_text::jsonb) STORED,
     status text COLLATE "C" NOT NULL DEFAULT 'Creating',
     status_reason text,
     generation bigint NOT NULL DEFAULT 1,
