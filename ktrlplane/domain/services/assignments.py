@@ -14,10 +14,10 @@ from ktrlplane.domain.access import (
     missing_from,
     not_found,
 )
-from ktrlplane.domain.errors import Fault, Forbidden, LastOwner, NotFound, ValidationFailed
+from ktrlplane.domain.errors import Fault, Forbidden, NotFound, ValidationFailed
 from ktrlplane.domain.ids import AssignmentId, PrincipalId, ProjectId, ResourceId
 from ktrlplane.domain.paging import Page, PageRequest
-from ktrlplane.domain.roles import OWNER
+from ktrlplane.domain.services.ownership import require_other_owner
 from ktrlplane.domain.services.platform import Expectation, Platform, expect
 from ktrlplane.domain.users import User
 from ktrlplane.ports.stores import AssignmentView
@@ -150,58 +150,6 @@ def read_assignment(
     return _directly_on(work, scope, assignment_id, now)
 
 
-def make_creator_owner(
-    work: UnitOfWork, scope: Scope, *, actor: PrincipalId, platform: Platform
-) -> None:
-    """Owner of what one has just created, with the roles that the catalog adds (R2.2)."""
-    now = platform.now()
-    for role_id in (OWNER.role_id, *platform.catalog.creator_roles):
-        work.assignments.add(
-            RoleAssignment(
-                assignment_id=AssignmentId.new(now),
-                user_id=actor,
-                role_id=role_id,
-                scope=scope,
-                assigned_by=actor,
-                created_at=now,
-            )
-        )
-
-
-def require_person(work: UnitOfWork, actor: PrincipalId) -> None:
-    """What a service account made would have no Owner who is a user (R1.6).
-
-    Raises: Forbidden.
-    """
-    if is_machine(work, actor):
-        raise Forbidden(
-            "A service account cannot own an organization or a project that stands alone. "
-            "Let a person create it and grant the service account a role in it."
-        )
-
-
-def is_machine(work: UnitOfWork, principal: PrincipalId) -> bool:
-    user = work.users.find(principal)
-    return principal.is_service_account if user is None else user.is_service_account
-
-
-def has_lasting_owner(
-    work: UnitOfWork, scope: Scope, at: datetime, *, without: AssignmentId | None = None
-) -> bool:
-    """Whether a user is Owner directly on ``scope``, by another assignment than ``without``.
-
-    One that will expire does not count: it would leave nobody.
-    """
-    return any(
-        held.role_id == OWNER.role_id
-        and held.expires_at is None
-        and held.principal_type == "user"
-        and held.assignment_id != without
-        and not is_machine(work, held.user_id)
-        for held in work.assignments.on(scope, at)
-    )
-
-
 def _standing(work: UnitOfWork, scope: Scope, actor: PrincipalId, at: datetime) -> Standing:
     (standing,) = work.access.standings([(actor, scope)], at)
     if standing is None:
@@ -265,20 +213,3 @@ def _directly_on(
     if view.assignment.scope != scope or not view.assignment.holds_at(now):
         raise NotFound(f"There is no assignment {assignment_id} directly on {scope}.")
     return view
-
-
-def require_other_owner(work: UnitOfWork, held: RoleAssignment, now: datetime) -> None:
-    """Raises: LastOwner where taking ``held`` away would leave nobody (R1.6)."""
-    if held.role_id != OWNER.role_id or not _must_have_owner(work, held.scope):
-        return
-    if not has_lasting_owner(work, held.scope, now, without=held.assignment_id):
-        raise LastOwner(
-            f"This is the last lasting Owner of {held.scope}. "
-            "Make another user Owner first, without an expiry."
-        )
-
-
-def _must_have_owner(work: UnitOfWork, scope: Scope) -> bool:
-    if scope.scope_type is ScopeType.PROJECT:
-        return work.projects.get(ProjectId(scope.scope_id)).org_id is None
-    return scope.scope_type is ScopeType.ORGANIZATION

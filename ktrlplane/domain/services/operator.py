@@ -8,7 +8,7 @@ from attrs import frozen
 from ktrlplane.domain.access import RoleAssignment, Scope, not_found
 from ktrlplane.domain.errors import Fault, NotFound, ValidationFailed
 from ktrlplane.domain.ids import AssignmentId, PrincipalId
-from ktrlplane.domain.services.assignments import require_other_owner
+from ktrlplane.domain.services.ownership import require_other_owner
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.users import User
 from ktrlplane.ports.unit_of_work import UnitOfWork

@@ -9,7 +9,7 @@ from ktrlplane.domain.naming import is_a_name, is_no_name_or_a_name
 from ktrlplane.domain.organizations import Organization, PurchasePolicy
 from ktrlplane.domain.paging import Page, PageRequest
 from ktrlplane.domain.projects import ProjectStatus
-from ktrlplane.domain.services.assignments import make_creator_owner, require_person
+from ktrlplane.domain.services.ownership import make_creator_owner, require_person
 from ktrlplane.domain.services.platform import Expectation, Platform, expect
 from ktrlplane.domain.services.projects import begin_project_deletion
 from ktrlplane.ports.unit_of_work import UnitOfWork

@@ -11,7 +11,7 @@ from ktrlplane.domain.naming import is_a_name, is_no_name_or_a_name
 from ktrlplane.domain.paging import Page, PageRequest
 from ktrlplane.domain.projects import Project, ProjectStatus
 from ktrlplane.domain.resources import Status
-from ktrlplane.domain.services.assignments import (
+from ktrlplane.domain.services.ownership import (
     has_lasting_owner,
     make_creator_owner,
     require_person,
