@@ -4,9 +4,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
-from token_forge import Forge, JwksServer
 
 from ktrlplane.adapters.memory.clock import ManualClock
+from tests.adapters.tokens.token_forge import Forge, JwksServer
 
 
 @pytest.fixture(scope="session")

@@ -11,13 +11,13 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from token_forge import AUDIENCE, ISSUER, Forge, JwksServer, base64url, rs256
 
 from ktrlplane.adapters.memory.clock import ManualClock
 from ktrlplane.adapters.tokens import JwtTokens, Keys
 from ktrlplane.domain.errors import Unauthenticated
 from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.ports.identity import Claims
+from tests.adapters.tokens.token_forge import AUDIENCE, ISSUER, Forge, JwksServer, base64url, rs256
 
 SECOND = timedelta(seconds=1)
 BASE64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"

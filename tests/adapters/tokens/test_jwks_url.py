@@ -1,5 +1,6 @@
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -7,11 +8,11 @@ from datetime import timedelta
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from structlog.testing import capture_logs
-from token_forge import AUDIENCE, ISSUER, Forge, JwksServer
 
 from ktrlplane.adapters.memory.clock import ManualClock
 from ktrlplane.adapters.tokens import JwksUrl, JwtTokens, fetching, jwks_url
 from ktrlplane.domain.errors import Unauthenticated, UpstreamError
+from tests.adapters.tokens.token_forge import AUDIENCE, ISSUER, Forge, JwksServer
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 
@@ -299,6 +300,24 @@ def test_a_redirect_is_not_followed(keys: JwksUrl, server: JwksServer, forge: Fo
     with capture_logs(), pytest.raises(UpstreamError):
         keys.find(forge.kid)
     assert server.asked == 1
+
+
+class Dripping:
+    """Has one more byte whenever it is asked, and counts."""
+
+    def __init__(self) -> None:
+        self.given = 0
+
+    def read1(self, amt: int, *, decode_content: bool) -> bytes:
+        self.given += 1
+        return b" "
+
+
+def test_an_answer_that_drips_ends_at_the_deadline() -> None:
+    body = Dripping()
+    with pytest.raises(ValueError, match="took more than"):
+        fetching._read(body, deadline=time.monotonic() - 1)
+    assert body.given == 1
 
 
 def test_the_longest_answer_is_read(keys: JwksUrl, server: JwksServer, forge: Forge) -> None:

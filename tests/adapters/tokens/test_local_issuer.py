@@ -13,7 +13,6 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
-from token_forge import Forge
 
 from ktrlplane.adapters.memory.clock import ManualClock
 from ktrlplane.adapters.tokens import (
@@ -26,6 +25,7 @@ from ktrlplane.adapters.tokens import (
 from ktrlplane.adapters.tokens.keys import usable_keys
 from ktrlplane.adapters.tokens.local import public_jwk
 from ktrlplane.domain.errors import Unauthenticated
+from tests.adapters.tokens.token_forge import Forge
 
 
 @pytest.fixture
@@ -113,6 +113,7 @@ import sys
 from pathlib import Path
 from ktrlplane.adapters.system import SystemClock
 from ktrlplane.adapters.tokens import LocalIssuer
+print("ready", flush=True)
 sys.stdin.readline()
 print(LocalIssuer(Path(sys.argv[1]), SystemClock()).jwks()["keys"][0]["kid"])
 """
@@ -127,9 +128,12 @@ def test_of_processes_that_start_at_once_one_makes_the_key(
         for _ in range(4)
     ]
     for process in started:
+        assert process.stdout.readline() == "ready\n"
+    for process in started:
         process.stdin.write("go\n")
         process.stdin.flush()
     kids = {process.communicate(timeout=60)[0].strip() for process in started}
+    assert [process.returncode for process in started] == [0] * 4
     assert kids == {LocalIssuer(tmp_path, clock).jwks()["keys"][0]["kid"]}
     assert {path.name for path in (tmp_path / "issuer").iterdir()} == {"key.pem", "jwks.json"}
 

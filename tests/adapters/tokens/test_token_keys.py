@@ -2,9 +2,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, generate_private_key
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
-from token_forge import Forge
 
 from ktrlplane.adapters.tokens.keys import usable_keys
+from tests.adapters.tokens.token_forge import Forge
 
 LEFT_OUT = object()
 
