@@ -212,9 +212,8 @@ def refuse_in_falcons_words(
     req: falcon.Request, resp: falcon.Response, refusal: falcon.HTTPError, _: object
 ) -> None:
     status = falcon.http_status_to_code(refusal.status)
-    code, detail = _OF_STATUS.get(
-        status, ("malformed_request", refusal.description or "The request cannot be read.")
-    )
+    said = (refusal.description or "The request cannot be read").rstrip(".")
+    code, detail = _OF_STATUS.get(status, ("malformed_request", f"{said}."))
     write(req, resp, code, detail)
     for name, value in (refusal.headers or {}).items():  # type: ignore[union-attr]
         resp.set_header(name, value)

@@ -191,11 +191,10 @@ def _validated(
 def _make_converter() -> cattrs.Converter:
     converter = cattrs.Converter(detailed_validation=True)
     converter.register_structure_hook_factory(attrs.has, _attrs_hook)
-    converter.register_structure_hook_func(
-        lambda kind: isinstance(kind, type) and issubclass(kind, enum.Enum), read_choice
-    )
     for kind in (str, int, bool):
         converter.register_structure_hook(kind, _exactly(kind))
+    # As a class: cattrs asks the hooks of classes first, and an enumeration of texts is a str.
+    converter.register_structure_hook(enum.StrEnum, read_choice)
     converter.register_structure_hook(datetime, read_time)
     converter.register_structure_hook_func(
         lambda kind: isinstance(kind, type) and issubclass(kind, Identity), _identity

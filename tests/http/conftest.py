@@ -1,0 +1,99 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ktrlplane.adapters.catalog_files import default_catalog, load_catalog
+from ktrlplane.adapters.json_schema import JsonSchemaValidator
+from ktrlplane.adapters.memory.clock import ManualClock
+from ktrlplane.adapters.memory.tokens import MemoryTokens
+from ktrlplane.adapters.memory.unit_of_work import MemoryUnitsOfWork
+from ktrlplane.domain.catalog import Catalog
+from ktrlplane.domain.services.operator import synchronize_catalog
+from ktrlplane.domain.services.platform import Platform
+from ktrlplane.ports.unit_of_work import UnitsOfWork
+from tests.http.world import Caller, World, client_of, edge_of
+
+ORCHARD = Path(__file__).parent.parent / "catalogs" / "orchard"
+
+
+@pytest.fixture(scope="session")
+def catalogs() -> dict[str, Catalog]:
+    validator = JsonSchemaValidator()
+    return {
+        "shipped": load_catalog(default_catalog(), validator),
+        "orchard": load_catalog(ORCHARD, validator),
+    }
+
+
+@pytest.fixture
+def catalog(request: pytest.FixtureRequest, catalogs: dict[str, Catalog]) -> Catalog:
+    """The shipped one, unless the module is ``on_both_catalogs``."""
+    return catalogs[getattr(request, "param", "shipped")]
+
+
+@pytest.fixture
+def units(request: pytest.FixtureRequest) -> UnitsOfWork:
+    """In memory, unless the module is ``on_both_stores``."""
+    if getattr(request, "param", "memory") == "memory":
+        return MemoryUnitsOfWork()
+    postgres: UnitsOfWork = request.getfixturevalue("postgres_units")
+    return postgres
+
+
+@pytest.fixture
+def world(units: UnitsOfWork, catalog: Catalog) -> World:
+    clock = ManualClock()
+    platform = Platform(
+        catalog=catalog,
+        validator=JsonSchemaValidator(),
+        clock=clock,
+        reserved_ids=("argocd", "secret-*"),
+    )
+    with units.begin() as work:
+        synchronize_catalog(work, platform=platform)
+    tokens = MemoryTokens(clock)
+    return World(
+        units=units,
+        platform=platform,
+        tokens=tokens,
+        clock=clock,
+        client=client_of(edge_of(units, platform, tokens)),
+    )
+
+
+@pytest.fixture
+def ada(world: World) -> Caller:
+    """Who makes things here."""
+    return world.person("ada")
+
+
+@pytest.fixture
+def grace(world: World) -> Caller:
+    """Known, and nothing more."""
+    grace = world.person("grace")
+    grace.sees("/users/me")
+    return grace
+
+
+@pytest.fixture
+def nobody(world: World) -> Caller:
+    return world.nobody
+
+
+@pytest.fixture
+def acme(ada: Caller) -> Any:
+    """Ada's organization."""
+    return ada.makes("/organizations", {"id": "acme", "name": "Acme"})
+
+
+@pytest.fixture
+def plant(ada: Caller, acme: Any) -> Any:
+    """A project in it."""
+    return ada.makes("/projects", {"id": "plant", "name": "Plant", "org_id": "acme"})
+
+
+@pytest.fixture
+def one(world: World, ada: Caller, plant: Any) -> Any:
+    """A resource in that."""
+    return ada.makes("/projects/plant/resources", world.wish("one"))

@@ -1,0 +1,8 @@
+import pytest
+
+on_both_stores = pytest.mark.parametrize(
+    "units",
+    ["memory", pytest.param("postgres", marks=pytest.mark.postgres)],
+    indirect=True,
+)
+on_both_catalogs = pytest.mark.parametrize("catalog", ["shipped", "orchard"], indirect=True)
