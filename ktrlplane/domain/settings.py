@@ -122,11 +122,16 @@ class SettingsSchema:
     overlay: Mapping[str, Any] = field(factory=dict)
     rules: tuple[Rule, ...] = ()
     effective: Mapping[str, Any] = field(init=False)
+    _filling: "Filling" = field(init=False, repr=False, eq=False)
 
     @effective.default
     def _(self) -> Mapping[str, Any]:
         merged: Mapping[str, Any] = merge_patch(self.base, self.overlay)
         return merged
+
+    @_filling.default
+    def _(self) -> "Filling":
+        return Filling(self.effective)
 
     def with_defaults(self, settings: object) -> Any:
         """``settings`` with every default of the schema that they leave open.
@@ -134,7 +139,7 @@ class SettingsSchema:
         Defaults are found by way of ``properties``, ``items``, ``additionalProperties`` and
         local ``$ref``; one in a condition or an alternative fills nothing in.
         """
-        return filled(settings, self.effective, self.effective)
+        return self._filling.filled(settings, self.effective)
 
     def broken_rules(self, settings: object) -> list[Fault]:
         """At most ``MAX_FAULTS``."""
@@ -156,24 +161,48 @@ def resolved(schema: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
     return schema if isinstance(schema, Mapping) else {}
 
 
-def filled(value: Any, schema: Any, root: Mapping[str, Any]) -> Any:
-    """``value`` with the defaults of ``schema``, whose references point into ``root``."""
-    known = resolved(schema, root)
-    if isinstance(value, dict):
+@frozen
+class Filling:
+    """Fills in the defaults of schemas whose references point into ``root``.
+
+    Schemas are resolved once each: a hostile list has hundreds of thousands of items.
+    """
+
+    root: Mapping[str, Any]
+    _resolved: dict[int, Mapping[str, Any]] = field(factory=dict, init=False, repr=False)
+
+    def filled(self, value: Any, schema: Any) -> Any:
+        """``value`` with the defaults of ``schema``, a part of ``root``.
+
+        What has more items or members than it may is left as it is; it will be refused.
+        """
+        known = self._known(schema)
+        if isinstance(value, dict) and len(value) <= known.get("maxProperties", math.inf):
+            return self._object(value, known)
+        if isinstance(value, list) and len(value) <= known.get("maxItems", math.inf):
+            items = known.get("items", True)
+            return [self.filled(member, items) for member in value]
+        return value
+
+    def _object(self, value: dict[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
         properties = known.get("properties", {})
-        others = known.get("additionalProperties", {})
+        others = known.get("additionalProperties", True)
         whole = {
-            key: filled(member, properties.get(key, others), root) for key, member in value.items()
+            key: self.filled(member, properties.get(key, others)) for key, member in value.items()
         }
         for key, subschema in properties.items():
             if key not in whole:
-                wanted = resolved(subschema, root)
+                wanted = self._known(subschema)
                 if "default" in wanted:
-                    whole[key] = filled(wanted["default"], subschema, root)
+                    whole[key] = self.filled(wanted["default"], subschema)
         return whole
-    if isinstance(value, list):
-        return [filled(member, known.get("items", {}), root) for member in value]
-    return value
+
+    def _known(self, schema: Any) -> Mapping[str, Any]:
+        # By identity: every schema lives as long as ``root`` or what was resolved from it.
+        known = self._resolved.get(id(schema))
+        if known is None:
+            known = self._resolved[id(schema)] = resolved(schema, self.root)
+        return known
 
 
 def secret_places(schema: Mapping[str, Any]) -> set[str]:

@@ -352,6 +352,14 @@ def test_a_type_may_ask_for_settings_that_have_no_default(orchard: Path) -> None
     assert fault.detail == "This default is refused by its own schema. It must be at most 10."
 
 
+def test_a_default_is_checked_whatever_its_setting_is_called(orchard: Path) -> None:
+    name = "a/b ~%20#é"
+    setting = {"type": "integer", "default": "no number"}
+    change(orchard, SKY_SETTINGS, "/properties/" + name.replace("/", "~1"), setting)
+    at = "/properties/a~1b ~0%20#é/default"
+    assert faults(orchard) == [(f"{SKY_SETTINGS}#{at}", "type")]
+
+
 def test_a_role_may_hold_what_the_control_plane_knows(orchard: Path) -> None:
     change(orchard, "catalog.json", "/roles/1/permissions/-", "Konnektr.KtrlPlane:read")
     change(orchard, "catalog.json", "/creator_roles/-", "Viewer")

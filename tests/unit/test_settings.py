@@ -223,3 +223,21 @@ def test_hostile_settings_break_rules_a_bounded_number_of_times() -> None:
 def test_the_places_of_secrets_are_found_through_references() -> None:
     assert secret_places(PUMPS) == {"/pumps/*/pin", "/main/pin", "/spare/pin", "/byName/*/pin"}
     assert secret_places({"type": "object"}) == set()
+
+
+def test_what_is_too_long_is_left_as_it_is() -> None:
+    # Filled in, a megabyte of empty objects would be a hundred.
+    bounded = {
+        "properties": {
+            "list": {"maxItems": 1, "items": {"properties": {"a": {"default": 1}}}},
+            "map": {"maxProperties": 1, "additionalProperties": {"$ref": "#/$defs/One"}},
+        },
+        "$defs": {"One": {"properties": {"a": {"default": 1}}}},
+    }
+    schema = SettingsSchema(bounded)
+    assert schema.with_defaults({"list": [{}], "map": {"x": {}}}) == {
+        "list": [{"a": 1}],
+        "map": {"x": {"a": 1}},
+    }
+    too_long = {"list": [{}, {}], "map": {"x": {}, "y": {}}}
+    assert schema.with_defaults(too_long) == too_long

@@ -9,7 +9,7 @@ from attrs import frozen
 from ktrlplane.domain.documents import faults_of
 from ktrlplane.domain.errors import Fault
 from ktrlplane.domain.schema_faults import subschemas
-from ktrlplane.domain.settings import SettingsSchema, filled
+from ktrlplane.domain.settings import Filling, SettingsSchema
 from ktrlplane.ports.schemas import SettingsValidator
 
 _ROOT: Final = "urn:ktrlplane:settings"
@@ -58,7 +58,8 @@ def _faults(
     bundled = {**schema, "$id": _ROOT, "$defs": definitions}
     bundled.pop("$schema", None)
     probe = SettingsSchema({"$ref": f"{_ROOT}#/$defs/{_SAMPLES}", "$defs": {"": bundled}})
-    whole: Any = [{_IT: filled(sample.value, sample.schema, schema)} for sample in samples]
+    filling = Filling(schema)
+    whole: Any = [{_IT: filling.filled(sample.value, sample.schema)} for sample in samples]
     for fault in faults_of(whole) or validator.violations(probe, whole):
         number = fault.pointer.split("/")[1:2]
         if number:

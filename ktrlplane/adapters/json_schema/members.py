@@ -1,12 +1,14 @@
 """Keywords about which members an object or a list has."""
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sized
+from itertools import islice
 from typing import Any, Final
 
 from ktrlplane.adapters.json_schema.breaches import Breach, Validator, because, breach
 from ktrlplane.adapters.json_schema.scalars import Keyword
 from ktrlplane.domain.patterns import compiled
+from ktrlplane.domain.settings import MAX_FAULTS
 
 _MOST_NAMES = 12
 
@@ -45,7 +47,9 @@ def _additional(validator: Validator, others: Any, instance: Any, schema: Any) -
         return
     known = schema.get("properties", {})
     patterns = [compiled(pattern) for pattern in schema.get("patternProperties", ())]
-    for name, member in instance.items():
+    for name, member in islice(
+        instance.items(), _looked_at(instance, schema.get("maxProperties"))
+    ):
         if name in known or any(pattern.search(name) for pattern in patterns):
             continue
         if others is False:
@@ -86,7 +90,7 @@ def _property_names(
 ) -> Iterator[Breach]:
     if not validator.is_type(instance, "object"):
         return
-    for name in instance:
+    for name in islice(instance, _looked_at(instance, schema.get("maxProperties"))):
         error = next(iter(validator.descend(name, subschema)), None)
         if error is not None:
             found = breach(error)
@@ -116,8 +120,15 @@ def _items(validator: Validator, subschema: Any, instance: Any, schema: Any) -> 
         if len(instance) > before:
             yield Breach("maxItems", f"must have at most {before} items")
         return
-    for index in range(before, len(instance)):
+    for index in range(before, _looked_at(instance, schema.get("maxItems"))):
         yield from map(breach, validator.descend(instance[index], subschema, path=index))
+
+
+def _looked_at(instance: Sized, bound: int | None) -> int:
+    """How many items or members are followed: of too many, which is told already, the first."""
+    if bound is None or len(instance) <= bound:
+        return len(instance)
+    return min(len(instance), max(bound, MAX_FAULTS))
 
 
 MEMBERS: Final[Mapping[str, Keyword]] = {
