@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 from attrs import frozen
@@ -27,19 +28,24 @@ class Transact:
 
     def __call__(self, act: Callable[[UnitOfWork], T]) -> T:
         """Raises: Interrupted, once the pauses are used up, and what ``act`` raises."""
-        for pause in self.pauses_s:
-            try:
-                return self._once(act)
-            except Interrupted:
-                time.sleep(random.uniform(pause / 4, pause))  # noqa: S311
-        return self._once(act)
-
-    def _once(self, act: Callable[[UnitOfWork], T]) -> T:
-        with self.units.begin() as work:
-            return act(work)
+        return self._until_done(self.units.begin, act)
 
     def read(self, act: Callable[[UnitOfWork], T]) -> T:
-        with self.units.view() as work:
+        """Raises: as a call."""
+        return self._until_done(self.units.view, act)
+
+    def _until_done(
+        self,
+        opening: Callable[[], AbstractContextManager[UnitOfWork]],
+        act: Callable[[UnitOfWork], T],
+    ) -> T:
+        for pause in self.pauses_s:
+            try:
+                with opening() as work:
+                    return act(work)
+            except Interrupted:
+                time.sleep(random.uniform(pause / 4, pause))  # noqa: S311
+        with opening() as work:
             return act(work)
 
     def rehearse(self, act: Callable[[UnitOfWork], T]) -> T:

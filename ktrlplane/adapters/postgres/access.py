@@ -2,12 +2,28 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from psycopg.sql import SQL
+
 from ktrlplane.adapters.postgres.lists import composed
 from ktrlplane.adapters.postgres.session import Session
 from ktrlplane.adapters.postgres.sight import Held, grants, grants_of
 from ktrlplane.domain.access import Scope, ScopeType, Standing
 from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.ports.stores import Access
+
+# LIMIT keeps the planner, which does not know how few are asked, from reading whole tables.
+_LOCATED: Final = SQL("""
+    LEFT JOIN LATERAL (
+        SELECT resource_id, project_id, org_id FROM ktrlplane.resources
+        WHERE asked.scope_type = 'resource' AND resource_id = asked.scope_id
+        LIMIT 1
+    ) r ON true
+    LEFT JOIN LATERAL (
+        SELECT project_id, org_id FROM ktrlplane.projects
+        WHERE asked.scope_type = 'project' AND project_id = asked.scope_id
+        LIMIT 1
+    ) p ON true
+""")
 
 # A question is at most one row of a table, by its key, and four probes of the index of
 # assignments: a resource knows its project and its organization.
@@ -20,15 +36,16 @@ _STANDINGS: Final = composed(
         {grants}
     FROM unnest(%(principals)s::text[], %(scope_types)s::text[], %(scope_ids)s::text[])
         WITH ORDINALITY AS asked (user_id, scope_type, scope_id, place)
-    LEFT JOIN ktrlplane.resources r
-        ON asked.scope_type = 'resource' AND r.resource_id = asked.scope_id
-    LEFT JOIN ktrlplane.projects p
-        ON asked.scope_type = 'project' AND p.project_id = asked.scope_id
-    LEFT JOIN ktrlplane.organizations o
-        ON asked.scope_type = 'organization' AND o.org_id = asked.scope_id
-        AND o.deleted_at IS NULL
+    {located}
+    LEFT JOIN LATERAL (
+        SELECT org_id FROM ktrlplane.organizations
+        WHERE asked.scope_type = 'organization' AND org_id = asked.scope_id
+            AND deleted_at IS NULL
+        LIMIT 1
+    ) o ON true
     ORDER BY asked.place
     """,
+    located=_LOCATED,
     grants=grants(
         """
         ('organization', coalesce(o.org_id, p.org_id, r.org_id)),
@@ -41,7 +58,8 @@ _STANDINGS: Final = composed(
 )
 
 # In the order of the roots, so that two who hold the same tenants do not wait for each other.
-_HOLD: Final = """
+_HOLD: Final = composed(
+    """
     SELECT root, pg_advisory_xact_lock(hashtextextended('tenant ' || root, 0)) AS done
     FROM (
         SELECT DISTINCT
@@ -54,15 +72,14 @@ _HOLD: Final = """
             END AS root
         FROM unnest(%(scope_types)s::text[], %(scope_ids)s::text[])
             AS asked (scope_type, scope_id)
-        LEFT JOIN ktrlplane.resources r
-            ON asked.scope_type = 'resource' AND r.resource_id = asked.scope_id
-        LEFT JOIN ktrlplane.projects p
-            ON asked.scope_type = 'project' AND p.project_id = asked.scope_id
+        {located}
         ORDER BY root
         OFFSET 0
     ) roots
     WHERE root IS NOT NULL
-"""
+    """,
+    located=_LOCATED,
+)
 
 _ROOTS: Final = {ScopeType.GLOBAL, ScopeType.ORGANIZATION}
 

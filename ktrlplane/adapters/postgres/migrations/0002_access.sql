@@ -59,4 +59,5 @@ CREATE TABLE ktrlplane.role_assignments (
 );
 
 CREATE INDEX role_assignments_of_scope
-    ON ktrlplane.role_assignments (scope_type, scope_id, created_at, assignment_id);
+    ON ktrlplane.role_assignments (scope_type, scope_id, created_at, assignment_id)
+    INCLUDE (user_id, expires_at);
