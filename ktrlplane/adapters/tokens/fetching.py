@@ -45,10 +45,17 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+class _NoRedirects(requests.Session):
+    """With ``allow_redirects=False`` alone, requests still reads a redirect's body, unbounded."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        return None
+
+
 def fetch_json(url: str) -> object:
     """Follows no redirect. Raises: ``FAILURES``."""
     deadline = time.monotonic() + WHOLE_S
-    with requests.Session() as session:
+    with _NoRedirects() as session:
         # Proxies and certificates as the environment says, but none to reach this machine.
         session.trust_env = not is_loopback(urlsplit(url).hostname or "")
         with session.get(

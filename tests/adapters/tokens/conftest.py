@@ -28,6 +28,7 @@ def clock() -> ManualClock:
 def server() -> Iterator[JwksServer]:
     told = JwksServer()
     told.gate.set()
+    told.body_gate.set()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -46,5 +47,6 @@ def server() -> Iterator[JwksServer]:
         serving.start()
         yield told
         told.gate.set()
+        told.body_gate.set()
         listening.shutdown()
         serving.join()

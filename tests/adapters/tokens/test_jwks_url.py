@@ -153,6 +153,10 @@ def out_of_order(server: JwksServer) -> None:
     server.status = 503
 
 
+def not_there(server: JwksServer) -> None:
+    server.status = 404
+
+
 def elsewhere(server: JwksServer) -> None:
     server.status, server.headers = 302, {"Location": server.url + "?again"}
 
@@ -190,6 +194,7 @@ def saying(body: bytes) -> Callable[[JwksServer], None]:
 
 FAULTS = {
     "error": out_of_order,
+    "not found": not_there,
     "redirect": elsewhere,
     "silence": gone_silent,
     "drip": dripping,
@@ -300,6 +305,17 @@ def test_a_redirect_is_not_followed(keys: JwksUrl, server: JwksServer, forge: Fo
     with capture_logs(), pytest.raises(UpstreamError):
         keys.find(forge.kid)
     assert server.asked == 1
+
+
+def test_the_body_of_a_redirect_is_not_waited_for(
+    keys: JwksUrl, server: JwksServer, forge: Forge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "READ_S", 0.2)
+    elsewhere(server)
+    server.body_gate.clear()
+    with capture_logs() as logs, pytest.raises(UpstreamError):
+        keys.find(forge.kid)
+    assert [log["reason"] for log in logs] == ["answered 302"]
 
 
 class Dripping:

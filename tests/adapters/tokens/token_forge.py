@@ -89,6 +89,7 @@ class JwksServer:
     headers: dict[str, str] = field(factory=dict)
     asked: int = 0
     gate: threading.Event = field(factory=threading.Event)
+    body_gate: threading.Event = field(factory=threading.Event)
     arrived: threading.Event = field(factory=threading.Event)
     dripping: bool = False
     url: str = ""
@@ -104,6 +105,8 @@ class JwksServer:
         for name, value in ({"Content-Length": str(len(self.body))} | self.headers).items():
             request.send_header(name, value)
         request.end_headers()
+        request.wfile.flush()
+        self.body_gate.wait(10)
         if self.dripping:
             for byte in self.body:
                 request.wfile.write(bytes([byte]))
