@@ -2,6 +2,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ktrlplane.domain.documents import Document
 from ktrlplane.domain.errors import AlreadyExists, NotFound
@@ -54,6 +56,19 @@ def inside(units: UnitsOfWork) -> UnitsOfWork:
     return units
 
 
+_keys = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=4)
+_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | _keys,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_keys, inner, max_size=3),
+    max_leaves=8,
+)
+objects = st.dictionaries(_keys, _values, max_size=4)
+
+
 def read(units: UnitsOfWork, resource_id: ResourceId = KETTLE) -> Resource:
     with units.view() as work:
         return work.resources.get(resource_id)
@@ -75,18 +90,31 @@ def test_what_was_added_can_be_read(inside: UnitsOfWork, added: Resource) -> Non
 
 @pytest.mark.parametrize(
     "value",
-    [1, 1.0, 100.0, 1e300, 5e-324, 0.1, 2**64, -0.0, True, "\u2028\U0001f600", {"": {"~/": 1}}],
-    ids=repr,
+    [
+        *(1, 1.0, 100.0, 1e300, -1e17, 1e-7, 5e-324, 0.1, 2**64, -0.0, True, None),
+        '\u2028\U0001f600 \x7f \x01 \b\f\n\r\t "quoted" \\ / </script>',
+        {"zz": 1, "a": 2, "bbb": 3, "é": 4, "Z": 5, "": {"~/": [], "\uffee": {}, "\U0001f600": 6}},
+    ],
+    ids=ascii,
 )
-def test_settings_come_back_as_they_were(inside: UnitsOfWork, value: Any) -> None:
-    settings = Document.of({"value": value})
-    keep(inside, a_resource(settings_json=settings))
-    assert read(inside).settings_json == settings
+def test_settings_come_back_to_the_letter(inside: UnitsOfWork, value: Any) -> None:
+    written = Document.of({"value": value})
+    keep(inside, a_resource(settings_json=written))
+    assert read(inside).settings_json == written
+    assert read(inside).settings_json.text == written.text
 
 
-def test_settings_keep_the_order_in_which_they_were_written(inside: UnitsOfWork) -> None:
-    keep(inside, a_resource(settings_json=Document.of({"zz": 1, "a": 2, "bbb": 3})))
-    assert list(read(inside).settings_json.value) == ["zz", "a", "bbb"]
+@given(st.data())
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_any_settings_come_back_to_the_letter(inside: UnitsOfWork, data: st.DataObject) -> None:
+    written = Document.of(data.draw(objects))
+    with inside.begin() as work:
+        if not work.resources.of(ProjectId("web")):
+            work.resources.add(a_resource())
+        work.resources.replace(a_resource(settings_json=written))
+        assert work.resources.get(KETTLE).settings_json.text == written.text
 
 
 def test_reading_it_tells_what_the_principal_holds_on_it_and_above(inside: UnitsOfWork) -> None:

@@ -4,7 +4,7 @@ import pytest
 from attrs import evolve
 
 from ktrlplane.domain.access import PermissionEntry, Role
-from ktrlplane.domain.ids import RoleId
+from ktrlplane.domain.ids import PermissionId, RoleId
 from ktrlplane.domain.roles import CONTROL_PLANE_PERMISSIONS, CONTROL_PLANE_ROLES
 from ktrlplane.ports.unit_of_work import UnitsOfWork
 from tests.builders import (
@@ -15,7 +15,6 @@ from tests.builders import (
     OWNER,
     PERMISSIONS,
     ROLES,
-    VIEWER,
     a_permission,
     a_role,
     a_user,
@@ -179,8 +178,8 @@ def test_permissions_that_are_no_longer_known_go(units: UnitsOfWork) -> None:
 
 
 def test_a_permission_may_change_its_id_and_its_description(units: UnitsOfWork) -> None:
-    renamed = a_permission("Acme.Kettle", "water/*", description="Boil", permission_id=VIEWER.role_id)
-    renamed = evolve(renamed, permission_id=a_permission("new", "id").permission_id)
+    new_id = PermissionId("new")
+    renamed = a_permission("Acme.Kettle", "water/*", description="Boil", permission_id=new_id)
     synchronize(units, permissions=[*CONTROL_PLANE_PERMISSIONS, renamed])
     assert set(all_permissions(units)) == {*CONTROL_PLANE_PERMISSIONS, renamed}
 
