@@ -2,8 +2,16 @@ import pytest
 from attrs import evolve
 
 from ktrlplane.domain.access import RoleAssignment, Scope
-from ktrlplane.domain.errors import AlreadyExists, LastOwner, NotFound, ValidationFailed
+from ktrlplane.domain.errors import (
+    AlreadyExists,
+    InvalidTransition,
+    LastOwner,
+    NotFound,
+    ValidationFailed,
+)
 from ktrlplane.domain.ids import PrincipalId
+from ktrlplane.domain.projects import ProjectStatus
+from ktrlplane.domain.resources import Status
 from ktrlplane.domain.services.operator import (
     OperatorGrant,
     operator_grant,
@@ -18,6 +26,7 @@ from tests.builders import (
     NOW,
     OWNER,
     a_project,
+    a_resource,
     an_assignment,
     an_organization,
     on,
@@ -61,6 +70,16 @@ def test_the_scope_and_the_role_must_be_there(do: Acting) -> None:
     assert [(f.pointer, f.code) for f in refused.value.faults] == [("/role", "unknown_role")]
     with do.units.view() as work:
         assert work.users.find(METER) is None
+
+
+def test_nothing_is_granted_on_what_is_on_its_way_out(do: Acting) -> None:
+    do.keep(a_project("going", None, status=ProjectStatus.DELETING))
+    do.keep(a_project("gone", None, status=ProjectStatus.DELETED))
+    do.keep(a_resource("falling", "going", None, status=Status.DELETING))
+    for scope in ("project going", "project gone", "resource falling"):
+        with pytest.raises(InvalidTransition):
+            grant(do, ALICE, "Owner", scope)
+    assert grants(do) == []
 
 
 def test_the_same_again_is_refused(do: Acting) -> None:

@@ -53,7 +53,7 @@ def grant_role(
     """Raises: NotFound, Forbidden, ValidationFailed, AlreadyExists, InvalidTransition."""
     now = platform.now()
     standing = _held(work, scope, actor, now)
-    _require_alive(work, scope)
+    require_alive(work, scope)
     role = work.roles.named(command.role_id)
     user, faults = _grantee(work, command)
     if role is None or role.is_hidden:
@@ -90,7 +90,7 @@ def change_assignment(
     InvalidTransition."""
     now = platform.now()
     standing = _held(work, scope, actor, now)
-    _require_alive(work, scope)
+    require_alive(work, scope)
     view = _directly_on(work, scope, assignment_id, now)
     expect(view, as_seen)
     faults = _expiry_faults(command.expires_at, now)
@@ -165,7 +165,8 @@ def _held(work: UnitOfWork, scope: Scope, actor: PrincipalId, at: datetime) -> S
     return standing
 
 
-def _require_alive(work: UnitOfWork, scope: Scope) -> None:
+def require_alive(work: UnitOfWork, scope: Scope) -> None:
+    """Raises: InvalidTransition for what is on its way out, where nothing is granted any more."""
     if scope.scope_type is ScopeType.PROJECT:
         work.projects.get(ProjectId(scope.scope_id)).require_active()
     elif scope.scope_type is ScopeType.RESOURCE:

@@ -8,6 +8,7 @@ from attrs import frozen
 from ktrlplane.domain.access import RoleAssignment, Scope, not_found
 from ktrlplane.domain.errors import Fault, NotFound, ValidationFailed
 from ktrlplane.domain.ids import AssignmentId, PrincipalId
+from ktrlplane.domain.services.assignments import require_alive
 from ktrlplane.domain.services.ownership import require_other_owner
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.users import User
@@ -34,13 +35,14 @@ def operator_grant(
 ) -> RoleAssignment:
     """A principal that has not called yet is added, so that a service account can be prepared.
 
-    Raises: NotFound for the scope, ValidationFailed, AlreadyExists.
+    Raises: NotFound or InvalidTransition for the scope, ValidationFailed, AlreadyExists.
     """
     now = platform.now()
     work.access.hold(command.scope)
     (standing,) = work.access.standings([(command.principal, command.scope)], now)
     if standing is None:
         raise not_found(command.scope)
+    require_alive(work, command.scope)
     role = work.roles.named(command.role)
     if role is None:
         raise ValidationFailed([Fault("/role", "unknown_role", "There is no such role.")])
