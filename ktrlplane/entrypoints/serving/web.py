@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import structlog
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
 from ktrlplane.entrypoints.logs import configure_logs, standard_logging
 from ktrlplane.entrypoints.processes import die_with
@@ -32,13 +33,21 @@ def has(server: str) -> bool:
     return find_spec(server) is not None
 
 
+class _GunicornLogs(Logger):  # type: ignore[misc]
+    """Through our own handler. The application itself logs its requests."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+
+
 class _Gunicorn(BaseApplication):  # type: ignore[misc]
     def __init__(self, settings: Settings, address: Address) -> None:
         self._settings, self._address = settings, address
         super().__init__()
 
     def load_config(self) -> None:
-        logged = ("gunicorn.error", "gunicorn.access")
         wanted: dict[str, Any] = {
             "bind": self._address.bind,
             "worker_class": "gthread",
@@ -50,7 +59,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
             # Only Linux spreads connections over the sockets of one port.
             "reuse_port": _IS_LINUX,
             "loglevel": self._settings.log_level,
-            "logconfig_dict": standard_logging(self._settings, *logged),
+            "logger_class": _GunicornLogs,
             "proc_name": "ktrlplane",
             "post_fork": lambda arbiter, _: die_with(arbiter.pid),
             # A file in the home directory that two instances would quarrel about.
