@@ -28,8 +28,6 @@ _SETTINGS: Final = {
 """How every connection is set, unless the URL's own ``options`` say otherwise."""
 
 _PREPARE_AFTER: Final = 2
-_WAIT_S: Final = 5.0
-_RECONNECT_S: Final = 10.0
 
 
 def open_pool(
@@ -38,8 +36,9 @@ def open_pool(
     min_size: int = 1,
     max_size: int = 10,
     application_name: str = "ktrlplane",
+    wait_s: float = 5.0,
 ) -> Pool:
-    """Does not wait for the database to be there: whoever needs a connection does, 5 s.
+    """Does not wait for the database to be there: whoever needs a connection does, ``wait_s``.
 
     ``url`` is anything that libpq takes. To be called after a server has forked.
     """
@@ -54,10 +53,10 @@ def open_pool(
         },
         min_size=min_size,
         max_size=max_size,
-        timeout=_WAIT_S,
-        # After so many seconds a request makes the next attempt and not the pool, which
-        # doubles its pauses: however long the database was away, it is used at once.
-        reconnect_timeout=_RECONNECT_S,
+        timeout=wait_s,
+        # The pool doubles its pauses between attempts. From here on the next request makes
+        # one: however long the database was away, it is used soon after it is back.
+        reconnect_timeout=wait_s,
         open=True,
     )
 
