@@ -147,9 +147,9 @@ def a_resource(
 
 def on(scope: str) -> Scope:
     """``organization acme``, or ``global``."""
-    if scope == "global":
+    scope_type, _, scope_id = scope.partition(" ")
+    if scope_type == GLOBAL.scope_type:
         return GLOBAL
-    scope_type, scope_id = scope.split()
     return Scope(ScopeType(scope_type), scope_id)
 
 

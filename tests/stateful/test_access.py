@@ -1,0 +1,167 @@
+"""Roles granted, changed, taken back and expired, while what they are on moves and goes."""
+
+from datetime import datetime, timedelta
+
+from hypothesis import strategies as st
+from hypothesis.stateful import precondition, rule
+
+from ktrlplane.adapters.memory.clock import START
+from ktrlplane.domain.access import ScopeType
+from ktrlplane.domain.ids import AssignmentId
+from ktrlplane.domain.paging import PageRequest
+from ktrlplane.domain.services.access import Check, CheckPermissions, check_permissions
+from ktrlplane.domain.services.assignments import (
+    ChangeAssignment,
+    GrantRole,
+    change_assignment,
+    grant_role,
+    list_assignments,
+    revoke_assignment,
+)
+from ktrlplane.domain.services.operator import operator_revoke
+from ktrlplane.ports.unit_of_work import UnitsOfWork
+from tests.builders import on
+from tests.stateful.conftest import Runner
+from tests.stateful.machine import WHO, Machine, people, scopes
+from tests.stateful.oracle import HIDDEN, ROLES, Refusal, Scope
+
+Key = tuple[str, str, Scope]
+
+ACTIONS = {"boil": "Acme.Kettle:water/boil"}
+"""What the oracle calls by a shorter name."""
+
+everywhere = scopes | st.just(("global", "*"))
+
+
+def moment(hour: int | None) -> datetime | None:
+    return None if hour is None else START + timedelta(hours=hour)
+
+
+class AccessMachine(Machine):
+    def __init__(self, units: UnitsOfWork) -> None:
+        super().__init__(units)
+        self.granted: dict[Key, AssignmentId] = {}
+        """Every assignment that a rule has made, the newest of each kind, gone or not."""
+
+    @rule(
+        who=people,
+        to=people,
+        role=st.sampled_from(sorted(ROLES)),
+        scope=everywhere,
+        lasts=st.sampled_from([None, 0, 1, 2, 30]),
+    )
+    def grant(self, who: str, to: str, role: str, scope: Scope, lasts: int | None) -> None:
+        until = None if lasts is None else self.world.now + lasts
+        key = to, role, scope
+        refusal = self.refusal_to_grant(who, scope)
+        if refusal is None and (role in HIDDEN or lasts == 0):
+            refusal = "ValidationFailed"
+        if refusal is None and not self.world.may_hand_out(who, role, scope):
+            refusal = "Forbidden"
+        if refusal is None and self.world.holds_still(key):
+            refusal = "AlreadyExists"
+        command = GrantRole(user_id=WHO[to], role_id=role, expires_at=moment(until))
+        place = on(" ".join(scope))
+        view = self.demand(refusal, lambda: self.do(grant_role, place, command, by=WHO[who]))
+        if view is not None:
+            self.world.roles[key] = until
+            self.granted[key] = view.assignment.assignment_id
+
+    def refusal_to_grant(self, who: str, scope: Scope) -> Refusal:
+        refusal = self.world.refusal(who, scope, "manage_access")
+        if refusal is None and self.world.is_over(scope):
+            return "InvalidTransition"
+        return refusal
+
+    @precondition(lambda self: self.granted)
+    @rule(who=people, lasts=st.sampled_from([None, 0, 1, 30]), data=st.data())
+    def change(self, who: str, lasts: int | None, data: st.DataObject) -> None:
+        key = data.draw(st.sampled_from(sorted(self.granted)))
+        holder, role, scope = key
+        until = None if lasts is None else self.world.now + lasts
+        refusal = self.refusal_to_grant(who, scope)
+        if refusal is None and not self.world.holds_still(key):
+            refusal = "NotFound"
+        if refusal is None and lasts == 0:
+            refusal = "ValidationFailed"
+        if refusal is None and not self.world.may_hand_out(who, role, scope):
+            refusal = "Forbidden"
+        if refusal is None and lasts is not None and self.world.is_last_owner(holder, role, scope):
+            refusal = "LastOwner"
+        command, place = ChangeAssignment(expires_at=moment(until)), on(" ".join(scope))
+        identity = self.granted[key]
+        self.demand(
+            refusal, lambda: self.do(change_assignment, place, identity, command, by=WHO[who])
+        )
+        if refusal is None:
+            self.world.roles[key] = until
+
+    @precondition(lambda self: self.granted)
+    @rule(who=people, elsewhere=scopes, data=st.data())
+    def revoke(self, who: str, elsewhere: Scope, data: st.DataObject) -> None:
+        key = data.draw(st.sampled_from(sorted(self.granted)))
+        holder, role, scope = key
+        if data.draw(st.booleans()) and elsewhere != scope:
+            refusal: Refusal = self.world.refusal(who, elsewhere, "manage_access") or "NotFound"
+            scope = elsewhere
+        else:
+            refusal = self.world.refusal(who, scope, "manage_access")
+            if refusal is None and not self.world.holds_still(key):
+                refusal = "NotFound"
+            if refusal is None and self.world.is_last_owner(holder, role, scope):
+                refusal = "LastOwner"
+        place, identity = on(" ".join(scope)), self.granted[key]
+        self.demand(refusal, lambda: self.do(revoke_assignment, place, identity, by=WHO[who]))
+        if refusal is None:
+            del self.world.roles[key]
+
+    @rule(who=people, role=st.sampled_from(["Owner", "Data Owner", "Viewer"]), scope=scopes)
+    def operator_revokes(self, who: str, role: str, scope: Scope) -> None:
+        key = who, role, scope
+        refusal: Refusal = None if key in self.world.roles else "NotFound"
+        if refusal is None and self.world.is_last_owner(who, role, scope):
+            refusal = "LastOwner"
+        place = on(" ".join(scope))
+        self.demand(refusal, lambda: self.do.alone(operator_revoke, WHO[who], role, place))
+        if refusal is None:
+            del self.world.roles[key]
+
+    @rule(who=people, data=st.data())
+    def check(self, who: str, data: st.DataObject) -> None:
+        actions = sorted({action for held in ROLES.values() for action in held})
+        drawn = st.tuples(st.sampled_from(actions), everywhere)
+        asked = data.draw(st.lists(drawn, min_size=1, max_size=8))
+        command = CheckPermissions(
+            checks=tuple(
+                Check(
+                    action=ACTIONS.get(action, action),
+                    scope_type=ScopeType(scope[0]),
+                    scope_id=scope[1],
+                    explain=True,
+                )
+                for action, scope in asked
+            )
+        )
+        verdicts = self.do(check_permissions, command, by=WHO[who])
+        for (action, scope), verdict in zip(asked, verdicts, strict=True):
+            assert verdict.allowed is (action in self.world.held(who, scope))
+            assert bool(verdict.via) is verdict.allowed
+
+    @rule(who=people, scope=scopes)
+    def list_roles(self, who: str, scope: Scope) -> None:
+        refusal = self.world.refusal(who, scope)
+        place, page = on(" ".join(scope)), PageRequest(limit=200)
+        shown = self.demand(refusal, lambda: self.do(list_assignments, place, page, by=WHO[who]))
+        if shown is not None:
+            assert {
+                (view.user.user_id, view.role.name, view.assignment.scope) for view in shown.items
+            } == {
+                (WHO[holder], role, on(" ".join(where)))
+                for holder, role, where in self.world.roles
+                if where in self.world.path(scope)
+                and self.world.holds_still((holder, role, where))
+            }
+
+
+def test_access_is_as_the_oracle_says(run: Runner) -> None:
+    run(AccessMachine)
