@@ -1,0 +1,184 @@
+"""The README's commands, run as written: in a copy of what is tracked, in a new environment."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tarfile
+import threading
+from collections.abc import Iterator, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.serving import DEADLINE_S, REPOSITORY
+
+README = (REPOSITORY / "README.md").read_text()
+INSTALL_S = 300.0
+
+pytestmark = [
+    pytest.mark.postgres,
+    pytest.mark.skipif(
+        not (REPOSITORY / ".git").exists(), reason="needs the repository to make a clean copy"
+    ),
+]
+
+
+def blocks(heading: str, language: str = "sh") -> list[str]:
+    """The fenced blocks under a heading of the README."""
+    section = README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    found = re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)
+    assert found, f"the README has no block in {language} under {heading}"
+    return found
+
+
+def bash(folder: Path, venv: Path, command: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", command],
+        cwd=folder,
+        env=_environment(venv),
+        capture_output=True,
+        text=True,
+        timeout=INSTALL_S,
+        check=False,
+    )
+
+
+def _environment(venv: Path) -> dict[str, str]:
+    ours = ("KTRLPLANE_", "PYTHON", "VIRTUAL_ENV")
+    others = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
+    return others | {"PATH": f"{venv / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("clone")
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, check=True
+    ).stdout
+    packed = BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for name in listed.decode().split("\0"):
+            if name and (REPOSITORY / name).exists():
+                archive.add(REPOSITORY / name, arcname=name)
+    packed.seek(0)
+    with tarfile.open(fileobj=packed) as archive:
+        archive.extractall(folder, filter="data")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def venv(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With what the first half of the README's first command installs."""
+    folder = tmp_path_factory.mktemp("environment")
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    install, _, start = blocks("Start it")[0].strip().partition(" && ")
+    assert start == "ktrlplane serve --demo"
+    done = bash(clone, folder, install)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def serving(clone: Path, venv: Path) -> Iterator[int]:
+    """The port of ``ktrlplane serve --demo``: the README's, or another where that is taken."""
+    port = a_free_port()
+    process = subprocess.Popen(
+        [venv / "bin" / "ktrlplane", "serve", "--demo", "--port", str(port)],
+        cwd=clone,
+        env=_environment(venv),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    watchdog = threading.Timer(DEADLINE_S, process.kill)
+    watchdog.start()
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline() == f"KtrlPlane is ready at http://127.0.0.1:{port}\n"
+        watchdog.cancel()
+        yield port
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(DEADLINE_S) == 0
+    finally:
+        watchdog.cancel()
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def a_free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def answers(told: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in told.splitlines() if line.strip()]
+
+
+def test_what_the_readme_tries_works_as_it_says(clone: Path, venv: Path, serving: int) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not here")
+    script = "\n".join(blocks("Try it")).replace(":8080", f":{serving}")
+    done = bash(clone, venv, script)
+    assert done.returncode == 0, done.stderr
+    organization, project, resource, found, free, stranger, granted, viewer, refused = answers(
+        done.stdout
+    )
+    assert organization["org_id"] == "acme"
+    assert project["org_id"] == "acme"
+    assert set(resource["settings_json"]["eventSinks"]) == {"kafka", "kusto", "mqtt", "webhook"}
+    assert resource["resource_id"] in [item["resource_id"] for item in found["items"]]
+    assert free["code"] == "validation_failed"
+    assert "/settings_json/eventSinks/kafka" in [error["pointer"] for error in free["errors"]]
+    assert stranger["code"] == "not_found"
+    assert granted["role"]["name"] == "Viewer"
+    assert viewer == project
+    assert refused["code"] == "forbidden"
+
+
+def test_what_the_readme_runs_for_real_works(clone: Path, venv: Path, serving: int) -> None:
+    done = bash(clone, venv, "\n".join(blocks("Run it for real")))
+    assert done.returncode == 0, done.stderr
+    assert '"openapi": "3.1' in done.stdout
+
+
+def test_the_readmes_program_runs_outside_the_clone(venv: Path, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text("\n".join(blocks("Use it as a library", "python")))
+    done = bash(tmp_path, venv, f"python {program}")
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_installation_carries_the_catalog_and_the_migrations(
+    venv: Path, tmp_path: Path
+) -> None:
+    packaged = (
+        "import importlib.resources as r; print(*sorted(p.name for d in "
+        "('ktrlplane.schemas', 'ktrlplane.adapters.postgres.migrations') "
+        "for p in r.files(d).iterdir()))"
+    )
+    done = bash(tmp_path, venv, f'python -c "{packaged}"; ktrlplane catalog validate')
+    assert done.returncode == 0, done.stderr
+    names = done.stdout.split()
+    assert "catalog.json" in names
+    assert _names(REPOSITORY / "ktrlplane/adapters/postgres/migrations", "*.sql") <= set(names)
+    assert _names(REPOSITORY / "schemas", "*.*") <= set(names)
+
+
+def _names(folder: Path, pattern: str) -> set[str]:
+    found: Sequence[str] = [path.name for path in folder.glob(pattern)]
+    assert found
+    return set(found)
+
+
+def test_ci_runs_the_readmes_test_command() -> None:
+    (command,) = blocks("Run all tests")
+    assert command.strip() in (REPOSITORY / ".ci" / "run").read_text().splitlines()
