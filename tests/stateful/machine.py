@@ -1,9 +1,10 @@
 """What the state machines share: the product beside its oracle, and a look at both."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+import pytest
 from attrs import evolve
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -17,18 +18,20 @@ from ktrlplane.domain.projects import Project
 from ktrlplane.domain.resources import Resource, Status
 from ktrlplane.domain.services import organizations, projects, resources
 from ktrlplane.domain.services.deletions import due_deletions, end_emptied_project, end_resource
+from ktrlplane.domain.services.operator import OperatorGrant, operator_grant
 from ktrlplane.ports.stores import ProjectFilter, ResourceFilter
 from ktrlplane.ports.unit_of_work import UnitsOfWork
 from tests.builders import ALICE, BOB, CAROL, OWNER, ROBOT, a_role, on
 from tests.platforms import CATALOG, Acting, a_platform, opened
-from tests.stateful.oracle import GRACE, Refusal, Scope, World
+from tests.stateful.oracle import GRACE, ROLES, Refusal, Scope, World
 
 T = TypeVar("T")
 
 WHO = {"alice": ALICE, "bob": BOB, "carol": CAROL, "robot": ROBOT}
-ORGANIZATIONS = ["o-1", "o-2", "o-3"]
-PROJECTS = ["p-1", "p-2", "p-3", "p-4"]
-RESOURCES = ["r-1", "r-2", "r-3", "r-4"]
+# Few, so that the rules meet on the same things.
+ORGANIZATIONS = ["o-1", "o-2"]
+PROJECTS = ["p-1", "p-2", "p-3"]
+RESOURCES = ["r-1", "r-2", "r-3"]
 SCOPES: list[Scope] = [
     *(("organization", name) for name in ORGANIZATIONS),
     *(("project", name) for name in PROJECTS),
@@ -41,6 +44,10 @@ project_ids = st.sampled_from(PROJECTS)
 resource_ids = st.sampled_from(RESOURCES)
 places = st.sampled_from([None, *ORGANIZATIONS])
 scopes = st.sampled_from(SCOPES)
+everywhere = scopes | st.just(("global", "*"))
+roles = st.sampled_from(sorted(ROLES))
+lasts = st.sampled_from([None, None, 1, 30])
+"""Hours, or for good."""
 names = st.sampled_from(["same", "Same", "other"])
 
 STEWARD = a_role("Steward", "read", "manage_access", display_order=13)
@@ -62,6 +69,10 @@ LISTS: list[tuple[str, Callable[..., Page[Any]], list[Any], bool]] = [
 """What is listed, how, with which filters, and whether that asks for Deleted ones."""
 
 
+def moment(hour: int | None) -> datetime | None:
+    return None if hour is None else START + timedelta(hours=hour)
+
+
 def organization_or_none(name: str | None) -> OrganizationId | None:
     return None if name is None else OrganizationId(name)
 
@@ -77,6 +88,13 @@ def told(thing: Organization | Project | Resource) -> tuple[Any, ...]:
     return thing.resource_id.value, place, thing.name, thing.status.value, org_id
 
 
+class Rehearsed(Exception):
+    """Ends a rehearsal. ``outcome`` is the name of the refusal, or None."""
+
+    def __init__(self, outcome: str | None) -> None:
+        self.outcome = outcome
+
+
 class Machine(RuleBasedStateMachine):
     def __init__(self, units: UnitsOfWork) -> None:
         super().__init__()
@@ -88,22 +106,70 @@ class Machine(RuleBasedStateMachine):
         )
         self.do = Acting(opened(units, platform), platform)
 
-    def demand(self, refusal: Refusal, act: Callable[[], T]) -> T | None:
-        """That ``act`` is refused in exactly this way, or does what it should."""
-        outcome, result = None, None
+    def demand(
+        self, refusal: Refusal, service: Callable[..., T], *args: Any, **kwargs: Any
+    ) -> T | None:
+        """That the service refuses in exactly this way, or gives a result.
+
+        It is rehearsed first, in a unit of work that fails at its end: that tells the same
+        and changes nothing, or the second time would be told something else.
+        """
+        with pytest.raises(Rehearsed) as rehearsed:
+            self.rehearse(service, *args, **kwargs)
+        assert rehearsed.value.outcome == refusal
         try:
-            result = act()
+            result = self.act(service, *args, **kwargs)
         except DomainError as refused:
-            outcome = type(refused).__name__
-        assert outcome == refusal, f"got {outcome}, must be {refusal}"
+            assert type(refused).__name__ == refusal  # noqa: PT017
+            return None
+        assert refusal is None
         return result
 
-    @initialize()
-    def begin_with_something(self) -> None:
+    def act(
+        self, service: Callable[..., T], *args: Any, by: str | None = None, **kwargs: Any
+    ) -> T:
+        """By somebody, or by the platform itself."""
+        if by is None:
+            return self.do.alone(service, *args, **kwargs)
+        return self.do(service, *args, by=WHO[by], **kwargs)
+
+    def rehearse(
+        self, service: Callable[..., T], *args: Any, by: str | None = None, **kwargs: Any
+    ) -> None:
+        asked = {} if by is None else {"actor": WHO[by]}
+        with self.do.units.begin() as work:
+            try:
+                service(work, *args, platform=self.do.platform, **asked, **kwargs)
+            except DomainError as refused:
+                raise Rehearsed(type(refused).__name__) from refused
+            raise Rehearsed(None)
+
+    @initialize(roles=st.lists(st.tuples(people, roles, everywhere, lasts), max_size=8))
+    def begin_with_something(self, roles: list[tuple[str, str, Scope, int | None]]) -> None:
         self.create_organization("alice", "o-1", "same")
+        self.create_organization("carol", "o-2", "same")
         self.create_project("alice", "p-1", "o-1", "same")
-        self.create_resource("alice", "r-1", "p-1", "same")
         self.create_project("bob", "p-2", None, "same")
+        self.create_resource("alice", "r-1", "p-1", "same")
+        self.create_resource("bob", "r-2", "p-2", "same")
+        for who, role, scope, lasting in roles:
+            self.operator_grants(who, role, scope, lasting)
+
+    @rule(who=people, role=roles, scope=everywhere, lasting=lasts)
+    def operator_grants(self, who: str, role: str, scope: Scope, lasting: int | None) -> None:
+        key = who, role, scope
+        refusal: Refusal = None if self.world.path(scope) else "NotFound"
+        if refusal is None and self.world.is_over(scope):
+            refusal = "InvalidTransition"
+        if refusal is None and self.world.holds_still(key):
+            refusal = "AlreadyExists"
+        until = None if lasting is None else self.world.now + lasting
+        command = OperatorGrant(
+            principal=WHO[who], role=role, scope=on(" ".join(scope)), expires_at=moment(until)
+        )
+        self.demand(refusal, operator_grant, command)
+        if refusal is None:
+            self.world.roles[key] = until
 
     @rule(who=people, name=organization_ids, called=names)
     def create_organization(self, who: str, name: str, called: str) -> None:
@@ -113,7 +179,7 @@ class Machine(RuleBasedStateMachine):
             refusal = "Forbidden"
         command = organizations.CreateOrganization(id=OrganizationId(name), name=called)
         create = organizations.create_organization
-        self.demand(refusal, lambda: self.do(create, command, by=WHO[who]))
+        self.demand(refusal, create, command, by=who)
         if refusal is None:
             self.world.organizations[name] = called
             self.world.create(who, scope)
@@ -130,7 +196,7 @@ class Machine(RuleBasedStateMachine):
         command = projects.CreateProject(
             id=ProjectId(name), name=called, org_id=organization_or_none(where)
         )
-        self.demand(refusal, lambda: self.do(projects.create_project, command, by=WHO[who]))
+        self.demand(refusal, projects.create_project, command, by=who)
         if refusal is None:
             self.world.projects[name] = where, called, "Active"
             self.world.create(who, scope)
@@ -147,7 +213,7 @@ class Machine(RuleBasedStateMachine):
             id=ResourceId(name), name=called, type="Acme.Kettle", sku="free"
         )
         create, place = resources.create_resource, ProjectId(where)
-        self.demand(refusal, lambda: self.do(create, place, command, by=WHO[who]))
+        self.demand(refusal, create, place, command, by=who)
         if refusal is None:
             self.world.resources[name] = where, called, "Creating"
             self.world.create(who, scope)
@@ -164,7 +230,7 @@ class Machine(RuleBasedStateMachine):
             refusal = "InvalidTransition"
         command = projects.MoveProject(org_id=organization_or_none(where))
         move = projects.move_project
-        self.demand(refusal, lambda: self.do(move, ProjectId(name), command, by=WHO[who]))
+        self.demand(refusal, move, ProjectId(name), command, by=who)
         if refusal is None:
             _, called, status = self.world.projects[name]
             self.world.projects[name] = where, called, status
@@ -175,7 +241,7 @@ class Machine(RuleBasedStateMachine):
         if refusal is None and not cascade and self.world.active_projects(name):
             refusal = "NotEmpty"
         delete, org_id = organizations.delete_organization, OrganizationId(name)
-        self.demand(refusal, lambda: self.do(delete, org_id, cascade=cascade, by=WHO[who]))
+        self.demand(refusal, delete, org_id, cascade=cascade, by=who)
         if refusal is None:
             self.world.delete_organization(name)
 
@@ -188,7 +254,7 @@ class Machine(RuleBasedStateMachine):
             alive = [r for r in self.world.inside(name) if not self.world.is_over(("resource", r))]
             refusal = "NotEmpty" if alive else None
         delete, project_id = projects.delete_project, ProjectId(name)
-        self.demand(refusal, lambda: self.do(delete, project_id, cascade=cascade, by=WHO[who]))
+        self.demand(refusal, delete, project_id, cascade=cascade, by=who)
         if begins and refusal is None:
             self.world.delete_project(name)
 
@@ -197,7 +263,7 @@ class Machine(RuleBasedStateMachine):
         scope = ("resource", name)
         refusal = self.world.refusal(who, scope, "delete")
         delete, resource_id = resources.delete_resource, ResourceId(name)
-        self.demand(refusal, lambda: self.do(delete, resource_id, by=WHO[who]))
+        self.demand(refusal, delete, resource_id, by=who)
         if refusal is None and not self.world.is_over(scope):
             self.world.delete_resource(name)
 
@@ -245,7 +311,7 @@ class Machine(RuleBasedStateMachine):
         kind, name = scope
         service, identity = READERS[kind]
         refusal = self.world.refusal(who, scope)
-        found = self.demand(refusal, lambda: self.do(service, identity(name), by=WHO[who]))
+        found = self.demand(refusal, service, identity(name), by=who)
         if found is not None:
             assert told(found) == self.world.told(scope)
 

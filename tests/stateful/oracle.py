@@ -73,6 +73,10 @@ class World:
             return "NotFound"
         return None if set(actions) <= self.held(who, scope) else "Forbidden"
 
+    def refusal_to_manage(self, who: str, scope: Scope) -> Refusal:
+        refusal = self.refusal(who, scope, "manage_access")
+        return "Forbidden" if refusal is None and scope[0] == "global" else refusal
+
     def is_over(self, scope: Scope) -> bool:
         kind, name = scope
         if kind == "project":
@@ -96,7 +100,7 @@ class World:
 
     def may_hand_out(self, who: str, role: str, scope: Scope) -> bool:
         held = self.held(who, scope)
-        return "escalate" in held or ROLES[role] <= held
+        return role not in HIDDEN and ("escalate" in held or ROLES[role] <= held)
 
     def is_last_owner(self, who: str, role: str, scope: Scope) -> bool:
         return (

@@ -1,11 +1,8 @@
 """Roles granted, changed, taken back and expired, while what they are on moves and goes."""
 
-from datetime import datetime, timedelta
-
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from ktrlplane.adapters.memory.clock import START
 from ktrlplane.domain.access import ScopeType
 from ktrlplane.domain.ids import AssignmentId
 from ktrlplane.domain.paging import PageRequest
@@ -22,31 +19,38 @@ from ktrlplane.domain.services.operator import operator_revoke
 from ktrlplane.ports.unit_of_work import UnitsOfWork
 from tests.builders import on
 from tests.stateful.conftest import Runner
-from tests.stateful.machine import WHO, Machine, people, scopes
+from tests.stateful.machine import WHO, Machine, everywhere, moment, people, roles, scopes
 from tests.stateful.oracle import HIDDEN, ROLES, Refusal, Scope
 
 Key = tuple[str, str, Scope]
 
+NAMES = {identity: who for who, identity in WHO.items()}
+
 ACTIONS = {"boil": "Acme.Kettle:water/boil"}
 """What the oracle calls by a shorter name."""
-
-everywhere = scopes | st.just(("global", "*"))
-
-
-def moment(hour: int | None) -> datetime | None:
-    return None if hour is None else START + timedelta(hours=hour)
 
 
 class AccessMachine(Machine):
     def __init__(self, units: UnitsOfWork) -> None:
         super().__init__(units)
-        self.granted: dict[Key, AssignmentId] = {}
-        """Every assignment that a rule has made, the newest of each kind, gone or not."""
+        self.known: dict[Key, AssignmentId] = {}
+        """Every assignment that was ever met, the newest of each kind, gone or not."""
+
+    def draw_assignment(self, data: st.DataObject) -> tuple[Key, AssignmentId]:
+        """Mostly one that is there."""
+        with self.do.units.view() as work:
+            for held in work.assignments.of(None):
+                role = work.assignments.get(held.assignment_id).role.name
+                scope = held.scope.scope_type.value, held.scope.scope_id
+                self.known[NAMES[held.user_id], role, scope] = held.assignment_id
+        gone = data.draw(st.sampled_from([False, False, False, True]))
+        key = data.draw(st.sampled_from(sorted(self.known if gone else self.world.roles)))
+        return key, self.known[key]
 
     @rule(
         who=people,
         to=people,
-        role=st.sampled_from(sorted(ROLES)),
+        role=roles,
         scope=everywhere,
         lasts=st.sampled_from([None, 0, 1, 2, 30]),
     )
@@ -62,21 +66,25 @@ class AccessMachine(Machine):
             refusal = "AlreadyExists"
         command = GrantRole(user_id=WHO[to], role_id=role, expires_at=moment(until))
         place = on(" ".join(scope))
-        view = self.demand(refusal, lambda: self.do(grant_role, place, command, by=WHO[who]))
+        view = self.demand(refusal, grant_role, place, command, by=who)
         if view is not None:
+            assert (view.user.user_id, view.role.name, view.assignment.scope) == (
+                WHO[to],
+                role,
+                place,
+            )
             self.world.roles[key] = until
-            self.granted[key] = view.assignment.assignment_id
 
     def refusal_to_grant(self, who: str, scope: Scope) -> Refusal:
-        refusal = self.world.refusal(who, scope, "manage_access")
+        refusal = self.world.refusal_to_manage(who, scope)
         if refusal is None and self.world.is_over(scope):
             return "InvalidTransition"
         return refusal
 
-    @precondition(lambda self: self.granted)
+    @precondition(lambda self: self.world.roles)
     @rule(who=people, lasts=st.sampled_from([None, 0, 1, 30]), data=st.data())
     def change(self, who: str, lasts: int | None, data: st.DataObject) -> None:
-        key = data.draw(st.sampled_from(sorted(self.granted)))
+        key, identity = self.draw_assignment(data)
         holder, role, scope = key
         until = None if lasts is None else self.world.now + lasts
         refusal = self.refusal_to_grant(who, scope)
@@ -89,29 +97,26 @@ class AccessMachine(Machine):
         if refusal is None and lasts is not None and self.world.is_last_owner(holder, role, scope):
             refusal = "LastOwner"
         command, place = ChangeAssignment(expires_at=moment(until)), on(" ".join(scope))
-        identity = self.granted[key]
-        self.demand(
-            refusal, lambda: self.do(change_assignment, place, identity, command, by=WHO[who])
-        )
+        self.demand(refusal, change_assignment, place, identity, command, by=who)
         if refusal is None:
             self.world.roles[key] = until
 
-    @precondition(lambda self: self.granted)
+    @precondition(lambda self: self.world.roles)
     @rule(who=people, elsewhere=scopes, data=st.data())
     def revoke(self, who: str, elsewhere: Scope, data: st.DataObject) -> None:
-        key = data.draw(st.sampled_from(sorted(self.granted)))
+        key, identity = self.draw_assignment(data)
         holder, role, scope = key
         if data.draw(st.booleans()) and elsewhere != scope:
-            refusal: Refusal = self.world.refusal(who, elsewhere, "manage_access") or "NotFound"
+            refusal: Refusal = self.world.refusal_to_manage(who, elsewhere) or "NotFound"
             scope = elsewhere
         else:
-            refusal = self.world.refusal(who, scope, "manage_access")
+            refusal = self.world.refusal_to_manage(who, scope)
             if refusal is None and not self.world.holds_still(key):
                 refusal = "NotFound"
             if refusal is None and self.world.is_last_owner(holder, role, scope):
                 refusal = "LastOwner"
-        place, identity = on(" ".join(scope)), self.granted[key]
-        self.demand(refusal, lambda: self.do(revoke_assignment, place, identity, by=WHO[who]))
+        place = on(" ".join(scope))
+        self.demand(refusal, revoke_assignment, place, identity, by=who)
         if refusal is None:
             del self.world.roles[key]
 
@@ -122,7 +127,7 @@ class AccessMachine(Machine):
         if refusal is None and self.world.is_last_owner(who, role, scope):
             refusal = "LastOwner"
         place = on(" ".join(scope))
-        self.demand(refusal, lambda: self.do.alone(operator_revoke, WHO[who], role, place))
+        self.demand(refusal, operator_revoke, WHO[who], role, place)
         if refusal is None:
             del self.world.roles[key]
 
@@ -151,7 +156,7 @@ class AccessMachine(Machine):
     def list_roles(self, who: str, scope: Scope) -> None:
         refusal = self.world.refusal(who, scope)
         place, page = on(" ".join(scope)), PageRequest(limit=200)
-        shown = self.demand(refusal, lambda: self.do(list_assignments, place, page, by=WHO[who]))
+        shown = self.demand(refusal, list_assignments, place, page, by=who)
         if shown is not None:
             assert {
                 (view.user.user_id, view.role.name, view.assignment.scope) for view in shown.items

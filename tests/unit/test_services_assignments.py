@@ -197,6 +197,12 @@ class TestGranting:
     def test_global_scope_is_for_the_operator(self, do: Acting) -> None:
         with pytest.raises(NotFound):
             grant(do, "global")
+        held = an_assignment(ALICE, OWNER, "global")
+        do.keep(held)
+        with pytest.raises(Forbidden):
+            grant(do, "global")
+        with pytest.raises(Forbidden):
+            do(revoke_assignment, on("global"), held.assignment_id)
 
     def test_who_owns_everything_by_the_operators_word_still_owns_nothing_below(
         self, do: Acting
@@ -288,6 +294,12 @@ class TestChanging:
             self.change(do, held, NOW + HOUR, by=BOB)
         with pytest.raises(NotFound):
             self.change(do, held, NOW + HOUR, by=CAROL)
+
+    def test_of_a_hidden_role_is_for_the_operator(self, do: Acting) -> None:
+        held = an_assignment(ROBOT, CHECKER, "organization acme", expires_at=NOW + HOUR)
+        do.keep(held)
+        with pytest.raises(Forbidden):
+            self.change(do, held, None)
 
     def test_does_not_let_the_last_owner_expire(self, do: Acting) -> None:
         with pytest.raises(LastOwner):

@@ -5,6 +5,7 @@ from datetime import datetime
 from attrs import evolve, frozen
 
 from ktrlplane.domain.access import (
+    GLOBAL,
     Action,
     Role,
     RoleAssignment,
@@ -162,6 +163,8 @@ def _held(work: UnitOfWork, scope: Scope, actor: PrincipalId, at: datetime) -> S
     work.access.hold(scope)
     standing = _standing(work, scope, actor, at)
     standing.require(Action.MANAGE_ACCESS)
+    if scope == GLOBAL:
+        raise Forbidden("Roles at global scope are the platform's operator's to give and take.")
     return standing
 
 
@@ -199,6 +202,9 @@ def _expiry_faults(expires_at: datetime | None, now: datetime) -> list[Fault]:
 
 
 def _require_held(standing: Standing, role: Role) -> None:
+    """Nobody hands out more than they hold, and hidden roles are the operator's (R1.5)."""
+    if role.is_hidden:
+        raise Forbidden(f"The role {role.name} is the platform's operator's to give.")
     missing = missing_from(standing, role.permissions)
     if missing:
         listed = ", ".join(str(permission) for permission in missing)
