@@ -67,7 +67,8 @@ class Caller:
         """As a server might hand it on, without the help of any client; ``environ`` as in
         PEP 3333, None for what is not there."""
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        made = create_environ(path, headers=headers, body=body)
+        path, _, query = path.partition("?")
+        made = create_environ(path, query_string=query, headers=headers, body=body)
         whole = {name: value for name, value in {**made, **environ}.items() if value is not None}
         started = StartResponseMock()
         content = self.client.app(whole, started)
@@ -125,7 +126,7 @@ class World:
     def nobody(self) -> Caller:
         return Caller(self.client)
 
-    def person(self, name: str, **but: Any) -> Caller:
+    def person(self, name: str, /, **but: Any) -> Caller:
         """Signed in for an hour, known once they have called."""
         now = self.clock.now()
         known: dict[str, Any] = {

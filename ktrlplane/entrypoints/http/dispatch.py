@@ -1,6 +1,7 @@
 """From a request to an operation and back: authenticate, read, transact, write."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -27,6 +28,7 @@ from ktrlplane.ports.unit_of_work import UnitOfWork
 NOBODY: Final = PrincipalId("nobody")
 _NO_PARAMETERS: Final = NoParameters()
 _KEY_LENGTH: Final = 255
+_HOST: Final = re.compile(r"[A-Za-z0-9._-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
 
 
 @frozen(kw_only=True)
@@ -166,7 +168,13 @@ def _tag(req: falcon.Request, resp: falcon.Response, body: bytes) -> None:
 def _next_url(req: falcon.Request, edge: Edge, cursor: str) -> str:
     parameters = {name: text for name, text in req.params.items() if name != "offset"}
     query = urlencode(parameters | {"cursor": cursor})
-    return f"{edge.public_url or req.prefix}{req.path}?{query}"
+    return f"{edge.public_url or _origin(req)}{req.path}?{query}"
+
+
+def _origin(req: falcon.Request) -> str:
+    """Empty, for a relative address, where the caller's Host is nothing to repeat."""
+    host = req.get_header("Host", default="")
+    return f"{req.scheme}://{host}" if _HOST.fullmatch(host) else ""
 
 
 def _answer(operation: Operation, reply: Reply, fingerprint: bytes, *, rehearsed: bool) -> Answer:

@@ -7,12 +7,14 @@ from typing import Any, Final
 import falcon
 import offapi
 import orjson
+import structlog
 from attrs import frozen
 
-from ktrlplane.domain.errors import DomainError, NotFound
+from ktrlplane.domain.errors import NotFound
 from ktrlplane.entrypoints.http import problems
 from ktrlplane.entrypoints.transactions import Transact
 
+_log = structlog.get_logger(__name__)
 _UP: Final = b'{"status":"UP"}'
 _HTML: Final = "text/html; charset=utf-8"
 
@@ -36,7 +38,8 @@ class Ready:
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         try:
             self.transact.read(lambda work: work.roles.named("Owner"))
-        except DomainError:
+        except Exception as exc:  # noqa: BLE001 - whatever it is, nothing can be served
+            _log.warning("not_ready", exc_info=exc)
             resp.status = falcon.HTTP_503
             resp.data = b'{"status":"DOWN","reason":"The database cannot be reached."}'
         else:
