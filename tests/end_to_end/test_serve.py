@@ -8,12 +8,14 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from tests.end_to_end.serving import (
     DEADLINE_S,
@@ -30,13 +32,7 @@ from tests.end_to_end.serving import (
 
 pytestmark = pytest.mark.postgres
 on_linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")
-SERVERS = [
-    "gunicorn",
-    pytest.param(
-        "granian",
-        marks=pytest.mark.skipif(find_spec("granian") is None, reason="the extra is missing"),
-    ),
-]
+with_granian = pytest.mark.skipif(find_spec("granian") is None, reason="the extra is missing")
 
 
 def get(url: str, token: str | None = None) -> Any:
@@ -56,24 +52,44 @@ def names_of(served: Serving, path: str, person: str = "Ada Okafor") -> list[str
     return sorted(item["name"] for item in page["items"])
 
 
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """For tests that leave it as it was."""
+    with serving(tmp_path_factory.mktemp("plain")) as served:
+        yield served
+        assert served.stop() == 0
+
+
+@pytest.fixture
+def database_url(fresh_database: str) -> str:
+    parts = conninfo_to_dict(fresh_database)
+    return f"postgresql:///{parts.pop('dbname')}?{urlencode(parts)}"
+
+
+def pasted(line: str) -> Any:
+    """What a line prints that somebody pastes into a shell."""
+    done = subprocess.run(line, shell=True, capture_output=True, check=True, timeout=DEADLINE_S)
+    return json.loads(done.stdout)
+
+
+def kill(served: Serving) -> None:
+    family = family_of(served.process.pid)
+    assert len(family) > 3
+    served.process.kill()
+    until(lambda: not any(map(is_alive, family)), "the end of every child")
+
+
+@on_linux
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the lines are for curl")
-def test_the_demo_introduces_itself_and_keeps_what_people_did(tmp_path: Path) -> None:
+def test_the_demo_introduces_itself_and_survives_a_kill(tmp_path: Path) -> None:
     with serving(tmp_path, "--demo") as served:
         assert get(f"{served.url}/health") == {"status": "UP"}
-        answers = [
-            json.loads(
-                subprocess.run(
-                    line, shell=True, capture_output=True, check=True, timeout=DEADLINE_S
-                ).stdout
-            )
-            for line in served.curl_lines
-        ]
-        me, resources, created = answers
+        me, resources, created = map(pasted, served.curl_lines)
         assert me["user"]["email"] == "ada.okafor@example.com"
         assert len(resources["items"]) == 5
         assert created["name"] == "My organization"
         before = names_of(served, "resources")
-        assert served.stop() == 0
+        kill(served)
     with serving(tmp_path, "--demo") as served:
         assert names_of(served, "organizations") == ["My organization", "Northwind Energy"]
         assert names_of(served, "resources") == before
@@ -82,44 +98,36 @@ def test_the_demo_introduces_itself_and_keeps_what_people_did(tmp_path: Path) ->
 
 
 @on_linux
-@pytest.mark.parametrize("server", SERVERS)
-def test_a_kill_leaves_nobody_behind_and_the_next_start_recovers(
-    tmp_path: Path, server: str
+@with_granian
+def test_granian_serves_the_same_and_leaves_nobody_behind_either(
+    tmp_path: Path, database_url: str
 ) -> None:
-    with serving(tmp_path, "--demo", "--server", server) as served:
-        before = names_of(served, "resources")
-        family = family_of(served.process.pid)
-        assert len(family) > 4
-        served.process.kill()
-        until(lambda: not any(map(is_alive, family)), "the end of every child")
-    with serving(tmp_path, "--demo", "--server", server) as served:
-        assert names_of(served, "resources") == before
-        assert served.stop() == 0
+    for end in (kill, lambda served: served.stop()):
+        with serving(tmp_path, "--server", "granian", DATABASE_URL=database_url) as served:
+            assert get(f"{served.url}/health") == {"status": "UP"}
+            end(served)
+    assert served.process.returncode == 0
 
 
 @on_linux
-def test_a_worker_that_dies_is_started_again(tmp_path: Path) -> None:
-    with serving(tmp_path) as served:
-        dead = served.child("serving.background")
-        os.kill(dead, signal.SIGKILL)
-        until(
-            lambda: any(
-                pid != dead and "serving.background" in command_of(pid)
-                for pid in children_of(served.process.pid)
-            ),
-            "a new worker",
-        )
-        assert get(f"{served.url}/health/ready")
-        assert served.stop() == 0
+def test_a_worker_that_dies_is_started_again(plain: Serving) -> None:
+    dead = plain.child("serving.background")
+    os.kill(dead, signal.SIGKILL)
+    until(
+        lambda: any(
+            pid != dead and "serving.background" in command_of(pid)
+            for pid in children_of(plain.process.pid)
+        ),
+        "a new worker",
+    )
+    assert get(f"{plain.url}/health/ready")
 
 
 @on_linux
-def test_without_its_web_server_serve_ends_and_says_so(tmp_path: Path) -> None:
-    with serving(tmp_path, "--no-worker") as served:
-        assert not any(
-            "serving.background" in command_of(pid) for pid in children_of(served.process.pid)
-        )
-        os.kill(served.child("serving.web"), signal.SIGKILL)
+def test_without_its_web_server_serve_ends_and_says_so(tmp_path: Path, database_url: str) -> None:
+    with serving(tmp_path, "--no-worker", DATABASE_URL=database_url) as served:
+        (web,) = children_of(served.process.pid)
+        os.kill(web, signal.SIGKILL)
         assert served.process.wait(DEADLINE_S) == 1
     said = [line for line in served.log.read_text().splitlines() if line.startswith("ktrlplane:")]
     assert said == [
@@ -127,8 +135,10 @@ def test_without_its_web_server_serve_ends_and_says_so(tmp_path: Path) -> None:
     ]
 
 
-def test_a_request_that_has_begun_is_answered_before_the_end(tmp_path: Path) -> None:
-    with serving(tmp_path) as served:
+def test_a_stop_answers_what_has_begun_and_logs_are_json(
+    tmp_path: Path, database_url: str
+) -> None:
+    with serving(tmp_path, DATABASE_URL=database_url) as served:
         token = ktrlplane(tmp_path, "token", "--sub", "ada").strip()
         place = urlsplit(served.url)
         body = b'{"id": "late", "name": "Late"}'
@@ -148,50 +158,41 @@ def test_a_request_that_has_begun_is_answered_before_the_end(tmp_path: Path) -> 
             answer = client.makefile("rb").read()
         assert answer.startswith(b"HTTP/1.1 201 "), answer
         assert served.process.wait(DEADLINE_S) == 0
-
-
-def test_other_commands_work_beside_serve(tmp_path: Path) -> None:
-    with serving(tmp_path) as served:
-        token = ktrlplane(tmp_path, "token", "--sub", "robot@clients", "--m2m").strip()
-        get(f"{served.url}/api/v1/roles", token)
-        ktrlplane(
-            *(tmp_path, "grant", "--principal", "robot@clients", "--scope-type", "global"),
-            *("--role", "service-account-permission-checker"),
-        )
-        granted = ktrlplane(tmp_path, "grants").splitlines()
-        assert len(granted) == 2
-        assert granted[1].split()[:2] == ["robot@clients", "service-account-permission-checker"]
-        held = get(
-            f"{served.url}/api/v1/permissions/check?scopeType=global&scopeId=*&userId=ada", token
-        )
-        assert held["permissions"] == []
-        assert served.stop() == 0
-
-
-def test_logs_are_json_and_standard_output_is_for_people(tmp_path: Path) -> None:
-    with serving(tmp_path) as served:
-        assert served.introduction == [f"KtrlPlane is ready at {served.url}"]
-        assert served.stop() == 0
+    assert served.introduction == [f"KtrlPlane is ready at {served.url}"]
     entries = [json.loads(line) for line in served.log.read_text().splitlines()]
     assert {"database_ready", "worker_started", "worker_stopped", "stopped"} <= {
         entry["event"] for entry in entries
     }
 
 
-def test_a_port_is_taken_once(tmp_path: Path) -> None:
-    with serving(tmp_path) as served:
-        port = str(urlsplit(served.url).port)
-        second = subprocess.run(
-            [sys.executable, "-m", "ktrlplane", "serve", "--port", port],
-            cwd=tmp_path,
-            env=environment(tmp_path),
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE_S,
-            check=False,
-        )
-        assert (second.returncode, second.stdout) == (1, "")
-        assert second.stderr == (
-            f"ktrlplane: Port {port} of 127.0.0.1 is in use: end the program that listens there, "
-            "or choose another one with --port.\n"
-        )
+def test_other_commands_work_beside_serve(plain: Serving) -> None:
+    beside = plain.log.parent
+    token = ktrlplane(beside, "token", "--sub", "robot@clients", "--m2m").strip()
+    ktrlplane(
+        *(beside, "grant", "--principal", "robot@clients", "--scope-type", "global"),
+        *("--role", "service-account-permission-checker"),
+    )
+    granted = ktrlplane(beside, "grants").splitlines()
+    assert len(granted) == 2
+    assert granted[1].split()[:2] == ["robot@clients", "service-account-permission-checker"]
+    asked = "scopeType=global&scopeId=*&userId=ada"
+    held = get(f"{plain.url}/api/v1/permissions/check?{asked}", token)
+    assert held["permissions"] == []
+
+
+def test_a_port_is_taken_once(plain: Serving) -> None:
+    port = str(urlsplit(plain.url).port)
+    second = subprocess.run(
+        [sys.executable, "-m", "ktrlplane", "serve", "--port", port],
+        cwd=plain.log.parent,
+        env=environment(plain.log.parent),
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    assert (second.returncode, second.stdout) == (1, "")
+    assert second.stderr == (
+        f"ktrlplane: Port {port} of 127.0.0.1 is in use: end the program that listens there, "
+        "or choose another one with --port.\n"
+    )

@@ -2,6 +2,7 @@
 ``python -m ktrlplane.entrypoints.serving.web SERVER HOST PORT PARENT``."""
 
 import os
+import signal
 import sys
 from functools import partial
 from importlib import import_module
@@ -82,6 +83,9 @@ def _load_app(path: str) -> Any:
 
 def _load_in_granian_worker(main: int, path: str) -> Any:
     die_with(main)
+    # Until granian's own handlers are there, the inherited ones would swallow a stop.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
     return _load_app(path)
 
 
