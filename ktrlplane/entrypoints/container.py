@@ -28,7 +28,7 @@ from ktrlplane.domain.services.platform import Platform
 from ktrlplane.entrypoints.settings import Settings
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.ports.clock import Clock
-from ktrlplane.ports.database import DatabaseServer
+from ktrlplane.ports.database import DatabaseServer, DatabaseUnavailable
 from ktrlplane.ports.identity import Tokens
 from ktrlplane.ports.schemas import SettingsValidator
 from ktrlplane.ports.unit_of_work import UnitsOfWork
@@ -64,7 +64,10 @@ def _migrations(settings: Settings) -> Migrations:
 
 def _url(settings: Settings) -> str:
     if settings.database_url is None:
-        raise AssertionError("open the database server first, and put its address in the settings")
+        raise DatabaseUnavailable(
+            "Set KTRLPLANE_DATABASE_URL: the embedded PostgreSQL is there inside "
+            "ktrlplane serve alone."
+        )
     return settings.database_url
 
 

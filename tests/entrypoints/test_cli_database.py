@@ -1,0 +1,112 @@
+from datetime import timedelta
+from urllib.parse import urlencode
+
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from ktrlplane.adapters.postgres.migrate import DIRECTORY
+from ktrlplane.adapters.system import SystemClock
+from tests.entrypoints.conftest import Ktrlplane, Outcome, sentences
+
+pytestmark = pytest.mark.postgres
+
+VIEWER = ("--role", "Viewer", "--scope-type", "global")
+STEPS = sorted(path.stem for path in DIRECTORY.glob("*.sql"))
+
+
+@pytest.fixture
+def on_database(ktrlplane: Ktrlplane, fresh_database: str) -> Ktrlplane:
+    parts = conninfo_to_dict(fresh_database)
+    url = f"postgresql:///{parts.pop('dbname')}?{urlencode(parts)}"
+
+    def call(*arguments: str, **variables: str) -> Outcome:
+        return ktrlplane(*arguments, DATABASE_URL=url, **variables)
+
+    return call
+
+
+@pytest.fixture
+def on_current(on_database: Ktrlplane) -> Ktrlplane:
+    assert on_database("migrate").status == 0
+    return on_database
+
+
+def rows(outcome: Outcome) -> list[list[str]]:
+    return [line.split() for line in outcome.out.splitlines()[1:]]
+
+
+def test_migrate_tells_what_is_to_be_done_does_it_and_has_nothing_left(
+    on_database: Ktrlplane,
+) -> None:
+    asked = on_database("migrate", "--check")
+    assert asked.status == 1
+    assert asked.out.splitlines() == [f"pending: {step}" for step in STEPS]
+    first = on_database("migrate", "--to", "0001")
+    assert first.status == 0
+    assert first.out.splitlines()[:2] == [f"applied: {STEPS[0]}", f"pending: {STEPS[1]}"]
+    rest = on_database("migrate")
+    assert rest.out.splitlines()[0] == f"applied: {STEPS[1]}"
+    for again in (on_database("migrate"), on_database("migrate", "--check")):
+        assert (again.status, again.out) == (0, "The database is at the current schema.\n")
+
+
+def test_a_version_that_is_not_there_is_one_sentence(on_database: Ktrlplane) -> None:
+    outcome = on_database("migrate", "--to", "9999")
+    (said,) = sentences(outcome)
+    assert outcome.status == 1
+    assert "9999" in said
+
+
+@pytest.mark.parametrize(
+    "arguments", [("worker",), ("grants",), ("grant", "--principal", "ada", *VIEWER)]
+)
+def test_what_works_on_the_data_wants_the_current_schema(
+    on_database: Ktrlplane, arguments: tuple[str, ...]
+) -> None:
+    outcome = on_database(*arguments)
+    (said,) = sentences(outcome)
+    assert outcome.status == 1
+    assert "ktrlplane migrate" in said
+
+
+def test_what_is_granted_is_listed_until_it_is_revoked(on_current: Ktrlplane) -> None:
+    expires = SystemClock().now().replace(microsecond=0) + timedelta(days=1)
+    assert on_current("grant", "--principal", "auth0|ada", *VIEWER).status == 0
+    hidden = ("--role", "service-account-meter", "--scope-type", "global")
+    until = ("--expires-at", expires.isoformat())
+    assert on_current("grant", "--principal", "meter@clients", *hidden, *until).status == 0
+    assert rows(on_current("grants")) == [
+        ["auth0|ada", "Viewer", "global", "*", "never"],
+        [
+            *("meter@clients", "service-account-meter", "global", "*"),
+            f"{expires:%Y-%m-%dT%H:%M:%SZ}",
+        ],
+    ]
+    assert len(rows(on_current("grants", "--principal", "auth0|ada"))) == 1
+    assert on_current("revoke", "--principal", "meter@clients", *hidden).status == 0
+    assert len(rows(on_current("grants"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("grant", "--role", "King", "--scope-type", "global"), "no such role"),
+        (("grant", "--role", "Viewer", "--scope-type", "project", "--scope-id", "p"), "project p"),
+        (("revoke", *VIEWER), "does not have the role"),
+        (("grant", *VIEWER, "--expires-at", "2001-01-01T00:00:00Z"), "in the future"),
+    ],
+)
+def test_what_cannot_be_granted_or_revoked_is_one_sentence(
+    on_current: Ktrlplane, arguments: tuple[str, ...], told: str
+) -> None:
+    outcome = on_current(*arguments, "--principal", "ada")
+    (said,) = sentences(outcome)
+    assert outcome.status == 1
+    assert told in said
+
+
+def test_granting_twice_is_refused(on_current: Ktrlplane) -> None:
+    assert on_current("grant", "--principal", "ada", *VIEWER).status == 0
+    outcome = on_current("grant", "--principal", "ada", *VIEWER)
+    assert outcome.status == 1
+    assert len(sentences(outcome)) == 1

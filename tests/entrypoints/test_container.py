@@ -1,0 +1,65 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+
+from ktrlplane.entrypoints.container import Container, in_memory, replaced
+from ktrlplane.entrypoints.settings import Settings
+from ktrlplane.ports.database import DatabaseUnavailable
+from tests.builders import NOW
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path)
+
+
+@pytest.fixture
+def container(settings: Settings, fresh_database: str) -> Iterator[Container]:
+    made = Container(settings=evolve(settings, database_url=fresh_database))
+    yield made
+    made.shutdown_resources()
+
+
+@pytest.mark.postgres
+def test_every_provider_can_be_built(container: Container) -> None:
+    container.check_dependencies()
+    for name, provider in container.providers.items():
+        assert provider() is not None, name
+
+
+@pytest.mark.postgres
+def test_everything_is_made_once(container: Container) -> None:
+    for name, provider in container.providers.items():
+        assert provider() is provider(), name
+
+
+def test_an_outside_issuer_is_asked_at_its_own_address(settings: Settings) -> None:
+    outside = evolve(settings, auth_issuer="https://t.example.com/", auth_audience="kp")
+    tokens = Container(settings=outside).tokens()
+    assert "https://t.example.com/.well-known/jwks.json" in repr(vars(vars(tokens)["_keys"]))
+
+
+def test_without_an_address_the_embedded_database_is_for_serve(settings: Settings) -> None:
+    with pytest.raises(DatabaseUnavailable, match="KTRLPLANE_DATABASE_URL"):
+        Container(settings=settings).units()
+
+
+def test_in_memory_there_is_no_database_and_no_issuer() -> None:
+    container = in_memory()
+    assert type(container.units()).__module__ == "ktrlplane.adapters.memory.unit_of_work"
+    assert type(container.tokens()).__module__ == "ktrlplane.adapters.memory.tokens"
+    assert container.transact().units is container.units()
+
+
+def test_an_adapter_that_is_replaced_is_the_one_that_others_get() -> None:
+    class Stopped:
+        def now(self) -> object:
+            return NOW
+
+    clock = Stopped()
+    container = replaced(in_memory(), clock=clock, units=None)
+    assert container.platform().clock is clock
+    assert container.units() is not None
+    assert in_memory().platform().clock is not clock
