@@ -14,7 +14,7 @@ from ktrlplane.ports.unit_of_work import UnitOfWork, UnitsOfWork
 T = TypeVar("T")
 
 
-class _Rehearsed(Exception):  # noqa: N818
+class _Rehearsed(Exception):
     """Ends a rehearsal, so that it leaves no trace."""
 
 

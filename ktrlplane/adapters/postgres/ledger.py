@@ -21,8 +21,8 @@ CONNECT_TIMEOUT_S: Final = 5
 class Ledger(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo has no types
     """Differs from yoyo's own in this:
 
-    - It hands the URL to libpq as it is. Yoyo takes it apart and loses, among others, a user
-      without a password and a socket's folder.
+    - It hands the URL to libpq as it is. Yoyo takes it apart, and loses a socket's folder or
+      a second host with a port of its own.
     - A step and the word that it was done are one transaction. Yoyo makes two of them, on
       two connections: killed in between, a step that was done is done again and fails.
     - Who migrates is alone by an advisory lock, which ends with its connection. Yoyo's row in
