@@ -42,7 +42,7 @@ class Runner:
 @pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.postgres)])
 def run(request: pytest.FixtureRequest) -> Runner:
     if request.param == "memory":
-        return Runner(MemoryUnitsOfWork, 150)
+        return Runner(MemoryUnitsOfWork, 200)
     pool = request.getfixturevalue("postgres_pool")
 
     def emptied() -> UnitsOfWork:

@@ -18,43 +18,55 @@ from ktrlplane.domain.services.assignments import (
 from ktrlplane.domain.services.operator import operator_revoke
 from ktrlplane.ports.unit_of_work import UnitsOfWork
 from tests.builders import on
+from tests.stateful.changes import Changes
 from tests.stateful.conftest import Runner
-from tests.stateful.machine import WHO, Machine, everywhere, moment, people, roles, scopes
 from tests.stateful.oracle import HIDDEN, ROLES, Refusal, Scope
+from tests.stateful.words import (
+    NAMES,
+    WHO,
+    actors,
+    everywhere,
+    moment,
+    people,
+    roles,
+    scopes,
+)
 
 Key = tuple[str, str, Scope]
-
-NAMES = {identity: who for who, identity in WHO.items()}
 
 ACTIONS = {"boil": "Acme.Kettle:water/boil"}
 """What the oracle calls by a shorter name."""
 
 
-class AccessMachine(Machine):
+class AccessMachine(Changes):
     def __init__(self, units: UnitsOfWork) -> None:
         super().__init__(units)
         self.known: dict[Key, AssignmentId] = {}
         """Every assignment that was ever met, the newest of each kind, gone or not."""
 
     def draw_assignment(self, data: st.DataObject) -> tuple[Key, AssignmentId]:
-        """Mostly one that is there."""
+        """One that is there, an Owner's as likely as any other, or sometimes one that was."""
         with self.do.units.view() as work:
             for held in work.assignments.of(None):
                 role = work.assignments.get(held.assignment_id).role.name
                 scope = held.scope.scope_type.value, held.scope.scope_id
                 self.known[NAMES[held.user_id], role, scope] = held.assignment_id
-        gone = data.draw(st.sampled_from([False, False, False, True]))
-        key = data.draw(st.sampled_from(sorted(self.known if gone else self.world.roles)))
+        owners = [key for key in self.world.roles if key[1] == "Owner"]
+        some = data.draw(
+            st.sampled_from([owners or self.world.roles, self.world.roles, self.known])
+        )
+        key = data.draw(st.sampled_from(sorted(some)))
         return key, self.known[key]
 
     @rule(
-        who=people,
+        who=actors,
         to=people,
         role=roles,
         scope=everywhere,
         lasts=st.sampled_from([None, 0, 1, 2, 30]),
     )
     def grant(self, who: str, to: str, role: str, scope: Scope, lasts: int | None) -> None:
+        who = self.choose(who, "manage_access", scope)
         until = None if lasts is None else self.world.now + lasts
         key = to, role, scope
         refusal = self.refusal_to_grant(who, scope)
@@ -75,6 +87,12 @@ class AccessMachine(Machine):
             )
             self.world.roles[key] = until
 
+    @precondition(lambda self: self.world.roles)
+    @rule(who=actors, lasts=st.sampled_from([None, 1, 30]), data=st.data())
+    def grant_again(self, who: str, lasts: int | None, data: st.DataObject) -> None:
+        (to, role, scope), _ = self.draw_assignment(data)
+        self.grant(who, to, role, scope, lasts)
+
     def refusal_to_grant(self, who: str, scope: Scope) -> Refusal:
         refusal = self.world.refusal_to_manage(who, scope)
         if refusal is None and self.world.is_over(scope):
@@ -82,10 +100,11 @@ class AccessMachine(Machine):
         return refusal
 
     @precondition(lambda self: self.world.roles)
-    @rule(who=people, lasts=st.sampled_from([None, 0, 1, 30]), data=st.data())
+    @rule(who=actors, lasts=st.sampled_from([None, 0, 1, 30]), data=st.data())
     def change(self, who: str, lasts: int | None, data: st.DataObject) -> None:
         key, identity = self.draw_assignment(data)
         holder, role, scope = key
+        who = self.choose(who, "manage_access", scope)
         until = None if lasts is None else self.world.now + lasts
         refusal = self.refusal_to_grant(who, scope)
         if refusal is None and not self.world.holds_still(key):
@@ -102,10 +121,11 @@ class AccessMachine(Machine):
             self.world.roles[key] = until
 
     @precondition(lambda self: self.world.roles)
-    @rule(who=people, elsewhere=scopes, data=st.data())
+    @rule(who=actors, elsewhere=scopes, data=st.data())
     def revoke(self, who: str, elsewhere: Scope, data: st.DataObject) -> None:
         key, identity = self.draw_assignment(data)
         holder, role, scope = key
+        who = self.choose(who, "manage_access", scope)
         if data.draw(st.booleans()) and elsewhere != scope:
             refusal: Refusal = self.world.refusal_to_manage(who, elsewhere) or "NotFound"
             scope = elsewhere
@@ -152,8 +172,9 @@ class AccessMachine(Machine):
             assert verdict.allowed is (action in self.world.held(who, scope))
             assert bool(verdict.via) is verdict.allowed
 
-    @rule(who=people, scope=scopes)
+    @rule(who=actors, scope=scopes)
     def list_roles(self, who: str, scope: Scope) -> None:
+        who = self.choose(who, "read", scope)
         refusal = self.world.refusal(who, scope)
         place, page = on(" ".join(scope)), PageRequest(limit=200)
         shown = self.demand(refusal, list_assignments, place, page, by=who)

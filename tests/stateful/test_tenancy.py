@@ -4,20 +4,21 @@ from hypothesis.stateful import rule
 
 from ktrlplane.domain.ids import OrganizationId, ProjectId, ResourceId
 from ktrlplane.domain.services import organizations, projects, resources
+from tests.stateful.changes import Changes
 from tests.stateful.conftest import Runner
-from tests.stateful.machine import (
-    Machine,
+from tests.stateful.words import (
+    actors,
     names,
     organization_ids,
-    people,
     project_ids,
     resource_ids,
 )
 
 
-class Tenancy(Machine):
-    @rule(who=people, name=organization_ids, called=names)
+class Tenancy(Changes):
+    @rule(who=actors, name=organization_ids, called=names)
     def rename_organization(self, who: str, name: str, called: str) -> None:
+        who = self.choose(who, "write", ("organization", name))
         refusal = self.world.refusal(who, ("organization", name), "write")
         update, org_id = organizations.update_organization, OrganizationId(name)
         command = organizations.UpdateOrganization(name=called)
@@ -25,8 +26,9 @@ class Tenancy(Machine):
         if refusal is None:
             self.world.organizations[name] = called
 
-    @rule(who=people, name=project_ids, called=names)
+    @rule(who=actors, name=project_ids, called=names)
     def rename_project(self, who: str, name: str, called: str) -> None:
+        who = self.choose(who, "write", ("project", name))
         refusal = self.world.refusal(who, ("project", name), "write")
         if refusal is None and self.world.is_over(("project", name)):
             refusal = "InvalidTransition"
@@ -37,8 +39,9 @@ class Tenancy(Machine):
             where, _, status = self.world.projects[name]
             self.world.projects[name] = where, called, status
 
-    @rule(who=people, name=resource_ids, called=names)
+    @rule(who=actors, name=resource_ids, called=names)
     def rename_resource(self, who: str, name: str, called: str) -> None:
+        who = self.choose(who, "write", ("resource", name))
         refusal = self.world.refusal(who, ("resource", name), "write")
         if refusal is None and self.world.is_over(("resource", name)):
             refusal = "InvalidTransition"
