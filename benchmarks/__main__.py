@@ -65,7 +65,7 @@ def requests(container: Container, size: data.Size) -> Sequence[Request]:
 def _deep(size: data.Size) -> str:
     """Newest first: what is left after it is the oldest fifty."""
     number = 50
-    created_at, _ = data._times(number)
+    created_at, _ = data.times_of(number)
     sort = Sort.CREATED_AT_DESCENDING
     return write_cursor(
         sort, cursor_of(sort, name="", created_at=created_at, identity=f"resource-{number}")
@@ -74,21 +74,27 @@ def _deep(size: data.Size) -> str:
 
 def _token(container: Container, who: str) -> str:
     return container.local_issuer().mint(
-        who, email=f"{who}@example.com", email_verified=True, name=who.title(),
-        is_service_account=False, ttl_s=24 * 3600,
+        who,
+        email=f"{who}@example.com",
+        email_verified=True,
+        name=who.title(),
+        is_service_account=False,
+        ttl_s=24 * 3600,
     )
 
 
 def _check(url: str, asked: Sequence[Request]) -> None:
     """What is measured must be what it says."""
     for request in asked:
-        if request.method == "GET" and "50 of" in request.name or "last page" in request.name:
+        if (request.method == "GET" and "50 of" in request.name) or "last page" in request.name:
             sent = urllib.request.Request(url + request.path, headers=dict(request.headers))
             with urllib.request.urlopen(sent) as answer:
                 assert len(orjson.loads(answer.read())["items"]) == 50, request.name
 
 
-def measure(server: str, container: Container, size: data.Size, rounds: int, seconds: float) -> None:
+def measure(
+    server: str, container: Container, size: data.Size, rounds: int, seconds: float
+) -> None:
     asked = requests(container, size)
     environ = container.settings().environment()
     rates: dict[str, list[float]] = {request.name: [] for request in (BARE, *asked)}
@@ -123,17 +129,16 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="a hundredth of the data")
     parser.add_argument("--data-dir", type=Path, help="keep the data there, to measure again")
     given = parser.parse_args()
-    size = data.Size(organizations=100, projects=200, resources=1_000, assignments=5_000,
-                     users=500) if given.small else data.Size()
+    size = (
+        data.Size(organizations=100, projects=200, resources=1_000, assignments=5_000, users=500)
+        if given.small
+        else data.Size()
+    )
     with ExitStack() as stack:
-        folder = given.data_dir or Path(
-            stack.enter_context(tempfile.TemporaryDirectory()), "data"
-        )
+        folder = given.data_dir or Path(stack.enter_context(tempfile.TemporaryDirectory()), "data")
         begun = Container(settings=Settings(data_dir=folder))
         url = stack.enter_context(begun.database().open())
-        container = Container(
-            settings=Settings(data_dir=folder, database_url=url, rate_limit="")
-        )
+        container = Container(settings=Settings(data_dir=folder, database_url=url, rate_limit=""))
         container.migrations().apply()
         platform = container.platform()
         container.transact()(lambda work: synchronize_catalog(work, platform=platform))

@@ -39,7 +39,7 @@ def is_filled(url: str) -> bool:
 
 def fill(url: str, size: Size, catalog: Catalog) -> None:
     """Into a migrated database whose roles are there."""
-    rng = random.Random(1)  # noqa: S311
+    rng = random.Random(1)
     with psycopg.connect(url) as connection:
         copy = _copier(connection)
         people = [f"user-{n}" for n in range(size.users)] + [OWNER_OF_ONE, AUDITOR]
@@ -49,12 +49,12 @@ def fill(url: str, size: Size, catalog: Catalog) -> None:
         )
         copy(
             "organizations (org_id, name, created_at, updated_at)",
-            ((f"org-{n}", f"Organization {n}", *_times(n)) for n in range(size.organizations)),
+            ((f"org-{n}", f"Organization {n}", *times_of(n)) for n in range(size.organizations)),
         )
         copy(
             "projects (project_id, org_id, name, created_at, updated_at)",
             (
-                (f"project-{n}", f"org-{n % size.organizations}", f"Project {n}", *_times(n))
+                (f"project-{n}", f"org-{n % size.organizations}", f"Project {n}", *times_of(n))
                 for n in range(size.projects)
             ),
         )
@@ -72,7 +72,7 @@ def fill(url: str, size: Size, catalog: Catalog) -> None:
         connection.execute("VACUUM ANALYZE")
 
 
-def _times(number: int) -> tuple[datetime, datetime]:
+def times_of(number: int) -> tuple[datetime, datetime]:
     at = BEGAN + timedelta(seconds=number * 7)
     return at, at
 
@@ -107,7 +107,7 @@ def _resources(size: Size, catalog: Catalog, rng: random.Random) -> Iterator[tup
             sku,
             settings,
             rng.choice(("Running", "Running", "Running", "Creating", "Failed")),
-            *_times(n),
+            *times_of(n),
         )
 
 

@@ -14,7 +14,7 @@ from ktrlplane.domain.roles import CONTROL_PLANE_PERMISSIONS, CONTROL_PLANE_ROLE
 from ktrlplane.domain.settings import SettingsSchema
 
 
-class BrokenCatalog(Exception):  # noqa: N818
+class BrokenCatalog(Exception):
     """A catalog that cannot be used, with every fault; pointers begin with the file's path."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:

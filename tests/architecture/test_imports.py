@@ -1,5 +1,6 @@
 """The inside imports nothing but the standard library and attrs: a blacklist forgets."""
 
+import importlib.util
 import sys
 
 import grimp
@@ -27,8 +28,6 @@ def test_the_domain_has_no_clock_of_its_own(banned: str) -> None:
 
 
 def _source(module: str) -> str:
-    import importlib.util
-
     spec = importlib.util.find_spec(module)
     assert spec is not None
     assert spec.loader is not None

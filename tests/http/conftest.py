@@ -1,20 +1,28 @@
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from ktrlplane.adapters.catalog_files import default_catalog, load_catalog
 from ktrlplane.adapters.json_schema import JsonSchemaValidator
-from ktrlplane.adapters.memory.clock import ManualClock
-from ktrlplane.adapters.memory.tokens import MemoryTokens
 from ktrlplane.adapters.memory.unit_of_work import MemoryUnitsOfWork
 from ktrlplane.domain.catalog import Catalog
-from ktrlplane.domain.services.operator import synchronize_catalog
-from ktrlplane.domain.services.platform import Platform
 from ktrlplane.ports.unit_of_work import UnitsOfWork
-from tests.http.world import Caller, World, client_of, edge_of
+from tests.http.world import Caller, World, a_world
 
 ORCHARD = Path(__file__).parent.parent / "catalogs" / "orchard"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_logs() -> Iterator[None]:
+    """Without pictures of every frame, which take a second each."""
+    structlog.configure(
+        processors=[structlog.processors.format_exc_info, structlog.processors.LogfmtRenderer()]
+    )
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
@@ -43,23 +51,7 @@ def units(request: pytest.FixtureRequest) -> UnitsOfWork:
 
 @pytest.fixture
 def world(units: UnitsOfWork, catalog: Catalog) -> World:
-    clock = ManualClock()
-    platform = Platform(
-        catalog=catalog,
-        validator=JsonSchemaValidator(),
-        clock=clock,
-        reserved_ids=("argocd", "secret-*"),
-    )
-    with units.begin() as work:
-        synchronize_catalog(work, platform=platform)
-    tokens = MemoryTokens(clock)
-    return World(
-        units=units,
-        platform=platform,
-        tokens=tokens,
-        clock=clock,
-        client=client_of(edge_of(units, platform, tokens)),
-    )
+    return a_world(units, catalog)
 
 
 @pytest.fixture

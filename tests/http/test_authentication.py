@@ -102,9 +102,7 @@ def real(tmp_path: Path, world: World) -> tuple[LocalIssuer, Caller]:
     """An issuer of real tokens, and somebody who has none yet."""
     clock: ManualClock = world.clock
     issuer = LocalIssuer(tmp_path, clock)
-    tokens = JwtTokens(
-        LocalKeys(tmp_path), clock, issuer=LOCAL_ISSUER, audience=LOCAL_AUDIENCE
-    )
+    tokens = JwtTokens(LocalKeys(tmp_path), clock, issuer=LOCAL_ISSUER, audience=LOCAL_AUDIENCE)
     edge = edge_of(world.units, world.platform, tokens)
     return issuer, Caller(client_of(edge, local_keys=issuer.jwks))
 

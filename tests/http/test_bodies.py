@@ -4,6 +4,7 @@ import json
 from typing import Any, Final
 
 import pytest
+
 from tests.http.world import API, Caller, checked, faults, refusal
 
 MIB: Final = 1024 * 1024
@@ -241,7 +242,7 @@ def test_a_body_that_nobody_asked_for_is_not_read(ada: Caller) -> None:
     ],
 )
 def test_a_time_is_rfc_3339_with_an_offset(
-    ada: Caller, grace: Caller, time: object, lawful: bool
+    ada: Caller, grace: Caller, time: object, *, lawful: bool
 ) -> None:
     body = {"user_id": grace.principal, "role_id": "Viewer", "expires_at": time}
     result = ada.post("/organizations/acme/rbac", body)

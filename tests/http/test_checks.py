@@ -54,9 +54,7 @@ def test_who_holds_nothing_is_told_an_empty_list(grace: Caller, query: str) -> N
     assert _held(grace, query)["permissions"] == []
 
 
-def test_wildcards_stay_as_they_are_and_products_are_left_out(
-    ada: Caller, grace: Caller
-) -> None:
+def test_wildcards_stay_as_they_are_and_products_are_left_out(ada: Caller, grace: Caller) -> None:
     for role in ("Konnektr.Graph.Viewer", "Konnektr.Graph.Owner", "Viewer"):
         ada.makes("/resources/one/rbac", {"user_id": grace.principal, "role_id": role})
     permissions = _held(grace, HERE)["permissions"]
@@ -82,7 +80,7 @@ def test_wildcards_stay_as_they_are_and_products_are_left_out(
     ],
 )
 def test_an_action_is_answered_beside_what_is_held(
-    ada: Caller, grace: Caller, action: str, allowed: bool
+    ada: Caller, grace: Caller, action: str, *, allowed: bool
 ) -> None:
     for role in ("Konnektr.Graph.Owner", "Viewer"):
         ada.makes("/resources/one/rbac", {"user_id": grace.principal, "role_id": role})

@@ -104,7 +104,9 @@ def test_an_assignment_changes_only_as_its_caller_saw_it(
     assert ada.delete(one, headers=after).status_code == 204
 
 
-@pytest.mark.parametrize("form", ["*", " * ", "{tag}", ' "x",{tag}', '"x" , {tag},"y"', '{tag},W/"x"'])
+@pytest.mark.parametrize(
+    "form", ["*", " * ", "{tag}", ' "x",{tag}', '"x" , {tag},"y"', '{tag},W/"x"']
+)
 def test_if_match_takes_a_star_and_lists(ada: Caller, form: str) -> None:
     headers = {"If-Match": form.format(tag=_tag(ada, "/organizations/acme"))}
     result = ada.patch("/organizations/acme", {"name": "New"}, headers=headers)

@@ -160,7 +160,15 @@ def test_settings_beyond_all_depth_are_no_json(ada: Caller) -> None:
 
 @pytest.mark.parametrize(
     "number",
-    ["1e308", "-1e308", "1e-400", "18446744073709551616", "-9223372036854775809", "1" * 300, "-0.0"],
+    [
+        "1e308",
+        "-1e308",
+        "1e-400",
+        "18446744073709551616",
+        "-9223372036854775809",
+        "1" * 300,
+        "-0.0",
+    ],
 )
 def test_no_number_breaks_anything(ada: Caller, number: str) -> None:
     for raw in (
@@ -242,8 +250,8 @@ def test_headers_sent_twice_are_joined_by_servers_and_refused(ada: Caller) -> No
     token = f"Bearer {ada.token}"
     result = ada.bare(f"{API}/users/me", HTTP_AUTHORIZATION=f"{token},{token}")
     assert refusal(result) == (401, "unauthenticated")
-    twice = {"HTTP_X_REQUEST_ID": "one,two"}
-    assert ada.bare(f"{API}/users/me", **twice).headers["x-request-id"] not in ("one", "two")
+    result = ada.bare(f"{API}/users/me", HTTP_X_REQUEST_ID="one,two")
+    assert result.headers["x-request-id"] not in ("one", "two", "one,two")
 
 
 def test_a_client_may_break_off_in_the_middle_of_its_body(ada: Caller) -> None:

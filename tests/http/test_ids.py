@@ -9,8 +9,6 @@ from ktrlplane.domain.services.deletions import due_deletions, end_emptied_proje
 from tests.http.marks import on_both_stores
 from tests.http.world import Caller, World, faults, refusal
 
-pytestmark = on_both_stores
-
 NOUNS: Final = ["organization", "project", "resource"]
 
 
@@ -71,6 +69,7 @@ def test_what_only_looks_reserved_is_free(maker: Maker, chosen: str) -> None:
     assert maker.made(id=chosen)[maker.field] == chosen
 
 
+@on_both_stores
 @pytest.mark.parametrize(
     ("name", "stem"),
     [
@@ -92,12 +91,14 @@ def test_an_id_is_made_from_the_name(maker: Maker, name: str, stem: str) -> None
     assert made != maker.made(name=name)[maker.field]
 
 
+@on_both_stores
 def test_a_place_is_told_where_a_new_thing_is(maker: Maker) -> None:
     result = maker.ask(id="new")
     assert result.headers["location"] == f"/api/v1{maker.single}/new"
     assert maker.caller.get(f"{maker.single}/new").headers["etag"] == result.headers["etag"]
 
 
+@on_both_stores
 def test_an_id_that_is_taken_is_refused_whoever_has_it(world: World, maker: Maker) -> None:
     maker.made(id="taken")
     assert refusal(maker.ask(id="taken")) == (409, "already_exists")
@@ -107,6 +108,7 @@ def test_an_id_that_is_taken_is_refused_whoever_has_it(world: World, maker: Make
     assert refusal(bob.post(path, maker.body(id="taken"))) == (409, "already_exists")
 
 
+@on_both_stores
 def test_the_same_id_may_name_one_of_each_kind(world: World, ada: Caller) -> None:
     ada.makes("/organizations", {"id": "same", "name": "Same"})
     ada.makes("/projects", {"id": "same", "name": "Same", "org_id": "same"})
@@ -126,6 +128,7 @@ def _end_deletions(world: World) -> None:
             end_emptied_project(work, project, platform=world.platform)
 
 
+@on_both_stores
 def test_an_id_is_never_used_again(world: World, maker: Maker) -> None:
     maker.made(id="gone")
     assert maker.caller.delete(f"{maker.single}/gone").status_code in (202, 204)

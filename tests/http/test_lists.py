@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ktrlplane.entrypoints.http.cursors import write_cursor
 from ktrlplane.domain.paging import Cursor, Sort
+from ktrlplane.entrypoints.http.cursors import write_cursor
 from tests.http.marks import on_both_stores
 from tests.http.world import Caller, World, faults, ids
 

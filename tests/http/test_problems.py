@@ -5,8 +5,8 @@ from typing import Any, Final
 import pytest
 from falcon.testing import Result
 
-from ktrlplane.domain.errors import DomainError
-from ktrlplane.entrypoints.http.problems import DEFINITIONS, STATUS, Kind
+from ktrlplane.domain.errors import DomainError, Kind
+from ktrlplane.entrypoints.http.problems import DEFINITIONS, STATUS
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.ports.unit_of_work import UnitOfWork
 from tests.http.world import API, Caller, World, checked, faults, refusal
@@ -97,7 +97,6 @@ def test_what_is_no_code_has_no_page(world: World, code: str) -> None:
         "/api/v1/organizations/acme/nonsense",
         "/api/v1/organizations/",
         "/API/V1/organizations",
-        
         "/api/v1/organizations/../users/me",
         "/favicon.ico",
     ],
@@ -253,5 +252,3 @@ def test_the_name_of_a_problem_is_an_address_that_is_served(ada: Caller) -> None
     kind = ada.get("/organizations/nowhere").json["type"]
     result: Result = ada.client.simulate_get(kind)
     assert result.status_code == 200
-
-

@@ -2,8 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from html.parser import HTMLParser
 from typing import Final
 
@@ -31,10 +30,8 @@ class _Down(UnitsOfWork):
     def begin(self) -> AbstractContextManager[UnitOfWork]:
         return self.view()
 
-    @contextmanager
-    def view(self) -> Iterator[UnitOfWork]:
+    def view(self) -> AbstractContextManager[UnitOfWork]:
         raise self._error
-        yield
 
 
 SECRET: Final = "host=10.0.0.7 password=hunter2"

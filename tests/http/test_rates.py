@@ -51,9 +51,7 @@ def test_each_principal_is_counted_alone(limited: World, ada: Caller, grace: Cal
 
 
 def test_tokens_of_one_principal_are_counted_together(limited: World, world: World) -> None:
-    statuses = [
-        _at(limited, world.person("ada")).get("/users/me").status_code for _ in range(4)
-    ]
+    statuses = [_at(limited, world.person("ada")).get("/users/me").status_code for _ in range(4)]
     assert statuses == [200, 200, 200, 429]
 
 

@@ -5,10 +5,10 @@ from typing import Any, Final
 
 import pytest
 
-from tests.http.marks import on_both_catalogs, on_both_stores
+from tests.http.marks import on_stores_and_catalogs
 from tests.http.world import SCOPES, Caller, World, faults, ids, refusal
 
-pytestmark = [on_both_stores, on_both_catalogs, pytest.mark.usefixtures("one")]
+pytestmark = [on_stores_and_catalogs, pytest.mark.usefixtures("one")]
 
 OWNER: Final = "10000000-0001-0000-0000-000000000001"
 EDITOR: Final = "10000000-0001-0000-0000-000000000002"
@@ -93,7 +93,11 @@ def test_a_role_and_a_user_go_by_id_or_by_name(
             {"/role_id": "unknown_role"},
         ),
         (
-            {"role_id": "Nothing", "user_id": "auth0|nobody", "expires_at": "2026-01-01T00:00:00Z"},
+            {
+                "role_id": "Nothing",
+                "user_id": "auth0|nobody",
+                "expires_at": "2026-01-01T00:00:00Z",
+            },
             {
                 "/role_id": "unknown_role",
                 "/user_id": "unknown_user",
@@ -140,9 +144,7 @@ def test_an_inherited_assignment_is_changed_where_it_is(ada: Caller, grace: Call
     assert ada.delete(f"/organizations/acme/rbac/{held}").status_code == 204
 
 
-def test_an_expiry_is_set_and_lifted(
-    world: World, ada: Caller, grace: Caller, path: str
-) -> None:
+def test_an_expiry_is_set_and_lifted(world: World, ada: Caller, grace: Caller, path: str) -> None:
     one = f"{path}/{ada.makes(path, _grant(grace))['assignment_id']}"
     assert ada.patch(one, {"expires_at": LATER}).json["expires_at"] == LATER
     assert ada.patch(one, {"expires_at": None}).json["expires_at"] is None
@@ -170,9 +172,7 @@ def test_an_expired_assignment_is_over_everywhere_and_can_be_renewed(
     assert grace.get(SCOPES[scope]).status_code == 200
 
 
-def test_a_revoked_role_is_over_at_once(
-    ada: Caller, grace: Caller, scope: str, path: str
-) -> None:
+def test_a_revoked_role_is_over_at_once(ada: Caller, grace: Caller, scope: str, path: str) -> None:
     one = f"{path}/{ada.makes(path, _grant(grace))['assignment_id']}"
     assert grace.get(SCOPES[scope]).status_code == 200
     result = ada.delete(one)

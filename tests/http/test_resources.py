@@ -5,10 +5,10 @@ from typing import Any, Final
 import pytest
 
 from ktrlplane.domain.catalog import Catalog, ResourceType
-from tests.http.marks import on_both_catalogs, on_both_stores
+from tests.http.marks import on_stores_and_catalogs
 from tests.http.world import Caller, World, faults, refusal
 
-pytestmark = [on_both_stores, on_both_catalogs]
+pytestmark = on_stores_and_catalogs
 
 RESOURCES: Final = "/projects/plant/resources"
 

@@ -7,10 +7,10 @@ import pytest
 from attrs import frozen
 
 from ktrlplane.entrypoints.http.app import OPERATIONS
-from tests.http.marks import on_both_catalogs, on_both_stores
+from tests.http.marks import on_stores_and_catalogs
 from tests.http.world import Caller, World, refusal
 
-pytestmark = [on_both_stores, on_both_catalogs]
+pytestmark = on_stores_and_catalogs
 
 EVERYBODY: Final = None
 
@@ -125,7 +125,9 @@ def test_every_operation_treats_strangers_and_viewers_as_it_should(
     ada.makes("/organizations/acme/rbac", {"user_id": "auth0|viewer", "role_id": "Viewer"})
     seen = {}
     for operation in OPERATIONS:
-        scope = next((s for s in ("Organization", "Project", "Resource") if s in operation.name), "")
+        scope = next(
+            (s for s in ("Organization", "Project", "Resource") if s in operation.name), ""
+        )
         path = operation.path.format(**made, assignment_id=made.get(scope, ""))
         demand = DEMANDS[operation.name]
         more: dict[str, Any] = {}

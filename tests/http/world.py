@@ -8,11 +8,12 @@ from typing import Any, Final
 from attrs import evolve, frozen
 from falcon.testing import Result, StartResponseMock, TestClient, create_environ
 
+from ktrlplane.adapters.json_schema import JsonSchemaValidator
 from ktrlplane.adapters.memory.clock import ManualClock
 from ktrlplane.adapters.memory.tokens import MemoryTokens
 from ktrlplane.domain.catalog import Catalog, ResourceType, Tier
 from ktrlplane.domain.ids import PrincipalId
-from ktrlplane.domain.services.operator import OperatorGrant, operator_grant
+from ktrlplane.domain.services.operator import OperatorGrant, operator_grant, synchronize_catalog
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.entrypoints.http.app import build_app
 from ktrlplane.entrypoints.http.dispatch import Edge
@@ -166,7 +167,25 @@ class World:
 
     def with_edge(self, **but: Any) -> "World":
         """The same stores behind another edge."""
-        return evolve(self, client=client_of(edge_of(self.units, self.platform, self.tokens, **but)))
+        return evolve(
+            self, client=client_of(edge_of(self.units, self.platform, self.tokens, **but))
+        )
+
+
+def a_world(units: UnitsOfWork, catalog: Catalog) -> World:
+    """In which nobody has made anything yet."""
+    clock = ManualClock()
+    tokens = MemoryTokens(clock)
+    platform = Platform(
+        catalog=catalog,
+        validator=JsonSchemaValidator(),
+        clock=clock,
+        reserved_ids=("argocd", "secret-*"),
+    )
+    with units.begin() as work:
+        synchronize_catalog(work, platform=platform)
+    client = client_of(edge_of(units, platform, tokens))
+    return World(units=units, platform=platform, tokens=tokens, clock=clock, client=client)
 
 
 def edge_of(units: UnitsOfWork, platform: Platform, tokens: Tokens, **but: Any) -> Edge:

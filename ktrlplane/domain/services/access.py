@@ -26,8 +26,8 @@ MAX_CHECKS = 100
 @frozen(kw_only=True)
 class Check:
     """May ``user_id`` (the caller, if left out) do ``action`` at the scope? An action is one
-    of the control plane, such as ``read``, or ``Konnektr.Graph:models/read``. The global
-    scope needs no ``scope_id``."""
+    of the control plane, such as ``read``, or one of a product, such as
+    ``Product:models/read``. The global scope needs no ``scope_id``."""
 
     user_id: PrincipalId | None = None
     scope_type: ScopeType
