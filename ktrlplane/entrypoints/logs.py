@@ -5,7 +5,10 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
+import orjson
 import structlog
+from structlog.processors import ExceptionRenderer, JSONRenderer
+from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import Processor
 
 from ktrlplane.entrypoints.settings import Settings
@@ -57,12 +60,24 @@ def standard_logging(settings: Settings, *names: str) -> dict[str, Any]:
 
 
 def _formatter(log_format: str) -> logging.Formatter:
+    # Tracebacks without local variables: those hold tokens and what people sent.
     ends: list[Processor] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        [
+            ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
+            JSONRenderer(serializer=_json),
+        ]
         if log_format == "json"
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        else [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
     )
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=list(_SHARED),
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ends],
     )
+
+
+def _json(event: object, **options: Any) -> str:
+    return orjson.dumps(event, default=options["default"]).decode()

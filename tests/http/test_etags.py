@@ -1,7 +1,7 @@
 """Entity tags: who writes over what."""
 
 import re
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
@@ -9,7 +9,7 @@ from ktrlplane.entrypoints.http.app import OPERATIONS
 from tests.http.marks import on_both_stores
 from tests.http.world import Caller, World, refusal
 
-pytestmark = [on_both_stores, pytest.mark.usefixtures("one")]
+pytestmark = pytest.mark.usefixtures("one")
 
 THINGS: Final = ["/organizations/acme", "/projects/plant", "/resources/one"]
 STRONG: Final = re.compile(r'"[0-9a-f]{24}"')
@@ -38,11 +38,12 @@ def test_a_single_object_carries_a_strong_tag_that_stays(ada: Caller, path: str)
     assert _tag(ada, path) == _tag(ada, path)
 
 
-def test_every_answer_with_one_object_is_tagged(units: Any) -> None:
+def test_every_answer_with_one_object_is_tagged() -> None:
     untagged = {o.name for o in OPERATIONS if o.answer and not o.listed and not o.tagged}
     assert untagged == {"checkPermissions"}
 
 
+@on_both_stores
 @pytest.mark.parametrize("path", THINGS)
 @pytest.mark.parametrize("method", ["PATCH", "PUT"])
 def test_a_change_gives_a_new_tag_and_the_old_one_matches_no_more(
@@ -57,6 +58,7 @@ def test_a_change_gives_a_new_tag_and_the_old_one_matches_no_more(
     assert ada.sees(path)["name"] == "New"
 
 
+@on_both_stores
 def test_the_nested_address_carries_the_same_tag(ada: Caller) -> None:
     nested = "/projects/plant/resources/one"
     headers = {"If-Match": _tag(ada, "/resources/one")}
@@ -64,6 +66,7 @@ def test_the_nested_address_carries_the_same_tag(ada: Caller) -> None:
     assert refusal(ada.delete(nested, headers=headers)) == (412, "precondition_failed")
 
 
+@on_both_stores
 @pytest.mark.parametrize("path", THINGS)
 def test_nothing_is_deleted_that_looks_otherwise_than_its_caller_saw(
     ada: Caller, path: str
@@ -76,6 +79,7 @@ def test_nothing_is_deleted_that_looks_otherwise_than_its_caller_saw(
     assert ada.delete(address, headers=fresh).status_code in (202, 204)
 
 
+@on_both_stores
 def test_a_project_moves_only_as_its_caller_saw_it(ada: Caller) -> None:
     stale = {"If-Match": '"stale"'}
     result = ada.post("/projects/plant/move", {"org_id": None}, headers=stale)
@@ -86,6 +90,7 @@ def test_a_project_moves_only_as_its_caller_saw_it(ada: Caller) -> None:
     assert moved.headers["etag"] == _tag(ada, "/projects/plant")
 
 
+@on_both_stores
 @pytest.mark.parametrize("path", THINGS)
 def test_an_assignment_changes_only_as_its_caller_saw_it(
     ada: Caller, grace: Caller, path: str
@@ -149,6 +154,7 @@ def test_a_tag_is_written_in_quotes(ada: Caller, header: str) -> None:
         assert refusal(result) == (400, "malformed_request")
 
 
+@on_both_stores
 def test_a_stranger_learns_nothing_from_tags(ada: Caller, grace: Caller) -> None:
     for tag in (_tag(ada, "/resources/one"), '"x"', "*"):
         for header in ("If-Match", "If-None-Match"):

@@ -124,17 +124,15 @@ ROUTES: Final = [
 
 
 @pytest.mark.parametrize(("path", "allowed"), ROUTES)
-@pytest.mark.parametrize("method", ["DELETE", "GET", "PATCH", "POST", "PUT", "TRACE"])
 def test_a_method_that_an_address_does_not_take_is_refused_with_those_it_takes(
-    ada: Caller, path: str, allowed: str, method: str
+    ada: Caller, path: str, allowed: str
 ) -> None:
-    if method in allowed.split(", "):
-        return
     headers = {"Authorization": f"Bearer {ada.token}"}
-    result = checked(ada.client.simulate_request(method, path, headers=headers))
-    assert refusal(result) == (405, "method_not_allowed")
-    told = set(result.headers["allow"].split(", ")) - {"OPTIONS"}
-    assert told == set(allowed.split(", "))
+    takes = set(allowed.split(", "))
+    for method in {"DELETE", "GET", "PATCH", "POST", "PUT", "TRACE"} - takes:
+        result = checked(ada.client.simulate_request(method, path, headers=headers))
+        assert refusal(result) == (405, "method_not_allowed"), method
+        assert set(result.headers["allow"].split(", ")) - {"OPTIONS"} == takes
 
 
 @pytest.mark.parametrize("method", ["NONSENSE", "WEBSOCKET", "get", "", "GET "])

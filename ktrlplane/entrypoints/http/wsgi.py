@@ -5,4 +5,6 @@ from ktrlplane.entrypoints.container import Container
 from ktrlplane.entrypoints.http.app import create_app
 from ktrlplane.entrypoints.settings import load_settings
 
-app = create_app(Container(settings=load_settings()))
+# Kept by name: a container that nobody holds any more closes what it has opened.
+container = Container(settings=load_settings())
+app = create_app(container)
