@@ -3,6 +3,7 @@
 import enum
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Final, Self
 
 from attrs import field, frozen
@@ -211,7 +212,11 @@ class Standing:
     def permissions(self) -> list[Permission]:
         """Everything held, wildcards unexpanded, in order, each once."""
         held = (g.permissions for g in self.grants if g.scope in self.path)
-        return sorted({permission for granted in held for permission in granted})
+        return sorted({permission for granted in held for permission in granted}, key=_in_order)
+
+
+# As Permission orders itself, at a fraction of the price of comparing instances.
+_in_order = attrgetter("product", "action")
 
 
 def not_found(scope: Scope) -> NotFound:

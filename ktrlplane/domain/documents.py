@@ -2,16 +2,16 @@
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final, Self, final
 
 from ktrlplane.domain.errors import Fault
 
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 MAX_DEPTH: Final = 64
 """Levels of nesting; deeper documents are refused before any recursive code sees them."""
-
-_NUL_ADVICE = "Text must not contain the NUL character."
 
 
 @final
@@ -73,16 +73,23 @@ def faults_of(document: object, at: str = "") -> list[Fault]:
         if depth > MAX_DEPTH:
             return [Fault(at, "too_deep", f"Nest at most {MAX_DEPTH} levels.")]
         if isinstance(value, str):
-            if "\0" in value:
-                faults.append(Fault(here, "nul", _NUL_ADVICE))
+            faults += _text_faults(here, value)
         elif isinstance(value, float):
             if not math.isfinite(value):
                 faults.append(Fault(here, "number_range", "The number is too large."))
         elif isinstance(value, dict | list):
-            if isinstance(value, dict) and any("\0" in key for key in value):
-                faults.append(Fault(here, "nul", _NUL_ADVICE))
+            if isinstance(value, dict):
+                faults += [fault for key in value for fault in _text_faults(here, key)]
             todo += [(f"{here}/{escape(k)}", v, depth + 1) for k, v in members(value)]
     return sorted(faults, key=lambda fault: fault.pointer)
+
+
+def _text_faults(at: str, text: str) -> list[Fault]:
+    if "\0" in text:
+        return [Fault(at, "nul", "Text must not contain the NUL character.")]
+    if not text.isascii() and _SURROGATE.search(text):
+        return [Fault(at, "surrogate", "Text must not contain half of a surrogate pair.")]
+    return []
 
 
 def members(value: object) -> Iterator[tuple[str | int, Any]]:

@@ -14,7 +14,6 @@ from structlog.typing import Processor
 from ktrlplane.entrypoints.settings import Settings
 
 _SHARED: Final[Sequence[Processor]] = (
-    structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -22,7 +21,11 @@ _SHARED: Final[Sequence[Processor]] = (
 
 
 def configure_logs(settings: Settings) -> None:
-    """For this process; called again, it does the same again."""
+    """For this process; called again, it does the same again.
+
+    What we log goes straight to the stream, since every request does; what libraries log
+    comes by way of the standard library and looks the same.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_formatter(settings.log_format))
     root = logging.getLogger()
@@ -31,12 +34,12 @@ def configure_logs(settings: Settings) -> None:
     # It tells every statement of every step.
     logging.getLogger("yoyo").setLevel(logging.WARNING)
     structlog.configure(
-        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        processors=[*_SHARED, *_ends(settings.log_format), _encoded],
+        logger_factory=_stream_logger,
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelName(settings.log_level.upper())
         ),
-        cache_logger_on_first_use=False,
+        cache_logger_on_first_use=True,
     )
 
 
@@ -60,24 +63,36 @@ def standard_logging(settings: Settings, *names: str) -> dict[str, Any]:
 
 
 def _formatter(log_format: str) -> logging.Formatter:
-    # Tracebacks without local variables: those hold tokens and what people sent.
-    ends: list[Processor] = (
-        [
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=list(_SHARED),
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            *_ends(log_format),
+        ],
+    )
+
+
+def _ends(log_format: str) -> list[Processor]:
+    """Tracebacks come without local variables: those hold tokens and what people sent."""
+    if log_format == "json":
+        return [
             ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
             JSONRenderer(serializer=_json),
         ]
-        if log_format == "json"
-        else [
-            structlog.dev.ConsoleRenderer(
-                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-            )
-        ]
-    )
-    return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=list(_SHARED),
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ends],
-    )
+    return [
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+    ]
 
 
 def _json(event: object, **options: Any) -> str:
     return orjson.dumps(event, default=options["default"]).decode()
+
+
+def _encoded(_logger: object, _method: str, line: Any) -> bytes:
+    return str(line).encode(errors="backslashreplace")
+
+
+def _stream_logger(*name: str) -> structlog.BytesLogger:
+    return structlog.BytesLogger(sys.stderr.buffer, name=name[0] if name else None)

@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -138,6 +139,7 @@ def id_patterns(text: str) -> tuple[str, ...]:
     raise ValueError("a comma-separated list of ids, where * stands for any text (argocd,team-*)")
 
 
+@lru_cache(maxsize=1024)
 def is_loopback(host: str) -> bool:
     if host.lower() == "localhost":
         return True

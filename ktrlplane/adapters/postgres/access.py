@@ -27,15 +27,13 @@ _LOCATED: Final = SQL("""
 
 # A question is at most one row of a table, by its key, and four probes of the index of
 # assignments: a resource knows its project and its organization.
-_STANDINGS: Final = composed(
-    """
+_STANDINGS: Final = """
     SELECT
         coalesce(o.org_id, p.org_id, r.org_id) AS org_id,
         coalesce(p.project_id, r.project_id) AS project_id,
         r.resource_id,
         {grants}
-    FROM unnest(%(principals)s::text[], %(scope_types)s::text[], %(scope_ids)s::text[])
-        WITH ORDINALITY AS asked (user_id, scope_type, scope_id, place)
+    FROM {asked}
     {located}
     LEFT JOIN LATERAL (
         SELECT org_id FROM ktrlplane.organizations
@@ -44,9 +42,11 @@ _STANDINGS: Final = composed(
         LIMIT 1
     ) o ON true
     ORDER BY asked.place
-    """,
-    located=_LOCATED,
-    grants=grants(
+"""
+
+_PARTS: Final = {
+    "located": _LOCATED,
+    "grants": grants(
         """
         ('organization', coalesce(o.org_id, p.org_id, r.org_id)),
         ('project', coalesce(p.project_id, r.project_id)),
@@ -55,7 +55,27 @@ _STANDINGS: Final = composed(
         """,
         principal="asked.user_id",
     ),
+}
+
+_MANY: Final = composed(
+    _STANDINGS,
+    asked=SQL("""
+        unnest(%(principals)s::text[], %(scope_types)s::text[], %(scope_ids)s::text[])
+        WITH ORDINALITY AS asked (user_id, scope_type, scope_id, place)
+    """),
+    **_PARTS,
 )
+
+# Most ask one question, and an array of one is dearer to send than all the rest.
+_ONE: Final = composed(
+    _STANDINGS,
+    asked=SQL("""
+        (VALUES (%(principal)s::text, %(scope_type)s::text, %(scope_id)s::text, 1))
+        AS asked (user_id, scope_type, scope_id, place)
+    """),
+    **_PARTS,
+)
+
 
 # In the order of the roots, so that two who hold the same tenants do not wait for each other.
 _HOLD: Final = composed(
@@ -91,13 +111,7 @@ class PostgresAccess(Access):
     def standings(
         self, asked: Sequence[tuple[PrincipalId, Scope]], at: datetime
     ) -> Sequence[Standing | None]:
-        values = {
-            "principals": [principal.value for principal, _ in asked],
-            "scope_types": [scope.scope_type.value for _, scope in asked],
-            "scope_ids": [scope.scope_id for _, scope in asked],
-            "at": at,
-        }
-        rows = self._session.all(_found, _STANDINGS, values)
+        rows = self._session.all(_found, *_question(asked, at))
         return [
             _standing(scope, path, held)
             for (_, scope), (path, held) in zip(asked, rows, strict=True)
@@ -116,6 +130,25 @@ class PostgresAccess(Access):
             if roots <= held or all(scope.scope_type in _ROOTS for scope in scopes):
                 return
             held |= roots
+
+
+def _question(
+    asked: Sequence[tuple[PrincipalId, Scope]], at: datetime
+) -> tuple[bytes, dict[str, object]]:
+    if len(asked) == 1:
+        ((principal, scope),) = asked
+        return _ONE, {
+            "principal": principal.value,
+            "scope_type": scope.scope_type.value,
+            "scope_id": scope.scope_id,
+            "at": at,
+        }
+    return _MANY, {
+        "principals": [principal.value for principal, _ in asked],
+        "scope_types": [scope.scope_type.value for _, scope in asked],
+        "scope_ids": [scope.scope_id for _, scope in asked],
+        "at": at,
+    }
 
 
 def _root(root: str, done: str) -> str:

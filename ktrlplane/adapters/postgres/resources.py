@@ -1,8 +1,10 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from attrs import asdict
+from psycopg.rows import args_row
 from psycopg.types.json import Jsonb
 
 from ktrlplane.adapters.postgres.lists import composed, count_of, page_of, searched, shape_of, span
@@ -90,7 +92,7 @@ class PostgresResources(Resources):
             raise taken("resource", resource.resource_id)
 
     def get(self, resource_id: ResourceId) -> Resource:
-        resource = self._session.one(_resource, _GET, {"resource_id": resource_id})
+        resource = self._session.one(_resource, _GET, {"resource_id": resource_id}, row=args_row)
         if resource is None:
             raise not_found(Scope.of(resource_id))
         return resource
@@ -99,7 +101,7 @@ class PostgresResources(Resources):
         self, resource_id: ResourceId, principal: PrincipalId, at: datetime
     ) -> tuple[Resource, Standing]:
         values = {"resource_id": resource_id, "principal": principal, "at": at}
-        found = self._session.one(_with_standing, _WITH_STANDING, values)
+        found = self._session.one(_with_standing, _WITH_STANDING, values, row=args_row)
         if found is None:
             raise not_found(Scope.of(resource_id))
         return found
@@ -109,10 +111,11 @@ class PostgresResources(Resources):
             raise not_found(Scope.of(resource.resource_id))
 
     def of(self, project_id: ProjectId) -> Sequence[Resource]:
-        return self._session.all(_resource, _OF, {"project_id": project_id})
+        return self._session.all(_resource, _OF, {"project_id": project_id}, row=args_row)
 
     def deleting_since(self, before: datetime, limit: int) -> Sequence[Resource]:
-        return self._session.all(_resource, _DELETING_SINCE, {"before": before, "limit": limit})
+        values = {"before": before, "limit": limit}
+        return self._session.all(_resource, _DELETING_SINCE, values, row=args_row)
 
     def readable_by(
         self, principal: PrincipalId, at: datetime, page: PageRequest, where: ResourceFilter
@@ -138,11 +141,12 @@ class PostgresResources(Resources):
             "status": where.status,
             "text": searched(where.text or ""),
         }
-        rows = self._session.all(_resource, page_query(shape, in_a_project=inside), values)
+        query = page_query(shape, in_a_project=inside)
+        rows = self._session.all(_resource, query, values, row=args_row)
         total = None
         if page.include_total:
-            query = count_query(shape.uncut(), in_a_project=inside)
-            total = count_of(self._session, query, values)
+            counting = count_query(shape.uncut(), in_a_project=inside)
+            total = count_of(self._session, counting, values)
 
         def place(row: Resource) -> Cursor:
             return cursor_of(
@@ -152,30 +156,59 @@ class PostgresResources(Resources):
         return page_of(rows, page, place, total)
 
 
-def _resource(
-    *,
+def _resource(  # noqa: PLR0917
     resource_id: str,
     project_id: str,
     org_id: str | None,
+    name: str,
+    type: str,  # noqa: A002
+    sku: str,
     settings_text: str,
     status: str,
-    conditions: Sequence[Mapping[str, Any]],
-    **columns: Any,
+    status_reason: str | None,
+    generation: int,
+    observed_generation: int,
+    conditions: Sequence[Mapping[str, Any]] | None,
+    access_url: str | None,
+    error_message: str | None,
+    stripe_price_id: str | None,
+    created_at: datetime,
+    updated_at: datetime,
 ) -> Resource:
+    """By position: fifty of these make a page, and names would be half of its price."""
     return Resource(
-        resource_id=ResourceId(resource_id),
-        project_id=ProjectId(project_id),
-        org_id=None if org_id is None else OrganizationId(org_id),
+        resource_id=_resource_id(resource_id),
+        project_id=_project_id(project_id),
+        org_id=None if org_id is None else _org_id(org_id),
+        name=name,
+        type=type,
+        sku=sku,
         settings_json=Document(settings_text),
-        status=Status(status),
-        conditions=tuple(_condition(**condition) for condition in conditions),
-        **columns,
+        status=_STATUSES[status],
+        status_reason=status_reason,
+        generation=generation,
+        observed_generation=observed_generation,
+        conditions=() if conditions is None else tuple(_condition(**one) for one in conditions),
+        access_url=access_url,
+        error_message=error_message,
+        stripe_price_id=stripe_price_id,
+        created_at=created_at,
+        updated_at=updated_at,
     )
 
 
-def _with_standing(grants: Held | None, **columns: Any) -> tuple[Resource, Standing]:
-    resource = _resource(**columns)
-    return resource, Standing(resource.path, grants_of(grants))
+# The same few thousand names come again and again; making one checks it.
+_resource_id: Final = lru_cache(maxsize=65536)(ResourceId)
+_project_id: Final = lru_cache(maxsize=8192)(ProjectId)
+_org_id: Final = lru_cache(maxsize=8192)(OrganizationId)
+_STATUSES: Final = {status.value: status for status in Status}
+
+
+def _with_standing(*columns: Any) -> tuple[Resource, Standing]:
+    """The columns of a resource, then the grants."""
+    resource = _resource(*columns[:-1])
+    held: Held | None = columns[-1]
+    return resource, Standing(resource.path, grants_of(held))
 
 
 def _condition(last_transition_at: str | None, **members: Any) -> Condition:

@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg.rows import kwargs_row
+from psycopg.rows import BaseRowFactory, kwargs_row
 
 from ktrlplane.adapters.postgres.refusals import Refusals
 
 T = TypeVar("T")
 Query = str | bytes
 Values = Mapping[str, object]
+Rows = Callable[[Callable[..., T]], BaseRowFactory[T]]
 
 
 class ReadOnly(Exception):
@@ -32,15 +33,19 @@ class Session:
         """The connection is somebody else's from now on."""
         self._connection = None
 
-    def all(self, make: Callable[..., T], query: Query, values: Values) -> Sequence[T]:
-        """``make`` takes the columns by name."""
+    def all(
+        self, make: Callable[..., T], query: Query, values: Values, *, row: Rows[T] = kwargs_row
+    ) -> Sequence[T]:
+        """``make`` takes the columns as ``row`` says: by name, unless it says otherwise."""
         with Refusals():
-            cursor = self._open().cursor(row_factory=kwargs_row(make))
+            cursor = self._open().cursor(row_factory=row(make))
             return cursor.execute(query, values).fetchall()
 
-    def one(self, make: Callable[..., T], query: Query, values: Values) -> T | None:
+    def one(
+        self, make: Callable[..., T], query: Query, values: Values, *, row: Rows[T] = kwargs_row
+    ) -> T | None:
         with Refusals():
-            cursor = self._open().cursor(row_factory=kwargs_row(make))
+            cursor = self._open().cursor(row_factory=row(make))
             return cursor.execute(query, values).fetchone()
 
     def change_returning(

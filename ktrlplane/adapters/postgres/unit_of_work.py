@@ -72,8 +72,15 @@ class PostgresUnitsOfWork(UnitsOfWork):
 
     @contextmanager
     def view(self) -> Iterator[UnitOfWork]:
-        with self._lent() as connection, _session(connection, may_write=False) as session:
+        # Spelled out: every request reads, and each context within the other has its price.
+        with Refusals():
+            connection = self._live_connection()
+        session = Session(connection, may_write=False)
+        try:
             yield PostgresUnitOfWork(session)
+        finally:
+            session.end()
+            self._pool.putconn(connection)
 
     @contextmanager
     def _lent(self) -> Iterator[psycopg.Connection[Any]]:

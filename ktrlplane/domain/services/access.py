@@ -82,9 +82,10 @@ def held_permissions(
     """
     subject = user_id or actor
     wanted = None if action is None else _permission(action, "/action", platform)
-    mine, theirs = work.access.standings([(actor, GLOBAL), (subject, scope)], platform.now())
-    if subject != actor:
-        _require_on_behalf(mine)
+    asked = [(subject, scope)] if subject == actor else [(subject, scope), (actor, GLOBAL)]
+    theirs, *mine = work.access.standings(asked, platform.now())
+    for standing in mine:
+        _require_on_behalf(standing)
     held = tuple(theirs.permissions()) if theirs else ()
     return Held(
         user_id=subject,

@@ -1,6 +1,7 @@
 """What happened here, counted, in the words of Prometheus."""
 
 import os
+from functools import cache
 from typing import Final
 
 import falcon
@@ -36,9 +37,15 @@ _KNOWN_METHODS: Final = frozenset(falcon.HTTP_METHODS)
 def count(req: falcon.Request, status: int, seconds: float) -> None:
     """Routes, never addresses: ids are for nobody here, and their number has no end."""
     method = req.method if req.method in _KNOWN_METHODS else "other"
-    route = req.uri_template or "none"
-    _REQUESTS.labels(method, route, str(status)).inc()
-    _SECONDS.labels(method, route).observe(seconds)
+    requests, durations = _counted(method, req.uri_template or "none", status)
+    requests.inc()
+    durations.observe(seconds)
+
+
+@cache
+def _counted(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    """There are as many as operations have answers."""
+    return _REQUESTS.labels(method, route, str(status)), _SECONDS.labels(method, route)
 
 
 @frozen

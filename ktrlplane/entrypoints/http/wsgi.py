@@ -3,8 +3,11 @@ that serves, after any fork: it opens connections."""
 
 from ktrlplane.entrypoints.container import Container
 from ktrlplane.entrypoints.http.app import create_app
+from ktrlplane.entrypoints.logs import configure_logs
 from ktrlplane.entrypoints.settings import load_settings
 
+settings = load_settings()
+configure_logs(settings)
 # Kept by name: a container that nobody holds any more closes what it has opened.
-container = Container(settings=load_settings())
+container = Container(settings=settings)
 app = create_app(container)
