@@ -1,6 +1,8 @@
 """Connections to PostgreSQL."""
 
+import math
 import select
+import time
 from typing import Any, Final
 
 import psycopg
@@ -9,7 +11,14 @@ from psycopg_pool import ConnectionPool
 
 from ktrlplane.adapters.postgres.adaptation import adapters
 
-Pool = ConnectionPool[psycopg.Connection[Any]]
+
+class Connection(psycopg.Connection[Any]):
+    """``used_at`` is when it was last seen to work, on the monotonic clock."""
+
+    used_at: float = -math.inf
+
+
+Pool = ConnectionPool[Connection]
 
 _SETTINGS: Final = {
     "timezone": "UTC",
@@ -28,6 +37,7 @@ _SETTINGS: Final = {
 """How every connection is set, unless the URL's own ``options`` say otherwise."""
 
 _PREPARE_AFTER: Final = 2
+_FRESH_S: Final = 0.2
 
 
 def open_pool(
@@ -44,6 +54,7 @@ def open_pool(
     """
     return ConnectionPool(
         url,
+        connection_class=Connection,
         kwargs={
             "autocommit": True,
             "prepare_threshold": _PREPARE_AFTER,
@@ -66,11 +77,16 @@ def _options(url: str) -> str:
     return f"{ours} {conninfo_to_dict(url).get('options') or ''}".rstrip()
 
 
-def is_alive(connection: psycopg.Connection[Any]) -> bool:
+def is_alive(connection: Connection) -> bool:
     """Whether the server has not hung up, as far as this end of the connection knows.
 
     Costs no round trip: a server that went away has left the end of the stream to be read.
+    One that worked a moment ago is not looked at, since that would be a system call for every
+    request of a busy process; should it be dead, whoever uses it tries again, and by the time
+    of the last attempt the moment is over.
     """
+    if time.monotonic() - connection.used_at < _FRESH_S:
+        return True
     poll = select.poll()
     try:
         poll.register(connection.pgconn.socket, select.POLLIN)

@@ -1,8 +1,9 @@
 """Units of work as transactions of PostgreSQL."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 import psycopg
 
@@ -10,7 +11,7 @@ from ktrlplane.adapters.postgres.access import PostgresAccess
 from ktrlplane.adapters.postgres.answers import PostgresAnswers
 from ktrlplane.adapters.postgres.assignments import PostgresAssignments
 from ktrlplane.adapters.postgres.organizations import PostgresOrganizations
-from ktrlplane.adapters.postgres.pool import Pool, is_alive
+from ktrlplane.adapters.postgres.pool import Connection, Pool, is_alive
 from ktrlplane.adapters.postgres.projects import PostgresProjects
 from ktrlplane.adapters.postgres.refusals import Refusals, is_loss
 from ktrlplane.adapters.postgres.resources import PostgresResources
@@ -80,18 +81,22 @@ class PostgresUnitsOfWork(UnitsOfWork):
             yield PostgresUnitOfWork(session)
         finally:
             session.end()
-            self._pool.putconn(connection)
+            self._give_back(connection)
 
     @contextmanager
-    def _lent(self) -> Iterator[psycopg.Connection[Any]]:
+    def _lent(self) -> Iterator[Connection]:
         with Refusals():
             connection = self._live_connection()
         try:
             yield connection
         finally:
-            self._pool.putconn(connection)
+            self._give_back(connection)
 
-    def _live_connection(self) -> psycopg.Connection[Any]:
+    def _give_back(self, connection: Connection) -> None:
+        connection.used_at = time.monotonic()
+        self._pool.putconn(connection)
+
+    def _live_connection(self) -> Connection:
         """After a restart of the database every idle connection is dead: pass over them, so
         that nobody notices. The pool replaces what comes back closed."""
         for _ in range(self._pool.max_size):
@@ -104,7 +109,7 @@ class PostgresUnitsOfWork(UnitsOfWork):
 
 
 @contextmanager
-def _session(connection: psycopg.Connection[Any], *, may_write: bool) -> Iterator[Session]:
+def _session(connection: Connection, *, may_write: bool) -> Iterator[Session]:
     session = Session(connection, may_write=may_write)
     try:
         yield session
