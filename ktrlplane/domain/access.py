@@ -50,6 +50,7 @@ _ID_KINDS: Final[dict[ScopeType, type[Identity]]] = {
     ScopeType.PROJECT: ProjectId,
     ScopeType.RESOURCE: ResourceId,
 }
+_SCOPE_TYPES: Final = {ids: scope_type for scope_type, ids in _ID_KINDS.items()}
 
 
 @frozen(order=True)
@@ -69,8 +70,7 @@ class Scope:
 
     @classmethod
     def of(cls, identity: OrganizationId | ProjectId | ResourceId) -> Self:
-        kind = next(kind for kind, ids in _ID_KINDS.items() if type(identity) is ids)
-        return cls(kind, identity.value)
+        return cls(_SCOPE_TYPES[type(identity)], identity.value)
 
     def __str__(self) -> str:
         return f"{self.scope_type} {self.scope_id}"

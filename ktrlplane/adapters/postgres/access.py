@@ -6,7 +6,7 @@ from psycopg.sql import SQL
 
 from ktrlplane.adapters.postgres.lists import composed
 from ktrlplane.adapters.postgres.session import Session
-from ktrlplane.adapters.postgres.sight import Held, grants, grants_of
+from ktrlplane.adapters.postgres.sight import grants, grants_of
 from ktrlplane.domain.access import Scope, ScopeType, Standing
 from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.ports.stores import Access
@@ -156,15 +156,15 @@ def _root(root: str, done: str) -> str:
 
 
 def _found(
-    org_id: str | None, project_id: str | None, resource_id: str | None, grants: Held | None
-) -> tuple[tuple[Scope, ...], Held | None]:
+    org_id: str | None, project_id: str | None, resource_id: str | None, grants: str | None
+) -> tuple[tuple[Scope, ...], str | None]:
     kinds = (ScopeType.ORGANIZATION, ScopeType.PROJECT, ScopeType.RESOURCE)
     ids = (org_id, project_id, resource_id)
     path = (Scope(kind, found) for kind, found in zip(kinds, ids, strict=True) if found)
     return tuple(path), grants
 
 
-def _standing(scope: Scope, path: tuple[Scope, ...], held: Held | None) -> Standing | None:
+def _standing(scope: Scope, path: tuple[Scope, ...], held: str | None) -> Standing | None:
     if scope.scope_type is ScopeType.GLOBAL:
         path = (scope,)
     return Standing(path, grants_of(held)) if path else None

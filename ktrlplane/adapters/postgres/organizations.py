@@ -16,7 +16,7 @@ from ktrlplane.adapters.postgres.lists import (
 )
 from ktrlplane.adapters.postgres.refusals import taken
 from ktrlplane.adapters.postgres.session import Session
-from ktrlplane.adapters.postgres.sight import Held, grants, grants_of, held_of_a_kind
+from ktrlplane.adapters.postgres.sight import grants, grants_of, held_of_a_kind
 from ktrlplane.domain.access import Scope, ScopeType, Standing, not_found
 from ktrlplane.domain.ids import OrganizationId, PrincipalId
 from ktrlplane.domain.organizations import Organization, PurchasePolicy
@@ -127,7 +127,7 @@ def _organization(org_id: str, purchase_policy: str, **columns: Any) -> Organiza
     )
 
 
-def _with_standing(grants: Held | None, **columns: Any) -> tuple[Organization, Standing]:
+def _with_standing(grants: str | None, **columns: Any) -> tuple[Organization, Standing]:
     organization = _organization(**columns)
     return organization, Standing((Scope.of(organization.org_id),), grants_of(grants))
 

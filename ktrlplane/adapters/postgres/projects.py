@@ -6,7 +6,7 @@ from ktrlplane.adapters.postgres.lists import composed, count_of, page_of, searc
 from ktrlplane.adapters.postgres.project_lists import COLUMNS, count_query, page_query
 from ktrlplane.adapters.postgres.refusals import taken
 from ktrlplane.adapters.postgres.session import Session
-from ktrlplane.adapters.postgres.sight import Held, grants, grants_of
+from ktrlplane.adapters.postgres.sight import grants, grants_of
 from ktrlplane.domain.access import Scope, Standing, not_found
 from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId
 from ktrlplane.domain.paging import Cursor, Page, PageRequest, cursor_of
@@ -151,7 +151,7 @@ def _project(project_id: str, org_id: str | None, status: str, **columns: Any) -
     )
 
 
-def _with_standing(grants: Held | None, **columns: Any) -> tuple[Project, Standing]:
+def _with_standing(grants: str | None, **columns: Any) -> tuple[Project, Standing]:
     project = _project(**columns)
     return project, Standing(project.path, grants_of(grants))
 

@@ -11,7 +11,7 @@ from ktrlplane.adapters.postgres.lists import composed, count_of, page_of, searc
 from ktrlplane.adapters.postgres.refusals import taken
 from ktrlplane.adapters.postgres.resource_lists import COLUMNS, count_query, page_query
 from ktrlplane.adapters.postgres.session import Session
-from ktrlplane.adapters.postgres.sight import Held, grants, grants_of
+from ktrlplane.adapters.postgres.sight import grants, grants_of
 from ktrlplane.domain.access import Scope, Standing, not_found
 from ktrlplane.domain.documents import Document
 from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId, ResourceId
@@ -207,7 +207,7 @@ _STATUSES: Final = {status.value: status for status in Status}
 def _with_standing(*columns: Any) -> tuple[Resource, Standing]:
     """The columns of a resource, then the grants."""
     resource = _resource(*columns[:-1])
-    held: Held | None = columns[-1]
+    held: str | None = columns[-1]
     return resource, Standing(resource.path, grants_of(held))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
+import orjson
 from psycopg.sql import SQL, Composed, Literal
 
 from ktrlplane.domain.access import Grant, Permission, Scope, ScopeType
@@ -16,7 +17,7 @@ _GRANTS: Final = SQL("""
                 a.assignment_id, a.role_id, a.scope_type, a.scope_id, roles.permissions
             )
             ORDER BY a.created_at, a.assignment_id
-        )
+        )::text
         FROM (VALUES {path}) AS path (scope_type, scope_id)
         JOIN ktrlplane.role_assignments a
             ON a.user_id = {principal}
@@ -82,10 +83,10 @@ def reads(path: str) -> Composed:
     return _READS.format(path=SQL(path), may_read=_MAY_READ)
 
 
-Held = Sequence[tuple[str, str, str, str, tuple[str, ...]]]
-
-
-def grants_of(held: Held | None) -> tuple[Grant, ...]:
+@lru_cache(maxsize=8192)
+def grants_of(held: str | None) -> tuple[Grant, ...]:
+    """Of what ``grants`` gives. A product asks about the same people again and again, and the
+    same text always says the same."""
     return tuple(
         Grant(
             assignment_id=AssignmentId(assignment_id),
@@ -93,7 +94,7 @@ def grants_of(held: Held | None) -> tuple[Grant, ...]:
             scope=Scope(ScopeType(scope_type), scope_id),
             permissions=permissions_of(texts),
         )
-        for assignment_id, role_id, scope_type, scope_id, texts in held or ()
+        for assignment_id, role_id, scope_type, scope_id, texts in orjson.loads(held or "[]")
     )
 
 

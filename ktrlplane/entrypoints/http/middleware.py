@@ -14,6 +14,7 @@ from ktrlplane.entrypoints.http import metrics
 from ktrlplane.entrypoints.setting_values import is_loopback
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+_REFUSED: Final = 400
 _log = structlog.get_logger("ktrlplane.http")
 
 
@@ -41,7 +42,8 @@ def begin(req: falcon.Request, resp: falcon.Response) -> None:
 
 @frozen
 class RequestIds:
-    """Begins every request and logs its end."""
+    """Begins every request and tells its end: changes and refusals always, what was read well
+    only at the level ``debug``."""
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         begin(req, resp)
@@ -57,7 +59,9 @@ class RequestIds:
         status = falcon.http_status_to_code(resp.status)
         seconds = time.perf_counter() - req.context.began
         metrics.count(req, status, seconds)
-        _log.info(
+        # Products read on every request of theirs: what went well is counted, not told.
+        tell = _log.debug if req.method == "GET" and status < _REFUSED else _log.info
+        tell(
             "request",
             request_id=req.context.request_id,
             method=req.method,
