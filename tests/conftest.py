@@ -1,4 +1,5 @@
 import os
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,17 @@ from ktrlplane.adapters.postgres.unit_of_work import PostgresUnitsOfWork
 from ktrlplane.ports.database import DatabaseUnavailable
 from ktrlplane.ports.unit_of_work import UnitsOfWork
 from tests.postgres import Databases, databases_on, empty
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Workers that run tests beside each other tell them apart by name, and of those that share
+    one (made from the API document) they would run only the first."""
+    if not hasattr(config, "workerinput"):
+        return
+    named = Counter(item.nodeid for item in items)
+    shared = [name for name, count in named.items() if count > 1]
+    if shared:
+        raise pytest.UsageError(f"run these in one process, they share a name: {shared}")
 
 
 @pytest.fixture(scope="session")
