@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import psycopg
@@ -73,3 +74,9 @@ def empty(pool: ConnectionPool[Any]) -> None:
             connection.execute(
                 sql.SQL("DELETE FROM {}").format(sql.Identifier("ktrlplane", table))
             )
+
+
+def as_url(conninfo: str) -> str:
+    """The same as an address, which settings take."""
+    parts = conninfo_to_dict(conninfo)
+    return f"postgresql:///{parts.pop('dbname')}?{urlencode(parts)}"

@@ -29,6 +29,7 @@ from tests.end_to_end.serving import (
     serving,
     until,
 )
+from tests.postgres import as_url
 
 pytestmark = pytest.mark.postgres
 on_linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")
@@ -178,6 +179,40 @@ def test_other_commands_work_beside_serve(plain: Serving) -> None:
     asked = "scopeType=global&scopeId=*&userId=ada"
     held = get(f"{plain.url}/api/v1/permissions/check?{asked}", token)
     assert held["permissions"] == []
+
+
+def counted(served: Serving, route: str) -> float:
+    with urllib.request.urlopen(f"{served.url}/metrics", timeout=DEADLINE_S) as response:
+        lines = response.read().decode().splitlines()
+    wanted = f'ktrlplane_http_requests_total{{method="GET",route="{route}",status="200"}}'
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(wanted))
+
+
+def test_all_workers_count_together(plain: Serving) -> None:
+    route = "/api/v1/catalog/resource-types"
+    before = counted(plain, route)
+    for _ in range(20):  # each a connection of its own, to whichever worker takes it
+        get(f"{plain.url}{route}")
+    assert counted(plain, route) == before + 20
+
+
+def test_any_wsgi_server_can_run_what_serves(fresh_database: str, tmp_path: Path) -> None:
+    program = (
+        "import gc; from falcon import testing; from ktrlplane.entrypoints.http import wsgi; "
+        "gc.collect(); print(testing.TestClient(wsgi.app).simulate_get('/health/ready').status); "
+        "wsgi.container.shutdown_resources()"
+    )
+    url = as_url(fresh_database)
+    ktrlplane(tmp_path, "migrate", DATABASE_URL=url)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment(tmp_path, DATABASE_URL=url),
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=True,
+    )
+    assert done.stdout == "200 OK\n", done.stderr
 
 
 def test_a_port_is_taken_once(plain: Serving) -> None:

@@ -1,12 +1,11 @@
 from datetime import timedelta
-from urllib.parse import urlencode
 
 import pytest
-from psycopg.conninfo import conninfo_to_dict
 
 from ktrlplane.adapters.postgres.migrate import DIRECTORY
 from ktrlplane.adapters.system import SystemClock
 from tests.entrypoints.conftest import Ktrlplane, Outcome, sentences
+from tests.postgres import as_url
 
 pytestmark = pytest.mark.postgres
 
@@ -16,8 +15,7 @@ STEPS = sorted(path.stem for path in DIRECTORY.glob("*.sql"))
 
 @pytest.fixture
 def on_database(ktrlplane: Ktrlplane, fresh_database: str) -> Ktrlplane:
-    parts = conninfo_to_dict(fresh_database)
-    url = f"postgresql:///{parts.pop('dbname')}?{urlencode(parts)}"
+    url = as_url(fresh_database)
 
     def call(*arguments: str, **variables: str) -> Outcome:
         return ktrlplane(*arguments, DATABASE_URL=url, **variables)

@@ -2,11 +2,13 @@
 ``python -m ktrlplane.entrypoints.serving.web SERVER HOST PORT PARENT``."""
 
 import os
+import shutil
 import signal
 import sys
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Final
 
 import structlog
@@ -113,11 +115,22 @@ def _run_granian(settings: Settings, address: Address) -> None:
     ).serve(target_loader=partial(_load_in_granian_worker, os.getpid()))
 
 
+def _count_together(folder: Path) -> None:
+    """The workers add up what they count, in files; those of an earlier run are over.
+
+    prometheus_client looks for this variable when it is imported.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = os.fspath(folder)
+
+
 def main() -> None:
     server, host, port, parent = sys.argv[1:]
     die_with(int(parent))
     settings = load_settings()
     configure_logs(settings)
+    _count_together(settings.data_dir / "metrics" / port)
     structlog.get_logger(__name__).info("web_server_starting", server=server, pid=os.getpid())
     # Before the fork, once for all: what takes time to load and opens nothing.
     import_module("ktrlplane.entrypoints.http.app")
