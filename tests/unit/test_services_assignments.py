@@ -129,6 +129,10 @@ class TestGranting:
                 [("/expires_at", "in_the_past")],
             ),
             (
+                GrantRole(user_id=BOB, role_id="Viewer", expires_at=NOW.replace(tzinfo=None)),
+                [("/expires_at", "time")],
+            ),
+            (
                 GrantRole(email="no@body", role_id="Nosuch", expires_at=NOW - HOUR),
                 [
                     ("/email", "unknown_user"),

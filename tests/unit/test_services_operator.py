@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from attrs import evolve
 
@@ -36,8 +38,8 @@ from tests.platforms import CATALOG, TOAST_MAKER, Acting
 METER = PrincipalId("meter@clients")
 
 
-def grant(do: Acting, principal: PrincipalId, role: str, scope: str) -> RoleAssignment:
-    command = OperatorGrant(principal=principal, role=role, scope=on(scope))
+def grant(do: Acting, principal: PrincipalId, role: str, scope: str, **but: Any) -> RoleAssignment:
+    command = OperatorGrant(principal=principal, role=role, scope=on(scope), **but)
     return do.alone(operator_grant, command)
 
 
@@ -66,8 +68,11 @@ def test_the_scope_and_the_role_must_be_there(do: Acting) -> None:
     with pytest.raises(NotFound):
         grant(do, METER, "Owner", "project nowhere")
     with pytest.raises(ValidationFailed) as refused:
-        grant(do, METER, "Nosuch", "global")
-    assert [(f.pointer, f.code) for f in refused.value.faults] == [("/role", "unknown_role")]
+        grant(do, METER, "Nosuch", "global", expires_at=NOW)
+    assert [(f.pointer, f.code) for f in refused.value.faults] == [
+        ("/expires_at", "in_the_past"),
+        ("/role", "unknown_role"),
+    ]
     with do.units.view() as work:
         assert work.users.find(METER) is None
 

@@ -60,7 +60,7 @@ def grant_role(
     if role is None or role.is_hidden:
         detail = "There is no such role; take the id or the name of one that is listed as a role."
         faults.append(Fault("/role_id", "unknown_role", detail))
-    faults += _expiry_faults(command.expires_at, now)
+    faults += expiry_faults(command.expires_at, now)
     if faults or role is None or user is None:
         raise ValidationFailed(faults)
     _require_held(standing, role)
@@ -94,7 +94,7 @@ def change_assignment(
     require_alive(work, scope)
     view = _directly_on(work, scope, assignment_id, now)
     expect(view, as_seen)
-    faults = _expiry_faults(command.expires_at, now)
+    faults = expiry_faults(command.expires_at, now)
     if faults:
         raise ValidationFailed(faults)
     _require_held(standing, view.role)
@@ -195,10 +195,14 @@ def _unknown_user(pointer: str, what: str) -> Fault:
     return Fault(pointer, "unknown_user", detail)
 
 
-def _expiry_faults(expires_at: datetime | None, now: datetime) -> list[Fault]:
-    if expires_at is None or expires_at > now:
+def expiry_faults(expires_at: datetime | None, now: datetime) -> list[Fault]:
+    if expires_at is None:
         return []
-    return [Fault("/expires_at", "in_the_past", "An assignment must expire in the future.")]
+    if expires_at.utcoffset() is None:
+        return [Fault("/expires_at", "time", "A time needs its zone; give it in UTC.")]
+    if expires_at <= now:
+        return [Fault("/expires_at", "in_the_past", "An assignment must expire in the future.")]
+    return []
 
 
 def _require_held(standing: Standing, role: Role) -> None:

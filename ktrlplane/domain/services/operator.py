@@ -8,7 +8,7 @@ from attrs import frozen
 from ktrlplane.domain.access import RoleAssignment, Scope, not_found
 from ktrlplane.domain.errors import Fault, NotFound, ValidationFailed
 from ktrlplane.domain.ids import AssignmentId, PrincipalId
-from ktrlplane.domain.services.assignments import require_alive
+from ktrlplane.domain.services.assignments import expiry_faults, require_alive
 from ktrlplane.domain.services.ownership import require_other_owner
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.users import User
@@ -44,8 +44,11 @@ def operator_grant(
         raise not_found(command.scope)
     require_alive(work, command.scope)
     role = work.roles.named(command.role)
+    faults = expiry_faults(command.expires_at, now)
     if role is None:
-        raise ValidationFailed([Fault("/role", "unknown_role", "There is no such role.")])
+        faults.append(Fault("/role", "unknown_role", "There is no such role."))
+    if faults or role is None:
+        raise ValidationFailed(faults)
     if work.users.find(command.principal) is None:
         work.users.put(_announced(command.principal, now))
     assignment = RoleAssignment(

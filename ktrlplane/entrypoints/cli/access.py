@@ -106,8 +106,6 @@ def grant(
     )
     with current(settings_of(context)) as container:
         platform = container.platform()
-        if command.expires_at is not None and command.expires_at <= platform.now():
-            raise Refused(f"--expires-at must lie in the future; it is {expires_at}.")
         made = container.transact()(
             lambda work: operator.operator_grant(work, command, platform=platform)
         )
