@@ -116,6 +116,14 @@ def value(url: str, query: str) -> Any:
     return row[0] if row else None
 
 
+def start_of(url: str) -> Any:
+    """When the server that answers there was started; None if none does."""
+    try:
+        return value(url, "SELECT pg_postmaster_start_time()::text")
+    except psycopg.OperationalError:
+        return None
+
+
 def test_nothing_runs_after_a_clean_exit(home: Path) -> None:
     with embedded(home).open():
         server = postmaster(home)
@@ -139,17 +147,33 @@ def test_a_server_whose_owner_was_killed_is_not_borrowed(home: Path) -> None:
         holder.process.kill()
         holder.process.wait()
         with embedded(home).open() as url:
-            assert value(url, "SELECT pg_postmaster_start_time()::text") != before
+            assert start_of(url) not in {None, before}
 
 
-def test_a_killed_server_is_repaired_by_the_next_opening(home: Path) -> None:
+def test_a_killed_server_is_started_again_for_its_owner(home: Path) -> None:
     with holding(home, "CREATE TABLE server_killed AS SELECT 7 AS kept") as holder:
-        holder.says()
+        said = holder.says()
         os.kill(postmaster(home), signal.SIGKILL)
-        assert eventually(lambda: nothing_runs(home))
+        assert eventually(lambda: start_of(said["url"]) not in {None, said["started"]})
+        assert value(said["url"], "SELECT kept FROM server_killed") == 7
         holder.leave()
-    with embedded(home).open() as url:
-        assert value(url, "SELECT kept FROM server_killed") == 7
+    assert nothing_runs(home)
+
+
+def test_a_server_that_cannot_start_again_is_given_up(home: Path) -> None:
+    with holding(home) as holder:
+        holder.says()
+        settings = home / "postgres" / "postgresql.conf"
+        before = settings.read_text()
+        settings.write_text("no_such_setting = 1\n")
+        try:
+            os.kill(postmaster(home), signal.SIGKILL)
+            assert eventually(lambda: nothing_runs(home))
+        finally:
+            settings.write_text(before)
+        holder.leave()
+    with embedded(home).open():
+        """It can be opened again, once it can start."""
 
 
 def test_everything_killed_at_once_is_repaired_by_the_next_opening(home: Path) -> None:

@@ -5,6 +5,9 @@ input is a pipe whose other end only the owner holds. Whatever ends the owner, a
 kill -9, closes the pipe, on every system and whichever thread opened the server; the server then
 gets a fast shutdown. Should the keeper itself be killed, Linux sends the server that same signal.
 
+Once the owner has seen the server answer, it writes ``READY``: from then on a server that ends
+by itself, or is killed, is started again.
+
 Being small, it can give up root and fork without the dangers of doing so among threads.
 """
 
@@ -12,6 +15,7 @@ import os
 import select
 import signal
 import sys
+import time
 from types import FrameType
 
 try:
@@ -28,6 +32,14 @@ repaired at the next start."""
 
 PATIENCE_S = ((FAST, 30), (IMMEDIATE, 10), (signal.SIGKILL, 10))
 OWNER = 0
+READY = b"+"
+STOP = b"."
+
+RESTART_PAUSE_S = 0.5
+"""The processes of a killed server hold on to its memory for a moment, and a new one will not
+start before they have gone."""
+LONG_ENOUGH_S, RESTARTS = 10, 10
+"""One that lived that long had started well; after so many that did not, the keeper gives up."""
 
 
 def main() -> int:
@@ -37,13 +49,31 @@ def main() -> int:
         os.setgroups([])
         os.setgid(gid)
         os.setuid(uid)
-    server = _start(command)
+    ready, restarts = False, 0
     while True:
-        ready, _, _ = select.select([OWNER, children], [], [])
-        if (status := _ended(server, children)) is not None:
-            return status
-        if OWNER in ready:
+        begun_s = time.monotonic()
+        server = _start(command)
+        status, ready = _watch(server, children, ready=ready)
+        if status is None:
             return _stop(server, children)
+        restarts = 0 if time.monotonic() - begun_s > LONG_ENOUGH_S else restarts + 1
+        if not ready or restarts > RESTARTS:
+            return status
+        if select.select([OWNER], [], [], RESTART_PAUSE_S)[0]:
+            return status
+
+
+def _watch(server: int, children: int, *, ready: bool) -> tuple[int | None, bool]:
+    """The status with which the server ended, None once the owner wants it to stop; and whether
+    the owner has seen it answer."""
+    while True:
+        readable, _, _ = select.select([OWNER, children], [], [])
+        if (status := _ended(server, children)) is not None:
+            return status, ready
+        if OWNER in readable:
+            if os.read(OWNER, 1) != READY:
+                return None, ready
+            ready = True
 
 
 def _wake_up_for_children() -> int:

@@ -84,6 +84,7 @@ class EmbeddedPostgres(DatabaseServer):
             os.close(log)
         try:
             self._wait(server, place, url)
+            server.keep_up()
         except BaseException:
             server.stop()
             raise
@@ -124,15 +125,22 @@ class _Server:
     def lives(self) -> bool:
         return self._keeper.poll() is None
 
+    def keep_up(self) -> None:
+        """From now on it is started again should it end."""
+        self._tell(keeper.READY)
+
     def stop(self) -> None:
         """Returns when the data are written down. Nothing happens in a forked process, whose
         stack unwinds through the same context."""
         if os.getpid() == self._owner:
             self._claim.close()  # first, so that nobody borrows what is about to end
-            with suppress(OSError):
-                self._pipe.write(b".")  # works even if something else has a copy of the pipe
+            self._tell(keeper.STOP)  # works even if something else has a copy of the pipe
             self.let_go()
             self._keeper.wait()
+
+    def _tell(self, word: bytes) -> None:
+        with suppress(OSError):
+            self._pipe.write(word)
 
     def let_go(self) -> None:
         self._claim.close()
