@@ -11,7 +11,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from ktrlplane.domain.catalog import Catalog
-from ktrlplane.entrypoints.http import openapi, wire
+from ktrlplane.entrypoints.http import openapi, rendering
 from ktrlplane.entrypoints.http.app import OPERATIONS
 from ktrlplane.entrypoints.http.problems import DEFINITIONS, MEDIA_TYPE
 from tests.http.marks import on_both_catalogs
@@ -22,7 +22,7 @@ READABLE: Final = 120_000
 
 @pytest.fixture
 def document(catalog: Catalog) -> Any:
-    return json.loads(wire.dump(openapi.document(OPERATIONS, catalog)))
+    return json.loads(rendering.dump(openapi.document(OPERATIONS, catalog)))
 
 
 def _walk(value: object) -> Iterator[Mapping[str, Any]]:

@@ -18,9 +18,9 @@ from ktrlplane.entrypoints.http import (
     problems,
     projects,
     public,
+    rendering,
     resources,
     users,
-    wire,
 )
 from ktrlplane.entrypoints.http.dispatch import Edge, Responder
 from ktrlplane.entrypoints.http.middleware import Cors, LoopbackOnly, RequestIds
@@ -100,7 +100,7 @@ def _add_public(
 ) -> None:
     @cache
     def document() -> bytes:
-        return wire.dump(openapi.document(OPERATIONS, edge.platform.catalog))
+        return rendering.dump(openapi.document(OPERATIONS, edge.platform.catalog))
 
     app.add_route("/health", public.Ready(edge.transact))
     app.add_route("/health/live", public.Live())

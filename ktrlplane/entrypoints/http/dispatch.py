@@ -14,7 +14,7 @@ from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.domain.services.idempotency import once
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.services.users import recognize
-from ktrlplane.entrypoints.http import bodies, etags, wire
+from ktrlplane.entrypoints.http import bodies, etags, rendering
 from ktrlplane.entrypoints.http.authentication import Recognition, bearer
 from ktrlplane.entrypoints.http.operations import Call, Operation, Reply
 from ktrlplane.entrypoints.http.parameters import NoParameters, read_flag, read_parameters
@@ -75,7 +75,7 @@ class Responder:
         if claims is not None:
             edge.recognition(claims)
         reply = edge.transact.read(lambda work: operation.handle(work, call))
-        resp.data = written = wire.dump(reply.content)
+        resp.data = written = rendering.dump(reply.content)
         if not operation.public:
             resp.set_header("Cache-Control", "private, no-cache")
         if operation.tagged:
@@ -178,7 +178,7 @@ def _origin(req: falcon.Request) -> str:
 
 
 def _answer(operation: Operation, reply: Reply, fingerprint: bytes, *, rehearsed: bool) -> Answer:
-    body = b"" if reply.content is None else wire.dump(reply.content)
+    body = b"" if reply.content is None else rendering.dump(reply.content)
     headers = []
     if operation.tagged and body:
         headers.append(("ETag", etags.tag_of(body)))

@@ -5,7 +5,7 @@ import re
 from typing import Any, Final
 
 from ktrlplane.domain.services.platform import Expectation
-from ktrlplane.entrypoints.http import wire
+from ktrlplane.entrypoints.http import rendering
 from ktrlplane.entrypoints.http.problems import EdgeError
 
 _TAG: Final = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
@@ -36,4 +36,4 @@ def expectation(if_match: str | None) -> Expectation[Any] | None:
     if if_match is None or if_match.strip() == "*":
         return None
     tags = listed(if_match)
-    return lambda thing: tag_of(wire.dump(thing)) in tags
+    return lambda thing: tag_of(rendering.dump(thing)) in tags

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from ktrlplane.domain import errors
 from ktrlplane.domain.errors import DomainError, Fault, Kind, ValidationFailed
-from ktrlplane.entrypoints.http import wire
+from ktrlplane.entrypoints.http import rendering
 from ktrlplane.entrypoints.http.middleware import begin
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -171,7 +171,7 @@ def write(
         problem["errors"] = faults
     resp.status = definition.status
     resp.content_type = MEDIA_TYPE
-    resp.data = wire.dump(problem)
+    resp.data = rendering.dump(problem)
     resp.text = None
     resp.set_header("Cache-Control", "no-store")
 

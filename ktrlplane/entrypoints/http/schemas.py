@@ -14,7 +14,7 @@ from ktrlplane.domain.documents import Document
 from ktrlplane.domain.ids import Identity, Label
 from ktrlplane.domain.naming import MAX_NAME_LENGTH, NAME_RULE, is_a_name, is_no_name_or_a_name
 from ktrlplane.domain.services.access import MAX_CHECKS, CheckPermissions
-from ktrlplane.entrypoints.http.wire import shown_fields
+from ktrlplane.entrypoints.http.rendering import shown_fields
 
 Schema = dict[str, Any]
 

@@ -1,11 +1,10 @@
-"""JSON in and out, described once: attrs classes, read by cattrs and written by orjson."""
+"""JSON that came in, read into attrs classes by cattrs."""
 
 import difflib
 import enum
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from operator import attrgetter
 from typing import Any, Final, TypeVar, cast
 
 import attrs
@@ -13,18 +12,17 @@ import cattrs
 import orjson
 from cattrs.gen import make_dict_structure_fn, override
 
-from ktrlplane.domain.documents import Document, faults_of, pointer
+from ktrlplane.domain.documents import faults_of, pointer
 from ktrlplane.domain.errors import Fault, ValidationFailed
 from ktrlplane.domain.ids import Identity
 from ktrlplane.domain.settings import MAX_FAULTS
-from ktrlplane.entrypoints.http.shapes import HIDDEN
+from ktrlplane.entrypoints.http.rendering import is_identity, shown_fields
 
 T = TypeVar("T")
 
 _RFC_3339: Final = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)\Z", re.ASCII | re.IGNORECASE
 )
-_OPTIONS: Final = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 _SENTENCES: Final = {str: "text", int: "a whole number", bool: "true or false", dict: "an object"}
 
 
@@ -34,59 +32,6 @@ class Unfit(ValueError):
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
         self.code = code
-
-
-# -- out ---------------------------------------------------------------------------------------
-
-_getters: dict[type, tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]] = {}
-
-
-def shown_fields(kind: type) -> tuple[str, ...]:
-    """The fields of an attrs class that go over the wire, in order."""
-    hidden = HIDDEN.get(kind, frozenset())
-    return tuple(f.name for f in attrs.fields(kind) if f.name not in hidden)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Identity):
-        return value.value
-    if isinstance(value, Document):
-        return orjson.Fragment(value.text)
-    kind = type(value)
-    known = _getters.get(kind)
-    if known is None:
-        if not attrs.has(kind):
-            raise TypeError(f"{kind.__name__} has no form on the wire")
-        names = shown_fields(kind)
-        known = _getters[kind] = names, _getter(_places(kind, names))
-    names, getter = known
-    return dict(zip(names, getter(value), strict=True))
-
-
-def _places(kind: type, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Where the values of these fields are: for an identity that is always there, its text.
-    It spares a call for each, which is most of what a long list costs."""
-    attrs.resolve_types(kind)
-    types = {field.name: field.type for field in attrs.fields(kind)}
-    return tuple(f"{name}.value" if _is_identity(types[name]) else name for name in names)
-
-
-def _is_identity(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, Identity)
-
-
-def _getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
-    if len(names) == 1:  # attrgetter of one name gives the value itself
-        get = attrgetter(*names)
-        return lambda value: (get(value),)
-    return attrgetter(*names)
-
-
-def dump(value: Any) -> bytes:
-    return orjson.dumps(value, _plain, _OPTIONS)
-
-
-# -- in ----------------------------------------------------------------------------------------
 
 
 def parse(raw: bytes) -> tuple[Any, list[Fault]]:
@@ -208,7 +153,7 @@ def _make_converter() -> cattrs.Converter:
     # As a class: cattrs asks the hooks of classes first, and an enumeration of texts is a str.
     converter.register_structure_hook(enum.StrEnum, read_choice)
     converter.register_structure_hook(datetime, read_time)
-    converter.register_structure_hook_func(_is_identity, _identity)
+    converter.register_structure_hook_func(is_identity, _identity)
     converter.register_structure_hook_func(
         lambda kind: getattr(kind, "__origin__", None) is Mapping, _mapping
     )
