@@ -3,23 +3,25 @@
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final, Self, final
 
-from ktrlplane.domain.errors import Fault
+from ktrlplane.domain.errors import MAX_FAULTS, Fault
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 MAX_DEPTH: Final = 64
 """Levels of nesting; deeper documents are refused before any recursive code sees them."""
+MAX_KEY: Final = 1024
+"""Characters in the name of a member: names are repeated in pointers."""
 
 
 @final
 class Document:
     """A JSON object, immutable, equal by content. ``text`` is JSON; ``value`` is it, read.
 
-    Reading is put off until somebody asks: lists hand thousands of documents through.
-    Nobody may change ``value``.
+    Reading is put off until somebody asks: lists hand thousands of documents through. Every
+    reading is a copy of its own, so that whoever changes one changes no document.
     """
 
     def __init__(self, text: str) -> None:
@@ -30,7 +32,7 @@ class Document:
         """``value`` has passed ``faults_of``. Raises ValueError for what JSON cannot say."""
         return cls(json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
 
-    @cached_property
+    @property
     def value(self) -> Mapping[str, Any]:
         loaded: Mapping[str, Any] = json.loads(self.text)
         return loaded
@@ -61,35 +63,65 @@ def pointer(path: Sequence[str | int]) -> str:
     return "".join(f"/{escape(step)}" for step in path)
 
 
+_Link = tuple["_Link", str | int] | None
+"""The way to a value, from its end: spelled out only where something is wrong, since writing
+down the pointer of every value costs their number times their length."""
+
+
 def faults_of(document: object, at: str = "") -> list[Fault]:
-    """What no store could keep: NUL, numbers beyond range, nesting without end.
+    """What no store could keep: NUL, numbers beyond range, nesting and names without end.
+    About ``MAX_FAULTS``.
 
     Walks without recursion, so that the input cannot exhaust the stack.
     """
     faults: list[Fault] = []
-    todo: list[tuple[str, object, int]] = [(at, document, 0)]
-    while todo:
-        here, value, depth = todo.pop()
+    todo: list[tuple[_Link, object, int]] = [(None, document, 0)]
+    while todo and len(faults) < MAX_FAULTS:
+        link, value, depth = todo.pop()
         if depth > MAX_DEPTH:
             return [Fault(at, "too_deep", f"Nest at most {MAX_DEPTH} levels.")]
+        found: Iterable[_Flaw] = ()
         if isinstance(value, str):
-            faults += _text_faults(here, value)
+            found = _text_flaws(value)
         elif isinstance(value, float):
-            if not math.isfinite(value):
-                faults.append(Fault(here, "number_range", "The number is too large."))
-        elif isinstance(value, dict | list):
-            if isinstance(value, dict):
-                faults += [fault for key in value for fault in _text_faults(here, key)]
-            todo += [(f"{here}/{escape(k)}", v, depth + 1) for k, v in members(value)]
+            found = [] if math.isfinite(value) else [_TOO_LARGE]
+        elif isinstance(value, dict):
+            found = (flaw for key in value for flaw in _key_flaws(key))
+            todo += [((link, k), v, depth + 1) for k, v in value.items() if _is_short(k)]
+        elif isinstance(value, list):
+            todo += [((link, k), v, depth + 1) for k, v in enumerate(value)]
+        faults += [Fault(at + _spelled(link), *flaw) for flaw in islice(found, MAX_FAULTS)]
     return sorted(faults, key=lambda fault: fault.pointer)
 
 
-def _text_faults(at: str, text: str) -> list[Fault]:
+_Flaw = tuple[str, str]
+_TOO_LARGE: Final = ("number_range", "The number is too large.")
+
+
+def _spelled(link: _Link) -> str:
+    steps: list[str | int] = []
+    while link is not None:
+        link, step = link
+        steps.append(step)
+    return pointer(steps[::-1])
+
+
+def _is_short(key: str) -> bool:
+    return len(key) <= MAX_KEY
+
+
+def _key_flaws(key: str) -> Iterator[_Flaw]:
+    if not _is_short(key):
+        yield "key_too_long", f"The name of a member has at most {MAX_KEY} characters."
+    else:
+        yield from _text_flaws(key)
+
+
+def _text_flaws(text: str) -> Iterator[_Flaw]:
     if "\0" in text:
-        return [Fault(at, "nul", "Text must not contain the NUL character.")]
-    if not text.isascii() and _SURROGATE.search(text):
-        return [Fault(at, "surrogate", "Text must not contain half of a surrogate pair.")]
-    return []
+        yield "nul", "Text must not contain the NUL character."
+    elif not text.isascii() and _SURROGATE.search(text):
+        yield "surrogate", "Text must not contain half of a surrogate pair."
 
 
 def members(value: object) -> Iterator[tuple[str | int, Any]]:

@@ -2,7 +2,7 @@
 
 import enum
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from attrs import frozen
 
@@ -30,6 +30,10 @@ class Fault:
     pointer: str
     code: str
     detail: str
+
+
+MAX_FAULTS: Final = 100
+"""What has more faults than this is told of this many."""
 
 
 class DomainError(Exception):

@@ -9,13 +9,10 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from ktrlplane.domain.documents import escape, merge_patch, select
-from ktrlplane.domain.errors import Fault
+from ktrlplane.domain.errors import MAX_FAULTS, Fault
 
 SECRET_REF: Final = "secret-ref"  # noqa: S105
 """The ``format`` of a value that refers to a secret and never is one (R3.4)."""
-
-MAX_FAULTS: Final = 100
-"""Settings with more faults than this are told of this many."""
 
 
 @frozen(kw_only=True)

@@ -10,8 +10,8 @@ import pytest
 from ktrlplane.adapters.catalog_files import default_catalog, load_catalog
 from ktrlplane.adapters.json_schema import JsonSchemaValidator
 from ktrlplane.domain.catalog import Catalog, ResourceType
-from ktrlplane.domain.errors import Fault
-from ktrlplane.domain.settings import MAX_FAULTS, SettingsSchema
+from ktrlplane.domain.errors import MAX_FAULTS, Fault
+from ktrlplane.domain.settings import SettingsSchema
 
 VALIDATOR = JsonSchemaValidator()
 REPOSITORY = Path(__file__).parents[2]

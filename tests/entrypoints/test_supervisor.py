@@ -102,5 +102,20 @@ def test_a_worker_that_keeps_dying_is_started_again_and_again(tmp_path: Path) ->
     assert not web.runs
 
 
+def test_children_take_no_module_from_the_folder_that_they_are_started_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "types.py").write_text("raise SystemExit('not mine')")
+    (folder / "stand_in_web.py").write_text("raise SystemExit('not mine')")
+    monkeypatch.chdir(folder)
+    web = a_child(tmp_path, "web", f"open({str(tmp_path / 'here')!r}, 'x')", *IDLE)
+    Supervisor(
+        web=web, worker=None, is_ready=(tmp_path / "here").exists, on_ready=tell_myself
+    ).run()
+    assert (tmp_path / "here").exists()
+
+
 def test_nobody_there_is_not_ready() -> None:
     assert not answers_ready("http://127.0.0.1:1")

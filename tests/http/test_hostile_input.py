@@ -153,6 +153,13 @@ def test_deep_settings_are_refused_at_any_depth(ada: Caller, method: str, depth:
     assert set(faults(result).values()) == {code}
 
 
+def test_a_long_name_is_not_repeated_in_the_answer(ada: Caller) -> None:
+    name, nuls = b"k" * 100_000, b",".join([b'"\\u0000"'] * 500)
+    result = ada.post("/organizations", raw=b'{"name": "N", "%s": [%s]}' % (name, nuls))
+    assert "key_too_long" in faults(result).values()
+    assert len(result.content) < 250_000
+
+
 def test_settings_beyond_all_depth_are_no_json(ada: Caller) -> None:
     for raw in (_nested(100_000), b'{"settings_json": ' + b"[" * 500_000):
         assert refusal(ada.patch("/resources/one", raw=raw)) == (400, "malformed_request")

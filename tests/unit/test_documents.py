@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 
 from ktrlplane.domain.documents import (
     MAX_DEPTH,
+    MAX_KEY,
     Document,
     escape,
     faults_of,
@@ -14,6 +16,7 @@ from ktrlplane.domain.documents import (
     pointer,
     select,
 )
+from ktrlplane.domain.errors import MAX_FAULTS
 
 keys = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=3)
 scalars = (
@@ -55,6 +58,11 @@ class TestDocument:
     )
     def test_tells_values_apart_that_python_does_not(self, one: Any, other: Any) -> None:
         assert Document.of({"a": one}) != Document.of({"a": other})
+
+    def test_is_not_changed_by_who_changes_what_it_says(self) -> None:
+        document = Document.of({"a": {"b": 1}})
+        document.value["a"]["b"] = 2
+        assert document.value == {"a": {"b": 1}}
 
     def test_is_no_other_thing(self) -> None:
         assert Document.of({}) != {}
@@ -125,6 +133,25 @@ class TestFaults:
             ("/at/b/1", "nul"),
             ("/at/b/2", "number_range"),
         ]
+
+    def test_of_many_about_the_first_hundred_are_told(self) -> None:
+        faults = faults_of({"a": ["\0"] * 10_000, **{f"\0{n}": 1 for n in range(10_000)}})
+        assert MAX_FAULTS <= len(faults) < 2 * MAX_FAULTS
+
+    def test_names_have_an_end_and_are_not_repeated(self) -> None:
+        assert faults_of({"k" * MAX_KEY: 1}) == []
+        (fault,) = faults_of({"a": {"k" * (MAX_KEY + 1): ["\0"] * 1000}})
+        assert (fault.pointer, fault.code) == ("/a", "key_too_long")
+
+    def test_a_long_name_is_not_spelled_out_for_all_that_is_below(self) -> None:
+        document = {"k" * MAX_KEY: [0] * 10_000}
+        tracemalloc.start()
+        try:
+            assert faults_of(document) == []
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert peak < 5_000_000
 
     def test_nesting_has_an_end(self) -> None:
         assert faults_of(nested(MAX_DEPTH)) == []

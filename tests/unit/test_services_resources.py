@@ -58,6 +58,16 @@ def do(do: Acting) -> Acting:
     return do
 
 
+def endless() -> dict[str, object]:
+    document: dict[str, object] = {}
+    for _ in range(100_000):
+        document = {"a": document}
+    return document
+
+
+ENDLESS = endless()
+
+
 def faults(refused: pytest.ExceptionInfo[ValidationFailed]) -> set[tuple[str, str]]:
     return {(fault.pointer, fault.code) for fault in refused.value.faults}
 
@@ -154,6 +164,13 @@ class TestCreating:
             do(create_resource, WEB, evolve(CREATE, type="Acme.Nosuch"), by=BOB)
 
 
+    @pytest.mark.parametrize("preset", [None, "office"])
+    def test_refuses_nesting_that_has_no_end(self, do: Acting, preset: str | None) -> None:
+        with pytest.raises(ValidationFailed) as refused:
+            do(create_resource, WEB, evolve(CREATE, preset=preset, settings_json=ENDLESS))
+        assert ("/settings_json", "too_deep") in faults(refused)
+
+
 class TestChanging:
     @pytest.fixture(autouse=True)
     def _one_hour_old(self, do: Acting, clock: ManualClock) -> None:
@@ -177,6 +194,12 @@ class TestChanging:
         patch = UpdateResource(settings_json={"litres": None, "label": None})
         do(update_resource, KETTLE, patch, merge=True)
         assert settings_of(do) == {"litres": 1}
+
+    @pytest.mark.parametrize("merge", [True, False])
+    def test_nesting_that_has_no_end_is_refused(self, do: Acting, *, merge: bool) -> None:
+        with pytest.raises(ValidationFailed) as refused:
+            do(update_resource, KETTLE, UpdateResource(settings_json=ENDLESS), merge=merge)
+        assert faults(refused) == {("/settings_json", "too_deep")}
 
     def test_settings_as_a_whole(self, do: Acting) -> None:
         do(update_resource, KETTLE, UpdateResource(settings_json={"litres": 6}), merge=False)

@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ktrlplane.domain.errors import Fault
+from ktrlplane.domain.errors import MAX_FAULTS, Fault
 from ktrlplane.domain.settings import (
-    MAX_FAULTS,
     AtMost,
     References,
     SettingsSchema,

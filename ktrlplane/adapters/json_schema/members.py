@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from ktrlplane.adapters.json_schema.breaches import Breach, Validator, because, breach
 from ktrlplane.adapters.json_schema.scalars import Keyword
+from ktrlplane.domain.errors import MAX_FAULTS
 from ktrlplane.domain.patterns import compiled
-from ktrlplane.domain.settings import MAX_FAULTS
 
 _MOST_NAMES = 12
 

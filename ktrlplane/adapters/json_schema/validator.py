@@ -14,8 +14,8 @@ from ktrlplane.adapters.json_schema.alternatives import ALTERNATIVES
 from ktrlplane.adapters.json_schema.breaches import Breach, breach
 from ktrlplane.adapters.json_schema.members import MEMBERS
 from ktrlplane.adapters.json_schema.scalars import SCALARS
-from ktrlplane.domain.errors import Fault
-from ktrlplane.domain.settings import MAX_FAULTS, SettingsSchema
+from ktrlplane.domain.errors import MAX_FAULTS, Fault
+from ktrlplane.domain.settings import SettingsSchema
 from ktrlplane.ports.schemas import SettingsValidator
 
 Check = Callable[[Any], Iterator[ValidationError]]

@@ -7,7 +7,7 @@ from typing import Any
 from attrs import evolve, field, frozen
 
 from ktrlplane.domain.access import Action, Scope
-from ktrlplane.domain.documents import merge_patch
+from ktrlplane.domain.documents import faults_of, merge_patch
 from ktrlplane.domain.errors import NotFound, ValidationFailed
 from ktrlplane.domain.ids import PrincipalId, ProjectId, ResourceId
 from ktrlplane.domain.naming import is_a_name, is_no_name_or_a_name
@@ -162,8 +162,9 @@ def update_resource(
     resource.require_alive()
     settings: Mapping[str, Any] = resource.settings_json.value
     if command.settings_json is not None:
-        patch = command.settings_json
-        settings = merge_patch(settings, patch) if merge else patch
+        settings = command.settings_json
+        if merge and not faults_of(settings):  # else it is told below, and not walked here
+            settings = merge_patch(resource.settings_json.value, settings)
     changed = resource
     if command.sku is not None or command.settings_json is not None:
         wish = settled(

@@ -44,15 +44,15 @@ def settled(wish: Wish, platform: Platform, *, present_sku: str | None = None) -
     faults: list[Fault] = []
     tier = _tier(kind, wish.sku, present_sku, faults)
     settings: Any = wish.settings
+    unkeepable = faults_of(settings, AT)
     if wish.preset is not None:
         preset = kind.preset(wish.preset)
         if preset is None:
             names = ", ".join(known.name for known in kind.presets)
             detail = f"{kind.type} has no such preset; it has {names or 'none'}."
             faults.append(Fault("/preset", "unknown_preset", detail))
-        else:
+        elif not unkeepable:
             settings = merge_patch(preset.settings_json.value, settings)
-    unkeepable = faults_of(settings, AT)
     if tier is None or unkeepable:
         raise ValidationFailed(faults + unkeepable)
     filled, found = checked(kind.schemas[tier.sku], settings, platform)

@@ -13,9 +13,8 @@ import orjson
 from cattrs.gen import make_dict_structure_fn, override
 
 from ktrlplane.domain.documents import faults_of, pointer
-from ktrlplane.domain.errors import Fault, ValidationFailed
+from ktrlplane.domain.errors import MAX_FAULTS, Fault, ValidationFailed
 from ktrlplane.domain.ids import Identity
-from ktrlplane.domain.settings import MAX_FAULTS
 from ktrlplane.entrypoints.http.rendering import is_identity, shown_fields
 
 T = TypeVar("T")
