@@ -49,7 +49,8 @@ class Child:
     def start(self) -> None:
         self.started_at = time.monotonic()
         self._process = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-m", *self.command],
+            # -P: else modules would come first of all from the folder that we were started in.
+            [sys.executable, "-P", "-m", *self.command],
             env=dict(self.environ),
             stdin=subprocess.DEVNULL,
             stdout=sys.stderr,
