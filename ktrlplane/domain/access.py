@@ -65,6 +65,8 @@ class Scope:
         """Raises: ValueError, with a sentence."""
         kind = ScopeType(scope_type)
         if kind is ScopeType.GLOBAL:
+            if scope_id not in ("", "*"):
+                raise ValueError("The global scope has no id: write * or leave it out.")
             return cls(kind, "*")
         return cls(kind, _ID_KINDS[kind](scope_id).value)
 

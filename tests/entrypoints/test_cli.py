@@ -94,6 +94,14 @@ def test_a_data_directory_that_cannot_be_used_is_told(
             *("--scope-type", "project", "--scope-id", "Not A Label"),
         ),
         (
+            *("grant", "--principal", "ada", "--role", "Owner"),
+            *("--scope-type", "global", "--scope-id", "acme"),
+        ),
+        (
+            *("revoke", "--principal", "ada", "--role", "Owner"),
+            *("--scope-type", "global", "--scope-id", "acme"),
+        ),
+        (
             *("grant", "--principal", "ada", "--role", "Owner", "--scope-type", "global"),
             *("--expires-at", "2030-01-01T00:00:00"),
         ),

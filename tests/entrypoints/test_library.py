@@ -140,7 +140,9 @@ def test_people_are_found_by_those_who_share_something(
     assert [user.name for user in ada.search_users("build")] == ["Bob Builder"]
 
 
-@pytest.mark.parametrize("place", ["", "project", "project:Not A Label", "planet:earth"])
+@pytest.mark.parametrize(
+    "place", ["", "project", "project:Not A Label", "planet:earth", "global:acme"]
+)
 def test_a_place_that_cannot_be_one_is_a_value_error(place: str) -> None:
     with pytest.raises(ValueError, match=r"\S"):
         scope_of(place)

@@ -118,6 +118,7 @@ def test_a_page_may_be_as_small_and_as_large_as_the_contract_says(ada: Caller, p
         ("/permissions/check?scopeType=project", {"/scopeId": "pattern"}),
         ("/permissions/check?scopeType=project&scopeId=No!", {"/scopeId": "pattern"}),
         ("/permissions/check?scopeType=global&userId=", {"/userId": "pattern"}),
+        ("/permissions/check?scopeType=global&scopeId=acme", {"/scopeId": "pattern"}),
         ("/resource-pricing", {"/type": "required", "/sku": "required"}),
     ],
 )

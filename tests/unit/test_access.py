@@ -187,7 +187,11 @@ class TestScope:
         assert str(Scope.of(identity)) == scope
 
     def test_global_has_one_id(self) -> None:
-        assert Scope.parse("global", "whatever") == Scope.parse("global", "*") == GLOBAL
+        assert Scope.parse("global", "") == Scope.parse("global", "*") == GLOBAL
+
+    def test_global_with_the_id_of_something_is_not_taken_for_everywhere(self) -> None:
+        with pytest.raises(ValueError, match="has no id"):
+            Scope.parse("global", "acme")
 
     @pytest.mark.parametrize(
         ("scope_type", "scope_id"),

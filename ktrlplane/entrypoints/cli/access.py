@@ -74,7 +74,9 @@ def token(
 
 def _named_grant(command: Command) -> Command:
     for option in (
-        click.option("--scope-id", metavar="I", default="", help="Not for the global scope."),
+        click.option(
+            "--scope-id", metavar="I", default="", help="Left out, or *, for the global scope."
+        ),
         click.option("--scope-type", required=True, type=click.Choice(_SCOPE_TYPES)),
         click.option("--role", required=True, metavar="R", help="A role's id or name."),
         click.option("--principal", required=True, metavar="P", help="A user or service account."),
