@@ -12,12 +12,21 @@ from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 MASK: Final = "********"
-_PASSWORD_PARAMETER: Final = re.compile(r"([?&](?:ssl)?password=)[^&#]*")
+_HARMLESS: Final = frozenset(
+    (
+        *("application_name", "channel_binding", "client_encoding", "connect_timeout", "dbname"),
+        *("gssencmode", "host", "hostaddr", "keepalives", "keepalives_count", "keepalives_idle"),
+        *("keepalives_interval", "load_balance_hosts", "passfile", "port", "require_auth"),
+        *("service", "sslcert", "sslcrl", "sslkey", "sslmode", "sslnegotiation", "sslrootcert"),
+        *("ssl_min_protocol_version", "target_session_attrs", "tcp_user_timeout", "user"),
+    )
+)
+"""What libpq is told in an address; the keys and passwords among it are paths of files."""
 
 
 def whole_number(least: int, most: int) -> Callable[[str], int]:
@@ -161,11 +170,24 @@ def written(value: Any) -> str:
     return str(value)
 
 
-def without_password(url: str) -> str:
-    """``url`` fit for people to see."""
-    netloc = urlsplit(url).netloc
-    user, at, host = netloc.rpartition("@")
+def without_secrets(url: str) -> str:
+    """``url`` fit for people to see: no password, no token that stands alone before the host,
+    and of what comes after ``?`` only values that are known to be harmless."""
+    scheme, slashes, rest = url.partition("://")
+    address, question, query = rest.partition("?")
+    address, number_sign, _ = address.partition("#")
+    # The last one: a password with a bare / in it goes on in what looks like the path.
+    user, at, place = address.rpartition("@")
     name, colon, _ = user.partition(":")
-    if colon:
-        url = url.replace(netloc, f"{name}:{MASK}{at}{host}", 1)
-    return _PASSWORD_PARAMETER.sub(rf"\g<1>{MASK}", url)
+    hidden = f"{name}:{MASK}" if colon else MASK
+    query, sign, _ = query.partition("#")
+    shown = "&".join(map(_harmless, query.split("&"))) if query else ""
+    fragment = f"#{MASK}" if number_sign or sign else ""
+    return f"{scheme}{slashes}{hidden if at else ''}{at}{place}{question}{shown}{fragment}"
+
+
+def _harmless(parameter: str) -> str:
+    name, equals, value = parameter.partition("=")
+    if unquote(name) in _HARMLESS and re.fullmatch(r"[\w.,:/%+*-]*", value):
+        return parameter
+    return f"{name}={MASK}" if equals else MASK

@@ -60,7 +60,7 @@ class Settings:
     database_url: str | None = field(
         default=None,
         repr=False,
-        metadata=_is(values.database_url, hide=values.without_password),
+        metadata=_is(values.database_url, hide=values.without_secrets),
     )
     data_dir: Path = field(
         factory=lambda: Path(".ktrlplane").absolute(), metadata=_is(values.path)
@@ -79,7 +79,9 @@ class Settings:
 
     auth_issuer: str | None = field(default=None, metadata=_is(values.line))
     auth_audience: str | None = field(default=None, metadata=_is(values.line))
-    auth_jwks_url: str | None = field(default=None, metadata=_is(values.secure_url))
+    auth_jwks_url: str | None = field(
+        default=None, repr=False, metadata=_is(values.secure_url, hide=values.without_secrets)
+    )
 
     deletion_grace: timedelta = field(default=timedelta(days=1), metadata=_is(values.seconds))
     payment_grace: timedelta = field(default=timedelta(days=7), metadata=_is(values.seconds))
@@ -87,21 +89,23 @@ class Settings:
 
     stripe_secret_key: str | None = field(default=None, repr=False, metadata=_SECRET)
     stripe_webhook_secret: str | None = field(default=None, repr=False, metadata=_SECRET)
-    stripe_api_base: str | None = field(default=None, metadata=_is(values.secure_url))
+    stripe_api_base: str | None = field(
+        default=None, repr=False, metadata=_is(values.secure_url, hide=values.without_secrets)
+    )
     loki_url: str | None = field(
-        default=None, repr=False, metadata=_is(values.web_url, hide=values.without_password)
+        default=None, repr=False, metadata=_is(values.web_url, hide=values.without_secrets)
     )
     mimir_url: str | None = field(
-        default=None, repr=False, metadata=_is(values.web_url, hide=values.without_password)
+        default=None, repr=False, metadata=_is(values.web_url, hide=values.without_secrets)
     )
     observability_label: str = field(default="resource_id", metadata=_is(values.label_name))
     observability_tenant: str = field(default="project_id", metadata=_is(values.tenant))
     webhook_allow: tuple[Network, ...] = field(default=(), metadata=_is(values.networks))
     smtp_url: str | None = field(
-        default=None, repr=False, metadata=_is(values.smtp_url, hide=values.without_password)
+        default=None, repr=False, metadata=_is(values.smtp_url, hide=values.without_secrets)
     )
     otlp_endpoint: str | None = field(
-        default=None, repr=False, metadata=_is(values.web_url, hide=values.without_password)
+        default=None, repr=False, metadata=_is(values.web_url, hide=values.without_secrets)
     )
 
     log_format: str = field(default="json", metadata=_is(values.one_of("json", "console")))

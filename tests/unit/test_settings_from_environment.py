@@ -228,15 +228,37 @@ def test_no_secret_is_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    "url",
+    ("setting", "url"),
     [
-        "postgresql:///kp?host=/run/pg&password=s3cret&user=kp",
-        "postgresql://kp@db/kp?sslpassword=s3cret",
+        ("DATABASE_URL", "postgresql:///kp?host=/run/pg&password=s3cret&user=kp"),
+        ("DATABASE_URL", "postgresql://db:5432/kp?sslmode=require&sslpassword=s3cret"),
+        ("DATABASE_URL", "postgresql://db/kp?pass%77ord=s3cret"),
+        ("DATABASE_URL", "postgresql://db/kp?PASSWORD=s3cret"),
+        ("DATABASE_URL", "postgresql://db/kp?s3cret"),
+        ("DATABASE_URL", "postgresql://kp:s3cret@[::1]:5432/kp?sslmode=require"),
+        ("OTLP_ENDPOINT", "https://s3cret@otlp.example.com/v1"),
+        ("LOKI_URL", "https://u:s3cret@loki.example.com/x?token=s3cret&token=s3cret"),
+        ("MIMIR_URL", "https://mimir.example.com#s3cret"),
+        ("AUTH_JWKS_URL", "https://s3cret@keys.example.com/keys"),
+        ("STRIPE_API_BASE", "https://u:s3cret@payments.example.com"),
+        ("SMTP_URL", "smtp://mail.example.com?s3cret#s3cret"),
     ],
 )
-def test_a_password_among_the_parameters_is_not_shown_either(url: str) -> None:
-    shown = dict(load_settings({"KTRLPLANE_DATABASE_URL": url}).shown())
-    assert shown["KTRLPLANE_DATABASE_URL"] == url.replace("s3cret", "********")
+def test_wherever_a_secret_stands_in_an_address_it_is_not_shown(setting: str, url: str) -> None:
+    environ = {
+        "KTRLPLANE_AUTH_ISSUER": "https://issuer.example.com",
+        "KTRLPLANE_AUTH_AUDIENCE": "kp",
+        "KTRLPLANE_STRIPE_SECRET_KEY": "key",
+        f"KTRLPLANE_{setting}": url,
+    }
+    shown = dict(load_settings(environ).shown())
+    assert shown[f"KTRLPLANE_{setting}"] == url.replace("s3cret", "********")
+
+
+def test_a_password_that_should_have_been_encoded_is_not_shown() -> None:
+    for url in ("postgresql://kp:12/s3cret@db/kp", "postgresql://kp:12?s3cret@db/kp"):
+        shown = dict(load_settings({"KTRLPLANE_DATABASE_URL": url}).shown())
+        assert "s3cret" not in shown["KTRLPLANE_DATABASE_URL"]
 
 
 def test_a_secret_that_is_wrong_is_not_repeated() -> None:
