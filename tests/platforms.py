@@ -20,18 +20,19 @@ from tests.builders import ALICE, DATA_OWNER, PEOPLE, Thing, a_permission, a_rol
 T = TypeVar("T")
 
 
-def a_tier(sku: str, availability: Availability = Availability.OFFERED) -> Tier:
-    return Tier(
-        sku=sku,
-        display_name=sku.capitalize(),
-        description=f"The {sku} tier.",
-        availability=availability,
-        features=(),
-        limits=(),
-        max_per_project=None,
-        max_per_organization=None,
-        prices=(),
-    )
+def a_tier(sku: str, availability: Availability = Availability.OFFERED, **but: Any) -> Tier:
+    known: dict[str, Any] = {
+        "sku": sku,
+        "display_name": sku.capitalize(),
+        "description": f"The {sku} tier.",
+        "availability": availability,
+        "features": (),
+        "limits": (),
+        "max_per_project": None,
+        "max_per_organization": None,
+        "prices": (),
+    }
+    return Tier(**known | but)
 
 
 def _kettle() -> ResourceType:
@@ -59,6 +60,7 @@ def _kettle() -> ResourceType:
             a_tier("gold"),
             a_tier("secret", Availability.HIDDEN),
             a_tier("antique", Availability.RETIRED),
+            a_tier("few", Availability.HIDDEN, max_per_project=3, max_per_organization=4),
         ),
         presets=(
             Preset(
@@ -74,6 +76,7 @@ def _kettle() -> ResourceType:
             "gold": SettingsSchema(base, {}, once),
             "secret": SettingsSchema(base, {}, once),
             "antique": SettingsSchema(base, {}, once),
+            "few": SettingsSchema(base, {}, once),
         },
         base_schema=base,
     )

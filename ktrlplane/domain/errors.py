@@ -81,6 +81,17 @@ class Interrupted(Conflict):
     title = "Others changed the same things at the same time"
 
 
+class TooBusy(Interrupted):
+    """Others kept the same things for longer than one may wait; nothing was done."""
+
+
+class LimitExceeded(DomainError):
+    """More than a tier allows (R3.3)."""
+
+    kind, code = Kind.FORBIDDEN, "limit_exceeded"
+    title = "A limit of the tier is reached"
+
+
 class InvalidTransition(DomainError):
     kind, code = Kind.CONFLICT, "invalid_transition"
     title = "The life cycle does not allow this step"

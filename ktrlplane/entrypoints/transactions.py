@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from attrs import frozen
 
-from ktrlplane.domain.errors import Interrupted
+from ktrlplane.domain.errors import Interrupted, TooBusy
 from ktrlplane.ports.unit_of_work import UnitOfWork, UnitsOfWork
 
 T = TypeVar("T")
@@ -43,6 +43,8 @@ class Transact:
             try:
                 with opening() as work:
                     return act(work)
+            except TooBusy:
+                raise  # it has waited long enough, and kept a connection meanwhile
             except Interrupted:
                 time.sleep(random.uniform(pause / 4, pause))  # noqa: S311
         with opening() as work:

@@ -130,8 +130,17 @@ class Resources(Protocol):
         """Raises: NotFound."""
 
     @abstractmethod
+    def replace_all(self, resources: Sequence[Resource]) -> None:
+        """In one round trip. Raises: NotFound where one of them is not there."""
+
+    @abstractmethod
     def of(self, project_id: ProjectId) -> Sequence[Resource]:
         """Those not Deleted, by id."""
+
+    @abstractmethod
+    def count(self, scope: Scope, type: str, sku: str) -> int:  # noqa: A002
+        """How many of a tier are in a project or an organization, without those Deleting or
+        Deleted."""
 
     @abstractmethod
     def deleting_since(self, before: datetime, limit: int) -> Sequence[Resource]:

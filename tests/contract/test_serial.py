@@ -10,10 +10,11 @@ from attrs import evolve
 
 from ktrlplane.domain.access import RoleAssignment, Scope
 from ktrlplane.domain.errors import DomainError
-from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId
+from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId, ResourceId
 from ktrlplane.domain.services.assignments import revoke_assignment
 from ktrlplane.domain.services.organizations import delete_organization
 from ktrlplane.domain.services.projects import CreateProject, create_project
+from ktrlplane.domain.services.resources import CreateResource, create_resource
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.ports.unit_of_work import UnitOfWork, UnitsOfWork
 from tests.builders import (
@@ -153,6 +154,25 @@ def test_of_two_who_choose_the_same_id_one_gets_it(units: UnitsOfWork) -> None:
         keep(units, an_organization("same", name=f"Number {number}"))
 
     assert sorted(at_once(*[choose] * 4)) == ["AlreadyExists"] * 3 + ["done"]
+
+
+def test_a_cap_holds_however_many_come_at_once(bare: UnitsOfWork) -> None:
+    platform = a_platform()
+    transact = Transact(opened(bare, platform))
+    keep(bare, an_organization(), a_project(), an_assignment(ALICE, OWNER, "organization acme"))
+
+    def create(number: int) -> Callable[[], object]:
+        command = CreateResource(
+            id=ResourceId(f"kettle-{number}"), name="K", type="Acme.Kettle", sku="few"
+        )
+        return lambda: transact(
+            lambda work: create_resource(work, WEB, command, actor=ALICE, platform=platform)
+        )
+
+    outcomes = at_once(*[create(number) for number in range(20)])
+    assert sorted(outcomes) == ["LimitExceeded"] * 17 + ["done"] * 3
+    with bare.view() as work:
+        assert work.resources.count(on("project web"), "Acme.Kettle", "few") == 3
 
 
 def test_of_two_first_calls_of_a_user_both_are_served(units: UnitsOfWork) -> None:

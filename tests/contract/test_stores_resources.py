@@ -179,6 +179,47 @@ def test_a_deleted_one_can_be_read_and_its_id_stays_taken(inside: UnitsOfWork) -
         keep(inside, a_resource())
 
 
+def test_many_are_replaced_at_once_or_none(inside: UnitsOfWork) -> None:
+    keep(inside, a_resource(), a_resource("pot"))
+    after = [a_resource(name="New"), a_resource("pot", status=Status.FAILED)]
+    with inside.begin() as work:
+        work.resources.replace_all(after)
+        work.resources.replace_all([])
+    with inside.view() as work:
+        assert [work.resources.get(one.resource_id) for one in after] == after
+    with pytest.raises(NotFound), inside.begin() as work:
+        work.resources.replace_all([a_resource(name="Newer"), a_resource("nosuch")])
+    with inside.view() as work:
+        assert work.resources.get(KETTLE) == after[0]
+
+
+def test_those_of_a_tier_are_counted_while_they_are_there(inside: UnitsOfWork) -> None:
+    keep(inside, a_project("other"), a_project("alone", None))
+    keep(
+        inside,
+        a_resource(),
+        a_resource("suspended", status=Status.SUSPENDED),
+        a_resource("deleting", status=Status.DELETING),
+        a_resource("deleted", status=Status.DELETED),
+        a_resource("gold", sku="gold"),
+        a_resource("toaster", type="Acme.Toaster"),
+        a_resource("elsewhere", "other"),
+        a_resource("apart", "alone", None),
+    )
+    counted = {}
+    with inside.view() as work:
+        for scope in ("project web", "project other", "project alone", "organization acme"):
+            counted[scope] = work.resources.count(on(scope), "Acme.Kettle", "free")
+        assert work.resources.count(on("project web"), "Acme.Kettle", "gold") == 1
+        assert work.resources.count(on("organization nosuch"), "Acme.Kettle", "free") == 0
+    assert counted == {
+        "project web": 2,
+        "project other": 1,
+        "project alone": 1,
+        "organization acme": 3,
+    }
+
+
 def test_those_of_a_project_are_the_ones_not_deleted_by_id(inside: UnitsOfWork) -> None:
     keep(
         inside,

@@ -163,7 +163,6 @@ class TestCreating:
         with pytest.raises(NotFound):
             do(create_resource, WEB, evolve(CREATE, type="Acme.Nosuch"), by=BOB)
 
-
     @pytest.mark.parametrize("preset", [None, "office"])
     def test_refuses_nesting_that_has_no_end(self, do: Acting, preset: str | None) -> None:
         with pytest.raises(ValidationFailed) as refused:

@@ -7,7 +7,7 @@ from ktrlplane.adapters.memory.sight import readable_scopes, standing_on
 from ktrlplane.adapters.memory.tables import Tables
 from ktrlplane.domain.access import Scope, ScopeType, Standing, not_found
 from ktrlplane.domain.errors import AlreadyExists
-from ktrlplane.domain.ids import PrincipalId, ProjectId, ResourceId
+from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId, ResourceId
 from ktrlplane.domain.paging import Cursor, Page, PageRequest, cursor_of
 from ktrlplane.domain.resources import Resource, Status
 from ktrlplane.ports.stores import ResourceFilter, Resources
@@ -41,6 +41,23 @@ class MemoryResources(Resources):
     def replace(self, resource: Resource) -> None:
         self.get(resource.resource_id)
         self._put(resource)
+
+    def replace_all(self, resources: Sequence[Resource]) -> None:
+        for resource in resources:
+            self.replace(resource)
+
+    def count(self, scope: Scope, type: str, sku: str) -> int:  # noqa: A002
+        if scope.scope_type is ScopeType.PROJECT:
+            projects = [ProjectId(scope.scope_id)]
+        else:
+            org_id = OrganizationId(scope.scope_id)
+            projects = [row.project_id for row in self._tables.projects.where(organization=org_id)]
+        return sum(
+            (row.type, row.sku) == (type, sku)
+            and row.status not in {Status.DELETING, Status.DELETED}
+            for project_id in projects
+            for row in self._rows.where(project=project_id)
+        )
 
     def of(self, project_id: ProjectId) -> Sequence[Resource]:
         alive = (

@@ -1,6 +1,6 @@
 """What the driver says, in the words of the domain."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Final
 
@@ -8,7 +8,7 @@ import psycopg
 from psycopg import errors
 from psycopg_pool import PoolTimeout
 
-from ktrlplane.domain.errors import AlreadyExists, DomainError, Interrupted, UpstreamError
+from ktrlplane.domain.errors import AlreadyExists, DomainError, Interrupted, TooBusy, UpstreamError
 from ktrlplane.domain.ids import Identity
 
 _BY_CONSTRAINT: Final[Mapping[str, tuple[type[DomainError], str]]] = {
@@ -20,10 +20,21 @@ _BY_CONSTRAINT: Final[Mapping[str, tuple[type[DomainError], str]]] = {
 }
 """Ids that are taken are not here: ON CONFLICT finds them without ending the transaction."""
 
-_COLLISIONS: Final = (
-    errors.SerializationFailure,
-    errors.DeadlockDetected,
-    errors.LockNotAvailable,
+_COLLISION: Final = "Others changed the same things at the same time; try again."
+_BY_KIND: Final[Sequence[tuple[type[psycopg.Error], type[DomainError], str]]] = (
+    (errors.SerializationFailure, Interrupted, _COLLISION),
+    (errors.DeadlockDetected, Interrupted, _COLLISION),
+    (
+        errors.LockNotAvailable,
+        TooBusy,
+        "Others have been changing the same things for too long; try again later.",
+    ),
+    (PoolTimeout, UpstreamError, "The database does not answer, or is too busy; try again later."),
+    (
+        errors.ReadOnlySqlTransaction,
+        UpstreamError,
+        "The database takes no changes at present: it is read-only or a standby; try again later.",
+    ),
 )
 
 _LOST: Final = (
@@ -63,10 +74,9 @@ def _refusal(raised: psycopg.Error) -> DomainError | None:
     if isinstance(raised, errors.IntegrityError):
         known = _BY_CONSTRAINT.get(raised.diag.constraint_name or "")
         return known[0](known[1]) if known else None
-    if isinstance(raised, _COLLISIONS):
-        return Interrupted("Others changed the same things at the same time; try again.")
-    if isinstance(raised, PoolTimeout):
-        return UpstreamError("The database does not answer, or is too busy; try again later.")
+    for kind, refusal, sentence in _BY_KIND:
+        if isinstance(raised, kind):
+            return refusal(sentence)
     if is_loss(raised):
         return Interrupted("The connection to the database was lost; nothing was done.")
     if isinstance(raised, psycopg.OperationalError):

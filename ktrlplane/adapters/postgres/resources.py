@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from attrs import asdict
 from psycopg.rows import args_row
+from psycopg.sql import Identifier
 from psycopg.types.json import Jsonb
 
 from ktrlplane.adapters.postgres.lists import composed, count_of, page_of, searched, shape_of, span
@@ -12,8 +13,9 @@ from ktrlplane.adapters.postgres.refusals import taken
 from ktrlplane.adapters.postgres.resource_lists import COLUMNS, count_query, page_query
 from ktrlplane.adapters.postgres.session import Session
 from ktrlplane.adapters.postgres.sight import grants, grants_of
-from ktrlplane.domain.access import Scope, Standing, not_found
+from ktrlplane.domain.access import Scope, ScopeType, Standing, not_found
 from ktrlplane.domain.documents import Document
+from ktrlplane.domain.errors import NotFound
 from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId, ResourceId
 from ktrlplane.domain.paging import Cursor, Page, PageRequest, cursor_of, time_key
 from ktrlplane.domain.resources import Condition, Resource, Status
@@ -72,6 +74,21 @@ _OF: Final = composed(
     columns=COLUMNS,
 )
 
+_COUNT: Final = {
+    scope_type: composed(
+        """
+        SELECT count(*) AS total FROM ktrlplane.resources
+        WHERE {column} = %(scope_id)s AND type = %(type)s AND sku = %(sku)s
+            AND status NOT IN ('Deleting', 'Deleted')
+        """,
+        column=Identifier(column),
+    )
+    for scope_type, column in (
+        (ScopeType.ORGANIZATION, "org_id"),
+        (ScopeType.PROJECT, "project_id"),
+    )
+}
+
 _DELETING_SINCE: Final = composed(
     """
     SELECT {columns} FROM ktrlplane.resources
@@ -109,6 +126,15 @@ class PostgresResources(Resources):
     def replace(self, resource: Resource) -> None:
         if self._session.change(_REPLACE, _values(resource)) == 0:
             raise not_found(Scope.of(resource.resource_id))
+
+    def replace_all(self, resources: Sequence[Resource]) -> None:
+        values = [_values(resource) for resource in resources]
+        if values and self._session.change_each(_REPLACE, values) < len(values):
+            raise NotFound("One of these resources is not there.")
+
+    def count(self, scope: Scope, type: str, sku: str) -> int:  # noqa: A002
+        values = {"scope_id": scope.scope_id, "type": type, "sku": sku}
+        return count_of(self._session, _COUNT[scope.scope_type], values)
 
     def of(self, project_id: ProjectId) -> Sequence[Resource]:
         return self._session.all(_resource, _OF, {"project_id": project_id}, row=args_row)

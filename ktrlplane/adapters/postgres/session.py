@@ -61,6 +61,14 @@ class Session:
         with Refusals():
             return self._open().execute(query, values).rowcount
 
+    def change_each(self, query: Query, each: Sequence[Values]) -> int:
+        """The same change with each of these values; how many rows in all. Raises: ReadOnly."""
+        self._require_writing()
+        with Refusals():
+            cursor = self._open().cursor()
+            cursor.executemany(query, each)
+            return cursor.rowcount
+
     def _require_writing(self) -> None:
         if not self._may_write:
             raise ReadOnly("Write in a unit of work that was begun and has not ended.")

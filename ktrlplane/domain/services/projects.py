@@ -11,6 +11,7 @@ from ktrlplane.domain.naming import is_a_name, is_no_name_or_a_name
 from ktrlplane.domain.paging import Page, PageRequest
 from ktrlplane.domain.projects import Project, ProjectStatus
 from ktrlplane.domain.resources import Status
+from ktrlplane.domain.services.limits import require_room_for_all
 from ktrlplane.domain.services.ownership import (
     has_lasting_owner,
     make_creator_owner,
@@ -126,7 +127,7 @@ def move_project(
     money (R5.2).
 
     Raises: NotFound, Forbidden, PreconditionFailed, InvalidTransition, LastOwner when it
-    would stand alone without an Owner of its own.
+    would stand alone without an Owner of its own, LimitExceeded.
     """
     target = () if command.org_id is None else (Scope.of(command.org_id),)
     work.access.hold(Scope.of(project_id), *target)
@@ -146,6 +147,8 @@ def move_project(
             f"Project {project_id} has no Owner of its own. Grant a user Owner on it, "
             "without an expiry, before it leaves its organization."
         )
+    if command.org_id is not None:
+        require_room_for_all(work, project, command.org_id, platform)
     moved = project.moved(command.org_id, inherits_billing=inherits, now=now)
     work.projects.replace(moved)
     return moved
@@ -183,9 +186,9 @@ def begin_project_deletion(work: UnitOfWork, project: Project, *, now: datetime)
     if project.status is not ProjectStatus.ACTIVE:
         return project
     resources = work.resources.of(project.project_id)
-    for resource in resources:
-        if resource.status is not Status.DELETING:
-            work.resources.replace(resource.deleting(now))
+    work.resources.replace_all(
+        [one.deleting(now) for one in resources if one.status is not Status.DELETING]
+    )
     deleting = project.moved_to(ProjectStatus.DELETING, now)
     if not resources:
         return end_project(work, deleting, now=now)

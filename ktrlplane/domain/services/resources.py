@@ -13,6 +13,7 @@ from ktrlplane.domain.ids import PrincipalId, ProjectId, ResourceId
 from ktrlplane.domain.naming import is_a_name, is_no_name_or_a_name
 from ktrlplane.domain.paging import Page, PageRequest
 from ktrlplane.domain.resources import Resource, Status
+from ktrlplane.domain.services.limits import require_room
 from ktrlplane.domain.services.platform import Expectation, Platform, expect
 from ktrlplane.domain.services.wishes import Wish, settled, unknown_type
 from ktrlplane.ports.stores import ResourceFilter
@@ -50,7 +51,7 @@ def create_resource(
     platform: Platform,
 ) -> Resource:
     """Raises: NotFound, Forbidden, InvalidTransition for a project on its way out,
-    ValidationFailed with every fault, AlreadyExists."""
+    ValidationFailed with every fault, LimitExceeded, AlreadyExists."""
     work.access.hold(Scope.of(project_id))
     now = platform.now()
     project, standing = work.projects.with_standing(project_id, actor, now)
@@ -65,6 +66,7 @@ def create_resource(
         ),
         platform,
     )
+    require_room(work, wish.type, wish.sku, project, platform)
     resource = Resource(
         resource_id=platform.new_id(ResourceId, command.id, command.name),
         project_id=project_id,
@@ -148,7 +150,8 @@ def update_resource(
     """``merge`` applies ``settings_json`` as a merge patch (RFC 7396) to the present
     settings; else it replaces them whole.
 
-    Raises: NotFound, Forbidden, PreconditionFailed, InvalidTransition, ValidationFailed.
+    Raises: NotFound, Forbidden, PreconditionFailed, InvalidTransition, ValidationFailed,
+    LimitExceeded.
     """
     resource, now = _held(
         work,
@@ -172,6 +175,9 @@ def update_resource(
             platform,
             present_sku=resource.sku,
         )
+        if wish.sku != resource.sku:
+            project = work.projects.get(resource.project_id)
+            require_room(work, wish.type, wish.sku, project, platform)
         changed = changed.changed(
             name=command.name or resource.name, sku=wish.sku, settings=wish.settings, now=now
         )

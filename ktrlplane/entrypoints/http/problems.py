@@ -94,10 +94,8 @@ DEFINITIONS: Final[dict[str, Definition]] = {
             "Add a payment method to the scope that pays, then try again.",
         ),
         _of(errors.Forbidden, "Ask somebody with manage_access to grant a role that may do it."),
-        Definition(
-            "limit_exceeded",
-            403,
-            "A limit of the tier is reached",
+        _of(
+            errors.LimitExceeded,
             "Delete something, choose a higher tier, or ask the operator for more.",
         ),
         _of(

@@ -128,6 +128,7 @@ OPERATIONS: Final = (
         refusals=(
             errors.NotFound,
             errors.Forbidden,
+            errors.LimitExceeded,
             errors.InvalidTransition,
             errors.LastOwner,
         ),

@@ -92,7 +92,12 @@ def _single(path: str, suffix: str) -> Iterator[Operation]:
         "answer": Resource,
         "tagged": True,
     }
-    changing = (errors.NotFound, errors.Forbidden, errors.InvalidTransition)
+    changing = (
+        errors.NotFound,
+        errors.Forbidden,
+        errors.LimitExceeded,
+        errors.InvalidTransition,
+    )
     yield Operation(
         method="GET",
         name=f"getResource{suffix}",
@@ -145,6 +150,7 @@ OPERATIONS: Final = (
         refusals=(
             errors.NotFound,
             errors.Forbidden,
+            errors.LimitExceeded,
             errors.AlreadyExists,
             errors.InvalidTransition,
         ),
