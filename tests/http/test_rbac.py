@@ -295,3 +295,20 @@ def test_permissions_are_those_of_the_platform(world: World, ada: Caller) -> Non
     assert told == {(one.resource_type, one.action) for one in known}
     order = [(one["resource_type"], one["action"]) for one in listed]
     assert order == sorted(order)
+
+
+def test_an_assignment_elsewhere_looks_like_one_that_is_nowhere(
+    ada: Caller, grace: Caller, path: str
+) -> None:
+    ada.makes("/organizations", {"id": "other", "name": "Other"})
+    there = ada.makes("/organizations/other/rbac", _grant(grace))["assignment_id"]
+    nowhere = there[:-1] + ("0" if there[-1] != "0" else "1")
+    expiry = {"expires_at": LATER}
+    for method, body in (("GET", None), ("PATCH", expiry), ("DELETE", None)):
+        told = []
+        for one in (there, nowhere):
+            more = {} if body is None else {"body": body}
+            result = ada.ask(method, f"{path}/{one}", **more)
+            assert refusal(result) == (404, "not_found")
+            told.append(result.json["detail"].replace(one, "ID"))
+        assert told[0] == told[1], method

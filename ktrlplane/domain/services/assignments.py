@@ -220,7 +220,15 @@ def _require_held(standing: Standing, role: Role) -> None:
 def _directly_on(
     work: UnitOfWork, scope: Scope, assignment_id: AssignmentId, now: datetime
 ) -> AssignmentView:
-    view = work.assignments.get(assignment_id)
+    """Raises: NotFound, in the same words whether it is elsewhere or nowhere (R1.4)."""
+    nowhere = NotFound(
+        f"There is no assignment {assignment_id} on {scope} itself; "
+        "an inherited one is changed where it was granted."
+    )
+    try:
+        view = work.assignments.get(assignment_id)
+    except NotFound:
+        raise nowhere from None
     if view.assignment.scope != scope or not view.assignment.holds_at(now):
-        raise NotFound(f"There is no assignment {assignment_id} directly on {scope}.")
+        raise nowhere
     return view
