@@ -5,6 +5,8 @@ from functools import cache
 from typing import Any
 
 import falcon
+from falcon.responders import create_default_options
+from falcon.routing import CompiledRouter
 
 from ktrlplane.domain.errors import DomainError
 from ktrlplane.entrypoints.container import Container
@@ -67,7 +69,7 @@ def build_app(
         middleware.append(LoopbackOnly())
     if cors_origins:
         middleware.append(Cors(cors_origins))
-    app = falcon.App(middleware=middleware)
+    app = falcon.App(middleware=middleware, router=_Router())
     app.req_options.keep_blank_qs_values = True
     app.req_options.auto_parse_qs_csv = False
     app.add_error_handler(Exception, problems.break_down)
@@ -78,6 +80,15 @@ def build_app(
         app.add_route(path, resource)
     _add_public(app, edge, local_keys)
     return app
+
+
+class _Router(CompiledRouter):
+    """Has OPTIONS among what an address takes, where that is asked and where it is refused."""
+
+    def map_http_methods(self, resource: object, **more: Any) -> Any:
+        methods: dict[str, Any] = super().map_http_methods(resource, **more)
+        methods["OPTIONS"] = create_default_options(sorted([*methods, "OPTIONS"]))
+        return methods
 
 
 def _by_path(operations: Iterable[Operation], edge: Edge) -> Iterable[tuple[str, object]]:
