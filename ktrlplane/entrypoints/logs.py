@@ -3,13 +3,14 @@
 import logging
 import sys
 from collections.abc import Sequence
-from typing import Any, Final
+from io import StringIO
+from typing import Any, Final, TextIO
 
 import orjson
 import structlog
 from structlog.processors import ExceptionRenderer, JSONRenderer
 from structlog.tracebacks import ExceptionDictTransformer
-from structlog.typing import Processor
+from structlog.typing import EventDict, ExcInfo, Processor
 
 from ktrlplane.entrypoints.settings import Settings
 
@@ -80,10 +81,33 @@ def _ends(log_format: str) -> list[Processor]:
             JSONRenderer(serializer=_json),
         ]
     return [
+        _visible_values,
         structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
+            colors=sys.stderr.isatty(), exception_formatter=_visible_traceback
+        ),
     ]
+
+
+def _visible_values(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """What people sent must not steer the terminal of who reads it."""
+    for name, value in event.items():
+        text = value if isinstance(value, str) else repr(value)
+        if name != "exc_info" and not text.isprintable():
+            event[name] = _visible(text, keep="\n" if name in ("exception", "stack") else "")
+    return event
+
+
+def _visible_traceback(stream: TextIO, exc_info: ExcInfo) -> None:
+    told = StringIO()
+    structlog.dev.plain_traceback(told, exc_info)
+    stream.write(_visible(told.getvalue(), keep="\n"))
+
+
+def _visible(text: str, *, keep: str) -> str:
+    return "".join(
+        sign if sign.isprintable() or sign in keep else sign.encode("unicode_escape").decode()
+        for sign in text
+    )
 
 
 def _json(event: object, **options: Any) -> str:

@@ -42,6 +42,56 @@ def test_ours_and_the_libraries_lines_look_the_same() -> None:
         assert broken["exception"][0]["exc_value"] == "it broke"
 
 
+STEERING = {
+    "ESC": "\x1b[31mRED",
+    "BEL": "\a",
+    "BS": "\b\b\b",
+    "NUL": "\0",
+    "DEL": "\x7f",
+    "CSI of C1": "\x9b31m",
+    "NEL": "\x85",
+    "a carriage return": "\r",
+    "a line feed": "\n",
+    "line separators": "\u2028\u2029",
+    "right to left": "\u202e\u2066\u200f",
+    "a surrogate": "\ud800",
+}
+SENDS = """
+import logging, structlog
+from ktrlplane.entrypoints.logs import configure_logs
+from ktrlplane.entrypoints.settings import Settings
+configure_logs(Settings(log_format="console"))
+class Raw:
+    __repr__ = lambda self: self.sent
+ours, theirs, raw = structlog.get_logger("ours"), logging.getLogger("theirs"), Raw()
+for name, sent in {every!r}.items():
+    raw.sent = sent
+    ours.info("request", name=name, path=sent, listed=[sent], raw=raw)
+    ours.info(name + sent)
+    theirs.warning("%s: %s", name, sent)
+    try:
+        raise RuntimeError(name + sent)
+    except RuntimeError as bug:
+        ours.error("failed", exc_info=bug)
+        theirs.error("failed too", exc_info=bug)
+"""
+
+
+def test_what_was_sent_does_not_steer_the_terminal() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SENDS.format(every=STEERING)],
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    lines = done.stderr.decode().split("\n")
+    assert [line for line in lines if not line.isprintable()] == []
+    for name, sent in STEERING.items():
+        about = [line for line in lines if name in line]
+        assert len(about) == 5, about
+        assert all(sent.encode("unicode_escape").decode() in line for line in about[:3])
+
+
 @pytest.mark.parametrize("log_format", ["json", "console"])
 def test_what_a_function_was_given_is_not_told(log_format: str) -> None:
     lines = told(log_format)
