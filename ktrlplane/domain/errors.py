@@ -119,7 +119,7 @@ class IdempotencyKeyReused(DomainError):
 
 class PreconditionFailed(DomainError):
     kind, code = Kind.PRECONDITION_FAILED, "precondition_failed"
-    title = "It has changed since you read it"
+    title = "It is not as the request expects it"
 
 
 class ValidationFailed(DomainError):

@@ -143,6 +143,39 @@ def test_what_the_caller_has_not_is_sent(ada: Caller, form: str) -> None:
     assert (result.status_code, result.json["resource_id"]) == (200, "one")
 
 
+@on_both_stores
+@pytest.mark.parametrize("form", ["*", "{tag}", "W/{tag}", '"x", {tag}'])
+@pytest.mark.parametrize("method", ["PATCH", "PUT", "DELETE"])
+def test_what_is_as_the_caller_wants_it_not_to_be_is_not_changed(
+    ada: Caller, method: str, form: str
+) -> None:
+    headers = {"If-None-Match": form.format(tag=_tag(ada, "/resources/one"))}
+    more = {} if method == "DELETE" else {"body": {"name": "New"}}
+    result = ada.ask(method, "/resources/one", headers=headers, **more)
+    assert refusal(result) == (412, "precondition_failed")
+    assert ada.sees("/resources/one")["name"] == "One"
+    assert ada.sees("/resources/one")["status"] == "Creating"
+
+
+@on_both_stores
+@pytest.mark.parametrize("method", ["PATCH", "PUT", "DELETE"])
+def test_what_is_not_as_the_caller_wants_it_not_to_be_is_changed(ada: Caller, method: str) -> None:
+    headers = {"If-None-Match": '"x", W/"y"'}
+    more = {} if method == "DELETE" else {"body": {"name": "New"}}
+    result = ada.ask(method, "/resources/one", headers=headers, **more)
+    assert result.status_code in (200, 202)
+
+
+def test_both_preconditions_of_a_change_must_hold(ada: Caller) -> None:
+    tag = _tag(ada, "/resources/one")
+    for match, none_match in ((tag, tag), ('"x"', '"x"'), ("*", "*"), ('"x"', "*")):
+        headers = {"If-Match": match, "If-None-Match": none_match}
+        result = ada.patch("/resources/one", {"name": "New"}, headers=headers)
+        assert refusal(result) == (412, "precondition_failed")
+    headers = {"If-Match": tag, "If-None-Match": '"x"'}
+    assert ada.patch("/resources/one", {"name": "New"}, headers=headers).status_code == 200
+
+
 @pytest.mark.parametrize("header", MALFORMED)
 def test_a_tag_is_written_in_quotes(ada: Caller, header: str) -> None:
     for result in (
@@ -150,6 +183,7 @@ def test_a_tag_is_written_in_quotes(ada: Caller, header: str) -> None:
         ada.get("/resources/one", headers={"If-None-Match": header}),
         ada.patch("/resources/one", {"name": "New"}, headers={"If-Match": header}),
         ada.delete("/resources/one", headers={"If-Match": header}),
+        ada.delete("/resources/one", headers={"If-None-Match": header}),
     ):
         assert refusal(result) == (400, "malformed_request")
 

@@ -16,7 +16,7 @@ T = TypeVar("T")
 L = TypeVar("L", bound=Label)
 
 Expectation = Callable[[T], bool]
-"""Whether a thing is still as its caller saw it."""
+"""Whether a thing is as its caller expects it to be, say as they saw it."""
 
 
 @frozen(kw_only=True)
@@ -47,4 +47,7 @@ class Platform:
 def expect(thing: T, as_seen: Expectation[T] | None) -> None:
     """Raises: PreconditionFailed."""
     if as_seen is not None and not as_seen(thing):
-        raise PreconditionFailed("Read it again, look at what changed, and decide again.")
+        raise PreconditionFailed(
+            "It is not as the request expects it. Read it again, look at what changed, "
+            "and decide again."
+        )

@@ -140,13 +140,16 @@ class Responder:
         rehearsed = read_flag("validate_only", parameters.pop("validate_only", "false"))
         query = read_parameters(parameters, operation.query)
         body = None if operation.body is None else bodies.read_body(req, raw, operation.body)
-        if_match = req.get_header("If-Match") if operation.conditional else None
+        as_seen = None
+        if operation.conditional:
+            headers = req.get_header("If-Match"), req.get_header("If-None-Match")
+            as_seen = etags.expectation(*headers)
         call = Call(
             actor=NOBODY if claims is None else claims.principal_id,
             path=path,
             query=query,
             body=body,
-            as_seen=etags.expectation(if_match),
+            as_seen=as_seen,
             platform=self.edge.platform,
         )
         return call, rehearsed

@@ -149,7 +149,8 @@ def _of_every(operation: Operation) -> Iterator[Schema]:
             },
         }
     if operation.conditional:
-        yield _etags("If-Match" if operation.writes else "If-None-Match")
+        yield _etags("If-Match")
+        yield _etags("If-None-Match")
 
 
 def _etags(name: str) -> Schema:

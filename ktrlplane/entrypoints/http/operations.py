@@ -23,7 +23,7 @@ Id = TypeVar("Id", bound=Identity)
 @frozen(kw_only=True)
 class Call:
     """A request that has been read: who asks for what. ``body`` and ``query`` are of the
-    operation's types. ``as_seen`` is what ``If-Match`` says of the thing."""
+    operation's types. ``as_seen`` is what ``If-Match`` and ``If-None-Match`` say of the thing."""
 
     actor: PrincipalId
     path: Mapping[str, str]
@@ -112,7 +112,7 @@ class Operation:
 
     @property
     def conditional(self) -> bool:
-        """Whether ``If-Match`` says something about it."""
+        """Whether ``If-Match`` and ``If-None-Match`` say something about it."""
         return self.tagged and self.status != CREATED
 
     @property
