@@ -174,6 +174,17 @@ def test_a_database_that_is_not_there_is_told_of_soon(unused_port: int) -> None:
         pytest.fail("there is nothing to see")
 
 
+def test_a_database_that_only_reads_refuses_changes_and_still_answers(
+    shared: str, postgres_units: UnitsOfWork
+) -> None:
+    keep(postgres_units, an_organization())
+    standby = psycopg.conninfo.make_conninfo(shared, options="-c default_transaction_read_only=on")
+    with units_of(standby) as units:
+        with pytest.raises(UpstreamError, match="read-only"):
+            keep(units, an_organization("other"))
+        assert is_there(units)
+
+
 def test_who_finds_all_connections_busy_is_told_so(shared: str) -> None:
     with (
         units_of(shared, max_size=1, wait_s=0.1) as units,

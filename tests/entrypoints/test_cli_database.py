@@ -1,6 +1,8 @@
 from datetime import timedelta
 
+import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from ktrlplane.adapters.postgres.migrate import DIRECTORY
 from ktrlplane.adapters.system import SystemClock
@@ -101,6 +103,21 @@ def test_what_cannot_be_granted_or_revoked_is_one_sentence(
     (said,) = sentences(outcome)
     assert outcome.status == 1
     assert told in said
+
+
+@pytest.mark.parametrize("command", ["grant", "revoke"])
+def test_a_database_that_only_reads_is_one_sentence(
+    on_current: Ktrlplane, fresh_database: str, command: str
+) -> None:
+    assert on_current("grant", "--principal", "bob", *VIEWER).status == 0
+    name = conninfo_to_dict(fresh_database)["dbname"]
+    with psycopg.connect(fresh_database, autocommit=True) as connection:
+        connection.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    outcome = on_current(command, "--principal", "ada" if command == "grant" else "bob", *VIEWER)
+    (said,) = sentences(outcome)
+    assert outcome.status == 1
+    assert "read-only" in said
+    assert on_current("grants").status == 0
 
 
 def test_granting_twice_is_refused(on_current: Ktrlplane) -> None:
