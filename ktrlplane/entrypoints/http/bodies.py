@@ -22,7 +22,12 @@ def raw_body(req: falcon.Request) -> bytes:
         raise EdgeError("payload_too_large", "Send at most 1 MiB.")
     terminated = req.content_length is None and req.env.get("wsgi.input_terminated", False)
     stream = req.stream if terminated else req.bounded_stream
-    raw: bytes = stream.read(MAX_BYTES + 1)
+    try:
+        raw: bytes = stream.read(MAX_BYTES + 1)
+    except Exception as exc:  # each server has its own for what a client did
+        raise EdgeError(
+            "malformed_request", "The body breaks off, or is not framed as HTTP says."
+        ) from exc
     if len(raw) > MAX_BYTES:
         raise EdgeError("payload_too_large", "Send at most 1 MiB.")
     return raw

@@ -18,7 +18,7 @@ _REFUSED: Final = 400
 _log = structlog.get_logger("ktrlplane.http")
 
 
-def _made() -> str:
+def new_request_id() -> str:
     """Nobody need be unable to guess it, so it costs no system call."""
     return f"{random.getrandbits(128):032x}"
 
@@ -33,7 +33,7 @@ def begin(req: falcon.Request, resp: falcon.Response) -> None:
         return
     given = req.get_header("X-Request-Id")
     lawful = given is not None and _REQUEST_ID.fullmatch(given)
-    req.context.request_id = given if lawful else _made()
+    req.context.request_id = given if lawful else new_request_id()
     req.context.actor = None
     req.context.began = time.perf_counter()
     resp.set_header("X-Request-Id", req.context.request_id)

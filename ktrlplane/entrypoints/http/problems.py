@@ -148,6 +148,21 @@ DEFINITIONS: Final[dict[str, Definition]] = {
 }
 
 
+def problem(
+    code: str, detail: str, *, request_id: str, status: int | None = None
+) -> dict[str, object]:
+    """``status`` is the one that goes with the code, unless HTTP has one that says more."""
+    definition = DEFINITIONS[code]
+    return {
+        "type": f"/problems/{code}",
+        "title": definition.title,
+        "status": status or definition.status,
+        "detail": detail,
+        "code": code,
+        "request_id": request_id,
+    }
+
+
 def write(
     req: falcon.Request,
     resp: falcon.Response,
@@ -156,20 +171,12 @@ def write(
     faults: tuple[Fault, ...] = (),
 ) -> None:
     begin(req, resp)
-    definition = DEFINITIONS[code]
-    problem: dict[str, object] = {
-        "type": f"/problems/{code}",
-        "title": definition.title,
-        "status": definition.status,
-        "detail": detail,
-        "code": code,
-        "request_id": req.context.request_id,
-    }
+    content = problem(code, detail, request_id=req.context.request_id)
     if faults:
-        problem["errors"] = faults
-    resp.status = definition.status
+        content["errors"] = faults
+    resp.status = DEFINITIONS[code].status
     resp.content_type = MEDIA_TYPE
-    resp.data = rendering.dump(problem)
+    resp.data = rendering.dump(content)
     resp.text = None
     resp.set_header("Cache-Control", "no-store")
 

@@ -8,7 +8,6 @@ from attrs import evolve, frozen
 
 from ktrlplane.domain.services.operator import synchronize_catalog
 from ktrlplane.entrypoints.container import Container
-from ktrlplane.entrypoints.databases import opened_to_last
 from ktrlplane.entrypoints.demo import Pass, fill_in, introduction
 from ktrlplane.entrypoints.serving.addresses import Address, CannotListen, reserved
 from ktrlplane.entrypoints.serving.supervisor import (
@@ -42,7 +41,7 @@ def serve_until_told(wanted: Wanted, *, say: Callable[[str], object]) -> None:
     Container(settings=settings).catalog()
     with (
         reserved(settings.host, settings.port) as address,
-        opened_to_last(settings) as url,
+        Container(settings=settings).database().open() as url,
     ):
         settings = evolve(settings, database_url=url, port=address.port)
         passes = _prepare(settings, demo=wanted.demo)

@@ -29,6 +29,11 @@ KEEP_ALIVE_S: Final = 75
 """Longer than the 60 s for which load balancers keep an idle connection to us, so that it is
 they who close it, never we at the moment when they send."""
 
+LONGEST_LINE: Final = 8190
+"""Bytes of method and address: gunicorn's most."""
+LONGEST_FIELD: Final = 20 * 1024
+"""Bytes of a header: more than any token, so that it is we who refuse one that is too long."""
+
 _IS_LINUX: Final = sys.platform == "linux"
 
 
@@ -53,11 +58,15 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
     def load_config(self) -> None:
         wanted: dict[str, Any] = {
             "bind": self._address.bind,
-            "worker_class": "gthread",
+            "worker_class": "ktrlplane.entrypoints.serving.patience.PatientWorker",
             "workers": self._settings.workers,
             "threads": self._settings.threads,
             "keepalive": KEEP_ALIVE_S,
             "graceful_timeout": DRAIN_S,
+            "limit_request_line": LONGEST_LINE,
+            "limit_request_field_size": LONGEST_FIELD,
+            # Headers that would take the place of the address asked for.
+            "forwarder_headers": "",
             # One shared socket now and then gives every lasting connection to one worker.
             # Only Linux spreads connections over the sockets of one port.
             "reuse_port": _IS_LINUX,

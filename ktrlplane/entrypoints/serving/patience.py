@@ -1,0 +1,228 @@
+"""gunicorn's threaded worker, made so that slow clients cannot occupy its threads.
+
+A thread that reads a request waits for every byte of it, and there are few threads: a handful
+of clients that stop in the middle would keep everybody else out. So the main thread waits, for
+any number of them: it looks at what has arrived without taking it, and hands a request to a
+thread only when its head, and a body of ordinary size, is there. Who takes too long is hung up
+on. Whatever a thread has to wait for all the same (a large body, a client that does not take
+its answer) has an end too.
+"""
+
+import socket
+import time
+from contextlib import suppress
+from functools import partial
+from selectors import EVENT_READ
+from typing import Any, Final
+
+import structlog
+from gunicorn.http import errors  # type: ignore[import-untyped]
+from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
+
+from ktrlplane.entrypoints.http import rendering
+from ktrlplane.entrypoints.http.middleware import new_request_id
+from ktrlplane.entrypoints.http.problems import MEDIA_TYPE, problem
+from ktrlplane.entrypoints.serving.arrivals import MOST_WAITED_FOR, HeadTooLarge, still_missing
+
+ARRIVE_WITHIN_S: Final = 15.0
+READ_WITHIN_S: Final = 20.0
+"""The body, by a thread."""
+ANSWER_WITHIN_S: Final = 120.0
+"""Longer than any answer takes to be made: what lasts longer is a client that does not take it."""
+DISCARD_WITHIN_S: Final = 0.2
+"""What an answer left unread of a body."""
+LEAVE_WITHIN_S: Final = 2.0
+"""The client, once it has its last answer."""
+LOOK_EVERY_S: Final = 1.0
+
+_UNREAD_SMALL: Final = 64 * 1024
+_STATUS: Final = {
+    errors.LimitRequestLine: (414, "URI Too Long"),
+    errors.ExpectationFailed: (417, "Expectation Failed"),
+    errors.LimitRequestHeaders: (431, "Request Header Fields Too Large"),
+    errors.UnsupportedTransferCoding: (501, "Not Implemented"),
+}
+_OURS: Final = (
+    errors.ConfigurationProblem,
+    errors.InvalidResponseHeader,
+    errors.InvalidResponseHeaderName,
+)
+_log = structlog.get_logger(__name__)
+
+
+class PatientWorker(ThreadWorker):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._arriving: dict[Any, float] = {}
+        """Connections whose request is not there yet, by when that began, oldest first."""
+        self._served: dict[Any, float] = {}
+        """Connections that a thread has, by since when."""
+        self._leaving: dict[Any, float] = {}
+        """Connections that were told that this is the end, by since when, oldest first."""
+        self._looked_at = time.monotonic()
+
+    def enqueue_req(self, conn: Any) -> None:
+        """Called for whatever connection is readable, or new."""
+        if conn.parser is not None and conn.parser.unreader.buf.getvalue():
+            super().enqueue_req(conn)  # gunicorn has taken some of it already
+        else:
+            self._hand_over_or_wait(conn, seen=0)
+
+    def _hand_over_or_wait(self, conn: Any, *, seen: int) -> None:
+        arrived = _glimpse(conn.sock)
+        try:
+            missing = 1 if arrived is None else still_missing(arrived) if arrived else 0
+        except HeadTooLarge:
+            self._refuse(conn)
+            return
+        known = len(arrived or b"")
+        if missing == 0 or (seen and known <= seen):  # a client that has broken off
+            self._hand_over(conn)
+            return
+        self._arriving.setdefault(conn, time.monotonic())
+        # Nor is the main thread woken for each byte.
+        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, known + missing)
+        self.poller.register(conn.sock, EVENT_READ, partial(self._more_came, conn, known))
+
+    def _more_came(self, conn: Any, seen: int, sock: socket.socket) -> None:
+        self.poller.unregister(sock)
+        self._hand_over_or_wait(conn, seen=seen)
+
+    def _hand_over(self, conn: Any) -> None:
+        if self._arriving.pop(conn, None) is not None:
+            conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+        conn.data_ready = True
+        super().enqueue_req(conn)
+
+    def _refuse(self, conn: Any) -> None:
+        self._arriving.pop(conn, None)
+        conn.sock.setblocking(False)  # noqa: FBT003 - its name
+        self.handle_error(None, conn.sock, conn.client, errors.LimitRequestHeaders("too large"))
+        self._let_go(conn)
+
+    def finish_request(self, conn: Any, fs: Any) -> None:
+        if fs.cancelled() or fs.exception() is not None or not fs.result():
+            self._let_go(conn)
+        else:
+            super().finish_request(conn, fs)
+
+    def _let_go(self, conn: Any) -> None:
+        """Closes in the order of RFC 9112 section 9.6, so that no answer is cut short. gunicorn
+        would wait for the client here, in the main thread, with everybody else waiting too."""
+        try:
+            conn.sock.setblocking(False)  # noqa: FBT003 - its name
+            conn.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._close(conn)
+        else:
+            self._leaving[conn] = time.monotonic()
+            self.poller.register(conn.sock, EVENT_READ, partial(self._discard, conn))
+
+    def _discard(self, conn: Any, sock: socket.socket) -> None:
+        try:
+            more = sock.recv(MOST_WAITED_FOR)
+        except BlockingIOError:
+            return
+        except OSError:
+            more = b""
+        if not more:
+            del self._leaving[conn]
+            self.poller.unregister(sock)
+            self._close(conn)
+
+    def _close(self, conn: Any) -> None:
+        self.nr_conns -= 1
+        conn.close()
+
+    def handle(self, conn: Any) -> Any:
+        self._served[conn] = time.monotonic()
+        try:
+            return super().handle(conn)
+        finally:
+            del self._served[conn]
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        if not _is_small(req):
+            # Should the answer leave it unread, the client must know not to go on here.
+            req.force_close()
+        return super().handle_request(req, conn)
+
+    def _keepalive_after(self, conn: Any, keepalive: Any) -> bool:
+        if not keepalive:
+            return False
+        return bool(conn.parser.finish_body(deadline=time.monotonic() + DISCARD_WITHIN_S))
+
+    def murder_pending(self) -> None:
+        """Called in every turn of the loop, once a second at least."""
+        super().murder_pending()
+        now = time.monotonic()
+        if now - self._looked_at >= LOOK_EVERY_S:
+            self._looked_at = now
+            self._hang_up_on_the_slow(now)
+
+    def _hang_up_on_the_slow(self, now: float) -> None:
+        arrive_within_s = ARRIVE_WITHIN_S if self.alive else LEAVE_WITHIN_S
+        for waiting, limit_s in (
+            (self._arriving, arrive_within_s),
+            (self._leaving, LEAVE_WITHIN_S),
+        ):
+            for conn, since in list(waiting.items()):
+                if now - since < limit_s:
+                    break
+                del waiting[conn]
+                self.poller.unregister(conn.sock)
+                self._close(conn)
+        for conn, since in list(self._served.items()):
+            # Its thread sees the end of the stream, and finishes what it does.
+            with suppress(OSError):
+                if now - since > ANSWER_WITHIN_S:
+                    conn.sock.shutdown(socket.SHUT_RDWR)
+                elif now - since > READ_WITHIN_S:
+                    conn.sock.shutdown(socket.SHUT_RD)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Answers what never reaches the application, in the application's words."""
+        if isinstance(exc, errors.ParseException) and not isinstance(exc, _OURS):
+            status, reason = _STATUS.get(type(exc), (400, "Bad Request"))
+            _log.info("request_not_read", client=addr and addr[0], status=status, reason=str(exc))
+            code, detail = "malformed_request", f"This is not HTTP as it should be: {exc}."
+            if status in {414, 431}:
+                detail = "The address or the headers are too long."
+        else:
+            status, reason = 500, "Internal Server Error"
+            _log.error("request_failed", exc_info=exc)
+            code, detail = "internal_error", "This is a fault of ours. Nothing was changed."
+        with suppress(OSError):
+            client.sendall(_answer(status, reason, code, detail))
+
+
+def _answer(status: int, reason: str, code: str, detail: str) -> bytes:
+    request_id = new_request_id()
+    body = rendering.dump(problem(code, detail, request_id=request_id, status=status))
+    head = (
+        f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\n"
+        f"Content-Type: {MEDIA_TYPE}\r\nCache-Control: no-store\r\n"
+        f"X-Request-Id: {request_id}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode("ascii") + body
+
+
+def _glimpse(sock: socket.socket) -> bytes | None:
+    """What has arrived, left where it is; None for nothing yet, empty at the end of the stream
+    and for a connection that is broken."""
+    try:
+        return sock.recv(MOST_WAITED_FOR, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b""
+
+
+def _is_small(req: Any) -> bool:
+    """Whether gunicorn discards what is left unread of its body."""
+    for name, value in req.headers:
+        if name == "TRANSFER-ENCODING" or (
+            name == "CONTENT-LENGTH" and int(value) >= _UNREAD_SMALL
+        ):
+            return False
+    return True
