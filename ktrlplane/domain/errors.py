@@ -1,10 +1,13 @@
 """Refusals: what the domain says no with. A bug is never one of these."""
 
 import enum
-from collections.abc import Iterable
-from typing import ClassVar, Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import ClassVar, Final, TypeVar
 
 from attrs import frozen
+
+A = TypeVar("A")
+B = TypeVar("B")
 
 
 class Kind(enum.Enum):
@@ -34,6 +37,15 @@ class Fault:
 
 MAX_FAULTS: Final = 100
 """What has more faults than this is told of this many."""
+
+
+def summary(faults: Sequence[Fault]) -> str:
+    """One sentence. Where they are ``MAX_FAULTS``, looking for more may have been given up."""
+    if len(faults) == 1:
+        return faults[0].detail
+    if len(faults) >= MAX_FAULTS:
+        return f"At least {MAX_FAULTS} things need correcting; errors has the first of them."
+    return f"{len(faults)} things need correcting; see errors for each."
 
 
 class DomainError(Exception):
@@ -123,19 +135,28 @@ class PreconditionFailed(DomainError):
 
 
 class ValidationFailed(DomainError):
-    """Names every fault at once, in the order in which they were found."""
+    """Names every fault at once, in the order in which they were found, but at most
+    ``MAX_FAULTS``."""
 
     kind, code = Kind.INVALID, "validation_failed"
     title = "Some of the input is not valid"
 
     def __init__(self, faults: Iterable[Fault]) -> None:
-        self.faults = tuple(faults)
-        count = len(self.faults)
-        super().__init__(
-            self.faults[0].detail
-            if count == 1
-            else f"{count} things need correcting; see errors for each."
-        )
+        self.faults = tuple(faults)[:MAX_FAULTS]
+        super().__init__(summary(self.faults))
+
+
+def both(one: Callable[[], A], other: Callable[[], B]) -> tuple[A, B]:
+    """What the two give. Raises: ValidationFailed with the faults of both."""
+    try:
+        first = one()
+    except ValidationFailed as refused:
+        try:
+            other()
+        except ValidationFailed as more:
+            raise ValidationFailed([*refused.faults, *more.faults]) from refused
+        raise
+    return first, other()
 
 
 class UpstreamError(DomainError):

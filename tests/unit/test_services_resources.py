@@ -111,6 +111,28 @@ class TestCreating:
         with pytest.raises(NotFound):
             do(read_resource, KETTLE)
 
+    def test_tells_of_the_id_along_with_the_rest(self, do: Acting) -> None:
+        with pytest.raises(ValidationFailed) as refused:
+            do(create_resource, WEB, evolve(CREATE, id=ResourceId("default"), type="Acme.Nosuch"))
+        assert faults(refused) == {("/id", "reserved"), ("/type", "unknown_type")}
+
+    def test_in_an_unknown_tier_tells_what_no_tier_allows(self, do: Acting) -> None:
+        settings = {"litres": 3, "lid": True}
+        with pytest.raises(ValidationFailed) as refused:
+            do(create_resource, WEB, evolve(CREATE, sku="nosuch", settings_json=settings))
+        # Three litres are too much for one tier only.
+        assert faults(refused) == {
+            ("/sku", "unknown_sku"),
+            ("/settings_json/lid", "unknown_field"),
+        }
+
+    def test_takes_a_preset_in_another_tier_where_it_fits_there(self, do: Acting) -> None:
+        with pytest.raises(ValidationFailed) as refused:
+            do(create_resource, WEB, evolve(CREATE, sku="free", preset="office"))
+        assert ("/settings_json/litres", "maximum") in faults(refused)
+        command = evolve(CREATE, sku="free", preset="office", settings_json={"litres": 1})
+        assert do(create_resource, WEB, command).sku == "free"
+
     @pytest.mark.parametrize(
         ("wrong", "fault"),
         [

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from ktrlplane.domain.access import (
     GLOBAL,
@@ -18,6 +18,7 @@ from ktrlplane.domain.access import (
 from ktrlplane.domain.errors import Fault, Forbidden, NotFound, ValidationFailed
 from ktrlplane.domain.ids import AssignmentId, PrincipalId, ProjectId, ResourceId
 from ktrlplane.domain.paging import Page, PageRequest
+from ktrlplane.domain.services.commands import apart
 from ktrlplane.domain.services.ownership import require_other_owner
 from ktrlplane.domain.services.platform import Expectation, Platform, expect
 from ktrlplane.domain.users import User
@@ -30,10 +31,10 @@ class GrantRole:
     """To a user named by id or by verified e-mail address. ``role_id`` takes a role's id or
     its name. Without ``expires_at`` the assignment lasts."""
 
-    user_id: PrincipalId | None = None
+    user_id: PrincipalId | None = field(default=None, metadata=apart())
     email: str | None = None
     role_id: str
-    expires_at: datetime | None = None
+    expires_at: datetime | None = field(default=None, metadata=apart())
 
 
 @frozen(kw_only=True)

@@ -9,6 +9,7 @@ from ktrlplane.domain.naming import is_a_name, is_no_name_or_a_name
 from ktrlplane.domain.organizations import Organization, PurchasePolicy
 from ktrlplane.domain.paging import Page, PageRequest
 from ktrlplane.domain.projects import ProjectStatus
+from ktrlplane.domain.services.commands import apart
 from ktrlplane.domain.services.ownership import make_creator_owner, require_person
 from ktrlplane.domain.services.platform import Expectation, Platform, expect
 from ktrlplane.domain.services.projects import begin_project_deletion
@@ -19,15 +20,15 @@ from ktrlplane.ports.unit_of_work import UnitOfWork
 class CreateOrganization:
     """A new tenant. Without ``id``, one is made from the name."""
 
-    id: OrganizationId | None = None
-    name: str = field(validator=is_a_name)
+    id: OrganizationId | None = field(default=None, metadata=apart())
+    name: str = field(validator=is_a_name, metadata=apart("unnamed"))
 
 
 @frozen(kw_only=True)
 class UpdateOrganization:
     """What is left out stays as it is."""
 
-    name: str | None = field(default=None, validator=is_no_name_or_a_name)
+    name: str | None = field(default=None, validator=is_no_name_or_a_name, metadata=apart())
     purchase_policy: PurchasePolicy | None = None
 
 

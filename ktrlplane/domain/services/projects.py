@@ -11,6 +11,7 @@ from ktrlplane.domain.naming import is_a_name, is_no_name_or_a_name
 from ktrlplane.domain.paging import Page, PageRequest
 from ktrlplane.domain.projects import Project, ProjectStatus
 from ktrlplane.domain.resources import Status
+from ktrlplane.domain.services.commands import apart
 from ktrlplane.domain.services.limits import require_room_for_all
 from ktrlplane.domain.services.ownership import (
     has_lasting_owner,
@@ -27,8 +28,8 @@ class CreateProject:
     """A new workspace, in an organization or standing alone. Without ``id``, one is made
     from the name."""
 
-    id: ProjectId | None = None
-    name: str = field(validator=is_a_name)
+    id: ProjectId | None = field(default=None, metadata=apart())
+    name: str = field(validator=is_a_name, metadata=apart("unnamed"))
     org_id: OrganizationId | None = None
 
 
@@ -36,7 +37,7 @@ class CreateProject:
 class UpdateProject:
     """What is left out stays as it is."""
 
-    name: str | None = field(default=None, validator=is_no_name_or_a_name)
+    name: str | None = field(default=None, validator=is_no_name_or_a_name, metadata=apart())
 
 
 @frozen(kw_only=True)

@@ -8,11 +8,12 @@ from attrs import evolve, field, frozen
 
 from ktrlplane.domain.access import Action, Scope
 from ktrlplane.domain.documents import faults_of, merge_patch
-from ktrlplane.domain.errors import NotFound, ValidationFailed
+from ktrlplane.domain.errors import NotFound, ValidationFailed, both
 from ktrlplane.domain.ids import PrincipalId, ProjectId, ResourceId
 from ktrlplane.domain.naming import is_a_name, is_no_name_or_a_name
 from ktrlplane.domain.paging import Page, PageRequest
 from ktrlplane.domain.resources import Resource, Status
+from ktrlplane.domain.services.commands import apart
 from ktrlplane.domain.services.limits import require_room
 from ktrlplane.domain.services.platform import Expectation, Platform, expect
 from ktrlplane.domain.services.wishes import Wish, settled, unknown_type
@@ -23,13 +24,15 @@ from ktrlplane.ports.unit_of_work import UnitOfWork
 @frozen(kw_only=True)
 class CreateResource:
     """A new instance of a product. ``settings_json`` is merged over the preset's settings
-    (RFC 7396), and both over the defaults of the type and tier."""
+    (RFC 7396), and both over the defaults of the type and tier. A preset may be had in another
+    tier than the one it is meant for: ``sku`` says which, and its settings must fit there.
+    What is null counts as left out."""
 
-    id: ResourceId | None = None
-    name: str = field(validator=is_a_name)
+    id: ResourceId | None = field(default=None, metadata=apart())
+    name: str = field(validator=is_a_name, metadata=apart("unnamed"))
     type: str
     sku: str
-    settings_json: Mapping[str, Any] | None = None
+    settings_json: Mapping[str, Any] | None = field(default=None, metadata=apart())
     preset: str | None = None
 
 
@@ -37,9 +40,9 @@ class CreateResource:
 class UpdateResource:
     """What is left out stays as it is."""
 
-    name: str | None = field(default=None, validator=is_no_name_or_a_name)
+    name: str | None = field(default=None, validator=is_no_name_or_a_name, metadata=apart())
     sku: str | None = None
-    settings_json: Mapping[str, Any] | None = None
+    settings_json: Mapping[str, Any] | None = field(default=None, metadata=apart())
 
 
 def create_resource(
@@ -57,18 +60,19 @@ def create_resource(
     project, standing = work.projects.with_standing(project_id, actor, now)
     standing.require(Action.WRITE)
     project.require_active()
-    wish = settled(
-        Wish(
-            type=command.type,
-            sku=command.sku,
-            preset=command.preset,
-            settings=command.settings_json or {},
-        ),
-        platform,
+    wanted = Wish(
+        type=command.type,
+        sku=command.sku,
+        preset=command.preset,
+        settings=command.settings_json or {},
+    )
+    resource_id, wish = both(
+        lambda: platform.new_id(ResourceId, command.id, command.name),
+        lambda: settled(wanted, platform),
     )
     require_room(work, wish.type, wish.sku, project, platform)
     resource = Resource(
-        resource_id=platform.new_id(ResourceId, command.id, command.name),
+        resource_id=resource_id,
         project_id=project_id,
         org_id=project.org_id,
         name=command.name,

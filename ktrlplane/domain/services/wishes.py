@@ -53,8 +53,10 @@ def settled(wish: Wish, platform: Platform, *, present_sku: str | None = None) -
             faults.append(Fault("/preset", "unknown_preset", detail))
         elif not unkeepable:
             settings = merge_patch(preset.settings_json.value, settings)
-    if tier is None or unkeepable:
+    if unkeepable:
         raise ValidationFailed(faults + unkeepable)
+    if tier is None:
+        raise ValidationFailed(faults + _in_every_tier(kind, settings, platform))
     filled, found = checked(kind.schemas[tier.sku], settings, platform)
     if faults or found:
         raise ValidationFailed(faults + found)
@@ -69,6 +71,14 @@ def checked(
     faults = list(platform.validator.violations(schema, filled))
     faults += schema.broken_rules(filled)
     return filled, [Fault(AT + fault.pointer, fault.code, fault.detail) for fault in faults]
+
+
+def _in_every_tier(kind: ResourceType, settings: Any, platform: Platform) -> list[Fault]:
+    """What is wrong with the settings whichever tier was meant."""
+    first, *others = (
+        checked(kind.schemas[tier.sku], settings, platform)[1] for tier in kind.tiers
+    )
+    return [fault for fault in first if all(fault in found for found in others)]
 
 
 def _tier(
