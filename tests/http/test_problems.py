@@ -88,7 +88,6 @@ def test_what_is_no_code_has_no_page(world: World, code: str) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
         "/api",
         "/api/v1",
         "/api/v2/organizations",

@@ -1,7 +1,9 @@
 """What everybody may see: health, the document and its page, metrics."""
 
+import hashlib
 import json
 import re
+from base64 import b64encode
 from contextlib import AbstractContextManager
 from html.parser import HTMLParser
 from typing import Final
@@ -89,7 +91,40 @@ def test_the_docs_need_nothing_from_elsewhere(world: World) -> None:
     assert all(link.startswith("data:") for link in links.found), links.found
     assert "@import" not in result.text
     assert not re.search(r"url\(['\"]?(https?:)?//", result.text)
-    assert "url: '/openapi.json'" in result.text
+    assert 'url: "openapi.json"' in result.text
+
+
+def test_the_docs_tell_nobody_elsewhere_that_they_are_read(world: World) -> None:
+    result = world.client.simulate_get("/docs")
+    assert "validatorUrl: null" in result.text
+    policy = dict(
+        directive.split(" ", 1)
+        for directive in result.headers["content-security-policy"].split("; ")
+    )
+    assert policy["default-src"] == "'none'"
+    assert policy["connect-src"] == "'self'"
+    sources = " ".join(policy.values())
+    assert "http" not in sources
+    assert "*" not in sources
+    assert "unsafe" not in policy["script-src"]
+
+
+def test_the_scripts_of_the_docs_are_those_that_may_run(world: World) -> None:
+    result = world.client.simulate_get("/docs")
+    scripts = re.findall(r"<script>(.*?)</script>", result.text, re.DOTALL)
+    assert len(scripts) == 2
+    for script in scripts:
+        digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in result.headers["content-security-policy"]
+
+
+def test_the_docs_are_called_by_our_name(world: World) -> None:
+    assert "<title>KtrlPlane API</title>" in world.client.simulate_get("/docs").text
+
+
+def test_the_bare_host_leads_to_the_docs(world: World) -> None:
+    result = world.client.simulate_get("/")
+    assert (result.status_code, result.headers["location"]) == (303, "/docs")
 
 
 def test_the_document_is_served_to_everybody(world: World) -> None:

@@ -118,6 +118,7 @@ def _add_public(
     app.add_route("/health/ready", public.Ready(edge.transact))
     app.add_route("/metrics", metrics.Metrics())
     app.add_route("/openapi.json", public.Document(document))
+    app.add_route("/", public.Root())
     app.add_route("/docs", public.Docs())
     app.add_route("/problems/{code}", public.ProblemPage())
     if local_keys is not None:

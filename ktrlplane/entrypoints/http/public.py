@@ -1,17 +1,16 @@
 """What everybody may see: health, the API document, its page, and what each problem means."""
 
 from collections.abc import Callable, Mapping
-from functools import cache
 from typing import Any, Final
 
 import falcon
-import offapi
 import orjson
 import structlog
 from attrs import frozen
 
 from ktrlplane.domain.errors import NotFound
 from ktrlplane.entrypoints.http import problems
+from ktrlplane.entrypoints.http.docs_page import docs_page
 from ktrlplane.entrypoints.transactions import Transact
 
 _log = structlog.get_logger(__name__)
@@ -65,15 +64,23 @@ class Docs:
     """Swagger UI with all it needs in the page itself."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        page = docs_page()
         resp.content_type = _HTML
-        resp.data = _docs()
+        resp.set_header("Content-Security-Policy", page.policy)
+        resp.data = page.content
 
     on_head = on_get
 
 
-@cache
-def _docs() -> bytes:
-    return offapi.OpenAPITemplate.SWAGGER.value.format(spec_url="/openapi.json").encode()
+@frozen
+class Root:
+    """For who types the host alone into a browser."""
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        resp.status = falcon.HTTP_303
+        resp.location = "/docs"
+
+    on_head = on_get
 
 
 @frozen
