@@ -211,6 +211,14 @@ class Standing:
                     "Ask somebody with manage_access there to grant a role that has it."
                 )
 
+    def readable_path(self) -> tuple[Scope, ...]:
+        """The part of ``path`` that one may read: what is above it one does not see."""
+        reads = [
+            self.path.index(grant.scope)
+            for grant in self.via(Permission.control_plane(Action.READ))
+        ]
+        return self.path[min(reads, default=len(self.path)) :]
+
     def permissions(self) -> list[Permission]:
         """Everything held, wildcards unexpanded, in order, each once."""
         held = (g.permissions for g in self.grants if g.scope in self.path)

@@ -27,13 +27,15 @@ class User:
         name: str | None,
         *,
         verified: bool,
+        is_service_account: bool,
         issued_at: datetime,
         now: datetime,
     ) -> Self:
         """The user after a token says this. An older token than the newest tells nothing.
 
         A token may leave e-mail and name out (machine tokens and access tokens often do);
-        what was known stays then.
+        what was known stays then. Whoever signed in as a machine once is one from then on:
+        else it could own what must have a person for an owner (R1.6).
         """
         if issued_at < self.claims_at:
             return self
@@ -42,6 +44,7 @@ class User:
             email=email or self.email,
             email_verified=verified if email else self.email_verified,
             name=name or self.name,
+            is_service_account=self.is_service_account or is_service_account,
         )
         if told == self:
             return self

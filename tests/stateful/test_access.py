@@ -185,6 +185,7 @@ class AccessMachine(Changes):
                 (WHO[holder], role, on(" ".join(where)))
                 for holder, role, where in self.world.roles
                 if where in self.world.path(scope)
+                and "read" in self.world.held(who, where)
                 and self.world.holds_still((holder, role, where))
             }
 

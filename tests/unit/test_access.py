@@ -102,6 +102,9 @@ class TestCovering:
         assert one.covers(other) is expected
 
 
+READ, WRITE = (Permission.control_plane(action) for action in (Action.READ, Action.WRITE))
+
+
 @given(permissions)
 def test_a_permission_is_read_as_it_is_written(permission: Permission) -> None:
     assert Permission.parse(str(permission)) == permission
@@ -131,12 +134,28 @@ class TestStanding:
         before, after = standing(*held[:-1]), standing(*held)
         assert all(after.holds(permission) for permission in before.permissions())
 
-    def test_names_the_grants_that_give_a_permission(self) -> None:
-        read, write = (Permission.control_plane(a) for a in (Action.READ, Action.WRITE))
-        held = standing(
-            (PATH[0], [read]), (PATH[1], [write]), (ELSEWHERE, [read]), (PATH[2], [read])
+    @given(
+        st.lists(
+            st.tuples(
+                st.sampled_from([*PATH, ELSEWHERE]), st.lists(st.sampled_from([READ, WRITE]))
+            )
         )
-        assert [via.assignment_id.value for via in held.via(read)] == ["asg_0", "asg_3"]
+    )
+    def test_shows_of_the_path_what_may_be_read(
+        self, held: list[tuple[Scope, list[Permission]]]
+    ) -> None:
+        readable = tuple(
+            scope
+            for number, scope in enumerate(PATH)
+            if any(READ in some for where, some in held if where in PATH[: number + 1])
+        )
+        assert standing(*held).readable_path() == readable
+
+    def test_names_the_grants_that_give_a_permission(self) -> None:
+        held = standing(
+            (PATH[0], [READ]), (PATH[1], [WRITE]), (ELSEWHERE, [READ]), (PATH[2], [READ])
+        )
+        assert [via.assignment_id.value for via in held.via(READ)] == ["asg_0", "asg_3"]
 
     @pytest.mark.parametrize(
         ("held", "wanted", "refusal"),

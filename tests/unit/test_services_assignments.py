@@ -392,6 +392,19 @@ class TestListing:
         path = list(zip(map(on, SCOPES), ["Acme", "Web", "Kettle"], strict=True))
         assert shown == {scope: path[: number + 1] for number, scope in enumerate(SCOPES)}
 
+    def test_hides_what_is_above_what_one_may_read(self, do: Acting) -> None:
+        do.keep(an_assignment(CAROL, VIEWER, "project web"))
+        do.keep(an_assignment(BOB, VIEWER, "resource kettle"))
+        kettle, page = on("resource kettle"), PageRequest()
+        seen = {
+            who: {
+                view.assignment.user_id
+                for view in do(list_assignments, kettle, page, by=who).items
+            }
+            for who in (ALICE, BOB, CAROL)
+        }
+        assert seen == {ALICE: {ALICE, BOB, CAROL}, BOB: {BOB}, CAROL: {CAROL, BOB}}
+
     def test_is_for_who_may_read_the_scope(self, do: Acting) -> None:
         do.keep(an_assignment(BOB, VIEWER, "project web"))
         assert do(list_assignments, on("resource kettle"), PageRequest(), by=BOB).items

@@ -94,6 +94,19 @@ def test_what_a_token_leaves_out_stays(do: Acting) -> None:
     assert met(do, silent) == known
 
 
+def test_who_signed_in_as_a_machine_once_is_one_from_then_on(do: Acting) -> None:
+    met(do, says(principal_id=DORA))
+    machine = says(
+        principal_id=DORA,
+        email=None,
+        email_verified=False,
+        is_service_account=True,
+        issued_at=NOW + HOUR,
+    )
+    assert met(do, machine).is_service_account
+    assert met(do, says(principal_id=DORA, issued_at=NOW + 2 * HOUR)).is_service_account
+
+
 def test_a_machine_is_known_as_one(do: Acting) -> None:
     machine = PrincipalId("meter@clients")
     claims = says(

@@ -43,6 +43,7 @@ def recognize(work: UnitOfWork, claims: Claims, *, platform: Platform) -> User:
         claims.email,
         claims.name,
         verified=claims.email_verified,
+        is_service_account=claims.is_service_account,
         issued_at=claims.issued_at,
         now=now,
     )
@@ -58,6 +59,7 @@ def is_up_to_date(work: UnitOfWork, claims: Claims, *, platform: Platform) -> bo
         claims.email,
         claims.name,
         verified=claims.email_verified,
+        is_service_account=claims.is_service_account,
         issued_at=claims.issued_at,
         now=platform.now(),
     )
