@@ -131,11 +131,12 @@ def list_assignments(
     actor: PrincipalId,
     platform: Platform,
 ) -> Page[AssignmentView]:
-    """Those on the scope and those it inherits from above. Raises: NotFound."""
+    """Those on the scope and those it inherits from what the actor may read above it: who was
+    let in further down sees nothing of what is above (R1.4). Raises: NotFound."""
     now = platform.now()
     standing = _standing(work, scope, actor, now)
     standing.require()
-    return work.assignments.view(standing.path, now, page)
+    return work.assignments.view(standing.readable_path(), now, page)
 
 
 def read_assignment(
