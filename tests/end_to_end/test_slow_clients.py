@@ -1,5 +1,5 @@
-"""Clients that take their time, or do not speak HTTP: nobody else notices, and they get an
-answer of ours."""
+"""Clients that take their time, ask too often, or do not speak HTTP: nobody else notices, and
+they get an answer of ours."""
 
 import json
 import socket
@@ -21,7 +21,8 @@ MANY = 60
 @pytest.fixture(scope="module")
 def served(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     url = databases.make_database(None)
-    with serving(tmp_path_factory.mktemp("slow"), DATABASE_URL=as_url(url)) as one:
+    folder = tmp_path_factory.mktemp("slow")
+    with serving(folder, DATABASE_URL=as_url(url), RATE_LIMIT="10/hour") as one:
         yield one
         assert one.stop() == 0
     databases.drop_database(url)
@@ -147,6 +148,18 @@ def test_a_body_in_bad_pieces_is_refused(served: Serving, token: str, chunks: by
         client.shutdown(socket.SHUT_WR)
         response, content = answer(client)
     assert (response.status, json.loads(content)["code"]) == (400, "malformed_request")
+
+
+def test_one_limit_holds_for_all_workers_together(served: Serving) -> None:
+    token = ktrlplane(served.log.parent, "token", "--sub", "eager").strip()
+    told = []
+    for _ in range(14):  # each a connection of its own, to whichever worker takes it
+        connection = HTTPConnection(urlsplit(served.url).netloc, timeout=DEADLINE_S)
+        connection.request("GET", "/api/v1/users/me", headers={"Authorization": f"Bearer {token}"})
+        response = connection.getresponse()
+        told.append((response.status, response.getheader("RateLimit-Remaining")))
+        connection.close()
+    assert told == [(200, str(left)) for left in range(9, -1, -1)] + [(429, "0")] * 4
 
 
 def test_no_header_takes_the_place_of_the_address(served: Serving) -> None:

@@ -43,11 +43,12 @@ OPERATIONS: tuple[Operation, ...] = (
 def create_app(container: Container) -> "falcon.App[falcon.Request, falcon.Response]":
     """What the container says, served. Opens its connections."""
     settings = container.settings()
+    together = metrics.shared_folder()
     edge = Edge(
         transact=container.transact(),
         platform=container.platform(),
         tokens=container.tokens(),
-        rate_limit=RateLimit(settings.rate_limit),
+        rate_limit=RateLimit(settings.rate_limit, together and together / "rates"),
         public_url=settings.public_url,
     )
     return build_app(

@@ -2,6 +2,7 @@
 
 import os
 from functools import cache
+from pathlib import Path
 from typing import Final
 
 import falcon
@@ -48,11 +49,17 @@ def _counted(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
     return _REQUESTS.labels(method, route, str(status)), _SECONDS.labels(method, route)
 
 
+def shared_folder() -> Path | None:
+    """For what the processes of this server keep together, and nobody after them."""
+    folder = os.environ.get(SHARED_DIR)
+    return None if folder is None else Path(folder)
+
+
 @frozen
 class Metrics:
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         registry = REGISTRY
-        if SHARED_DIR in os.environ:
+        if shared_folder() is not None:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         resp.content_type = CONTENT_TYPE_LATEST

@@ -2,6 +2,7 @@
 
 import math
 import time
+from pathlib import Path
 
 import falcon
 from attrs import field, frozen
@@ -9,6 +10,7 @@ from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
+from ktrlplane.entrypoints.http.counts import SharedCounts
 from ktrlplane.entrypoints.http.problems import EdgeError
 
 
@@ -18,12 +20,18 @@ def _parsed(text: str) -> RateLimitItem | None:
 
 @frozen
 class RateLimit:
-    """``limit`` such as ``600/minute``, counted in this process; empty is no limit."""
+    """``limit`` such as ``600/minute``, counted by all processes that share ``file``, else in
+    this one alone; empty is no limit."""
 
     limit: RateLimitItem | None = field(converter=_parsed)
-    _limiter: FixedWindowRateLimiter = field(
-        factory=lambda: FixedWindowRateLimiter(MemoryStorage()), repr=False
-    )
+    file: Path | None = None
+    _limiter: FixedWindowRateLimiter = field(init=False, repr=False)
+
+    @_limiter.default
+    def _(self) -> FixedWindowRateLimiter:
+        if self.limit is None or self.file is None:
+            return FixedWindowRateLimiter(MemoryStorage())
+        return FixedWindowRateLimiter(SharedCounts(self.file))
 
     def count(self, principal: str, resp: falcon.Response) -> None:
         """Raises: EdgeError."""
