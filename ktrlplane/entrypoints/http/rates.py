@@ -7,10 +7,8 @@ from pathlib import Path
 import falcon
 from attrs import field, frozen
 from limits import RateLimitItem, parse
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter
 
-from ktrlplane.entrypoints.http.counts import SharedCounts
+from ktrlplane.entrypoints.http.counts import Counts
 from ktrlplane.entrypoints.http.problems import EdgeError
 
 
@@ -25,27 +23,25 @@ class RateLimit:
 
     limit: RateLimitItem | None = field(converter=_parsed)
     file: Path | None = None
-    _limiter: FixedWindowRateLimiter = field(init=False, repr=False)
+    _counts: Counts | None = field(init=False, repr=False)
 
-    @_limiter.default
-    def _(self) -> FixedWindowRateLimiter:
-        if self.limit is None or self.file is None:
-            return FixedWindowRateLimiter(MemoryStorage())
-        return FixedWindowRateLimiter(SharedCounts(self.file))
+    @_counts.default
+    def _(self) -> Counts | None:
+        return None if self.limit is None else Counts(self.file)
 
     def count(self, principal: str, resp: falcon.Response) -> None:
         """Raises: EdgeError."""
-        if self.limit is None:
+        if self.limit is None or self._counts is None:
             return
-        allowed = self._limiter.hit(self.limit, principal)
-        window = self._limiter.get_window_stats(self.limit, principal)
-        reset = str(max(1, math.ceil(window.reset_time - time.time())))
+        count, until = self._counts.hit(principal, self.limit.get_expiry())
+        most = self.limit.amount
+        reset = str(max(1, math.ceil(until - time.time())))
         headers = {
-            "RateLimit-Limit": str(self.limit.amount),
-            "RateLimit-Remaining": str(window.remaining),
+            "RateLimit-Limit": str(most),
+            "RateLimit-Remaining": str(max(0, most - count)),
             "RateLimit-Reset": reset,
         }
-        if not allowed:
+        if count > most:
             detail = f"At most {self.limit}; wait {reset} seconds."
             raise EdgeError("rate_limited", detail, headers=headers | {"Retry-After": reset})
         resp.set_headers(headers)
