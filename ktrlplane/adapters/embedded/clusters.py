@@ -39,6 +39,17 @@ SETTINGS = {
     "unix_socket_permissions": "0700",
 }
 
+WHO_MAY_CONNECT = "local all all trust"
+"""Socket and folder let in nobody but the account itself and root, so no password; and there is
+no other way in, should PostgreSQL ever be told to listen."""
+
+FIRST_WORDS = (
+    f"CREATE DATABASE {NAME};\n"
+    # Written by the account itself, for root must not write where a user may have laid a link.
+    "DO $$ BEGIN EXECUTE format('COPY (VALUES (%L)) TO %L',"
+    f" '{WHO_MAY_CONNECT}', current_setting('hba_file')); END $$;\n"
+)
+
 
 @frozen
 class Cluster:
@@ -64,38 +75,34 @@ class Cluster:
         """
         cluster = self.place.cluster
         if cluster.exists() and any(cluster.iterdir()):
-            self._check()
+            self.check()
             return
         stage = self.place.root / "postgres.unfinished"
         if stage.exists():
             shutil.rmtree(stage)
         stage.mkdir(mode=0o700)
         if not self.account.is_ours:
-            os.chown(stage, self.account.uid, self.account.gid)
+            os.chown(stage, self.account.uid, self.account.gid, follow_symlinks=False)
         self._fill(stage, lock, log)
         stage.rename(cluster)
 
     def _fill(self, stage: Path, lock: int, log: int) -> None:
-        """Socket and folder let in nobody but the account itself and root, so no password."""
         initdb = (
             *(self.binaries.initdb, "-D", HERE, f"--username={NAME}", "--auth=trust"),
             *("--encoding=UTF8", "--locale=C", "--no-instructions"),
             *(() if self.fsync else ("--no-sync",)),
         )
         single = (
-            self.binaries.postgres,
-            "--single",
-            "-D",
-            HERE,
-            f"--fsync={self._fsync}",
-            "postgres",
+            *(self.binaries.postgres, "--single", "-D", HERE),
+            *(f"--fsync={self._fsync}", "--exit_on_error=on", "postgres"),
         )
-        for command, text in ((initdb, ""), (single, f"CREATE DATABASE {NAME};\n")):
+        for command, text in ((initdb, ""), (single, FIRST_WORDS)):
             status = self.account.run(command, folder=stage, text=text, output=log, keep=(lock,))
             if status != 0:
                 raise did_not_start(self.place)
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raises: DatabaseUnavailable, OSError."""
         cluster, major = self.place.cluster, self.binaries.major
         owner = cluster.stat()
         if owner.st_uid != self.account.uid:

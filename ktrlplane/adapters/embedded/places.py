@@ -2,7 +2,7 @@
 
 postgres.lock   held by every process of a running server, so free means none is left
 postgres.log    what the server said since it was started; postgres.log.1 the time before
-postgres/       PostgreSQL's own data directory, with the socket in it
+postgres/       PostgreSQL's own data directory, with its socket and the keeper's in it
 binaries/       a copy of the programs, where the installed ones would not do
 """
 
@@ -11,12 +11,15 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 from urllib.parse import quote
 
 from attrs import frozen
 
 from ktrlplane.adapters.embedded.accounts import ROOT
+from ktrlplane.adapters.embedded.forks import not_for_children
+from ktrlplane.adapters.embedded.keeper import DOOR
 
 NAME = "ktrlplane"
 """Of the database and of its user."""
@@ -49,63 +52,43 @@ class Place:
         """Leaves the permissions of what is there already as they are."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def try_lock(self) -> int | None:
-        """A file descriptor that holds the lock until its last copy is closed; None when
-        another server starts, runs or ends here."""
-        lock = self._open("postgres.lock", os.O_RDWR)
+    def try_lock(self) -> FileIO | None:
+        """A file that holds the lock until its last copy is closed; None when another server
+        starts, runs or ends here."""
+        lock = FileIO(self._open("postgres.lock", os.O_RDWR), "r+")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            os.close(lock)
+            lock.close()
             return None
+        not_for_children(lock)
         return lock
 
-    def claim(self) -> int:
-        """Only for the holder of the lock: a file descriptor to hold for as long as others may
-        borrow the server. A new file each time, for the owner of a server that died may live."""
-        (self.root / "postgres.owner").unlink(missing_ok=True)
-        claim = self._open("postgres.owner", os.O_RDWR)
-        fcntl.flock(claim, fcntl.LOCK_EX)
-        return claim
-
-    def is_claimed(self) -> bool:
-        """False also of a server that still answers, but whose owner has left or was killed."""
-        try:
-            claim = os.open(self.root / "postgres.owner", os.O_RDONLY | os.O_NOFOLLOW)
-        except FileNotFoundError:
-            return False
-        try:
-            fcntl.flock(claim, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(claim)
-        return False
-
-    def new_log(self) -> int:
+    def new_log(self) -> FileIO:
         if self.log.exists():
             self.log.replace(self.root / "postgres.log.1")
-        return self._open("postgres.log", os.O_WRONLY | os.O_APPEND)
+        return FileIO(self._open("postgres.log", os.O_WRONLY | os.O_APPEND), "a")
 
     def forget_the_dead(self) -> None:
         """Only for the holder of the lock. After a kill -9, PostgreSQL trusts a pid file if the
         number lives again as another process, which in containers it soon does."""
-        for name in ("postmaster.pid", f".s.PGSQL.{PORT}.lock", f".s.PGSQL.{PORT}"):
+        for name in ("postmaster.pid", f".s.PGSQL.{PORT}.lock", f".s.PGSQL.{PORT}", DOOR):
             (self.cluster / name).unlink(missing_ok=True)
 
     @contextmanager
-    def url(self) -> Iterator[str]:
-        """Of the server here, up or down."""
+    def sockets(self) -> Iterator[Path]:
+        """The folder with the sockets of the server here, up or down, under a name that is
+        short enough for a socket's path."""
         opened_by = os.getpid()
         folder = os.fspath(self.cluster)
         if len(os.fsencode(folder)) <= LONGEST_FOLDER and "," not in folder:
-            yield _url(folder)
+            yield self.cluster
             return
         short = Path(tempfile.mkdtemp(prefix="kp-", dir=_short_temporary_folder()))
         link = short / "s"  # a comma would part two hosts in the URL, too
         link.symlink_to(self.cluster)
         try:
-            yield _url(os.fspath(link))
+            yield link
         finally:
             if os.getpid() == opened_by:
                 link.unlink(missing_ok=True)
@@ -124,8 +107,8 @@ class Place:
         return made
 
 
-def _url(folder: str) -> str:
-    return f"postgresql://{NAME}@/{NAME}?host={quote(folder, safe='/')}&port={PORT}"
+def url_of(sockets: Path) -> str:
+    return f"postgresql://{NAME}@/{NAME}?host={quote(os.fspath(sockets), safe='/')}&port={PORT}"
 
 
 def _short_temporary_folder() -> str:

@@ -7,15 +7,13 @@ from attrs import evolve
 
 from ktrlplane.entrypoints.cli.refusals import Refused
 from ktrlplane.entrypoints.container import Container
-from ktrlplane.entrypoints.databases import opened_for_a_command, opened_to_last
 from ktrlplane.entrypoints.settings import Settings
 
 
 @contextmanager
-def opened(settings: Settings, *, to_last: bool = False) -> Iterator[Container]:
+def opened(settings: Settings) -> Iterator[Container]:
     """Whichever schema the database has. Raises: DatabaseUnavailable."""
-    opening = opened_to_last if to_last else opened_for_a_command
-    with opening(settings) as url:
+    with Container(settings=settings).database().open() as url:
         container = Container(settings=evolve(settings, database_url=url))
         try:
             yield container
@@ -24,9 +22,9 @@ def opened(settings: Settings, *, to_last: bool = False) -> Iterator[Container]:
 
 
 @contextmanager
-def current(settings: Settings, *, to_last: bool = False) -> Iterator[Container]:
+def current(settings: Settings) -> Iterator[Container]:
     """With the schema that this version works on. Raises: DatabaseUnavailable, Refused."""
-    with opened(settings, to_last=to_last) as container:
+    with opened(settings) as container:
         if container.migrations().pending():
             raise Refused(
                 "The database is not at the current schema: run ktrlplane migrate first."

@@ -56,7 +56,7 @@ def worker(context: click.Context) -> None:
     """Do only the background work. Any number may run, on any number of machines."""
     settings = settings_of(context)
     configure_logs(settings)
-    with _stops(), current(settings, to_last=True) as container:
+    with _stops(), current(settings) as container:
         platform = container.platform()
         run_until_told(Worker(jobs_of(container.transact(), platform), platform.now))
 
