@@ -19,7 +19,7 @@ from benchmarks.servers import Request, rate, serving
 from ktrlplane.domain.paging import Sort, cursor_of
 from ktrlplane.domain.services.operator import synchronize_catalog
 from ktrlplane.entrypoints.container import Container
-from ktrlplane.entrypoints.http.cursors import write_cursor
+from ktrlplane.entrypoints.http.cursors import Place, listing, write_cursor
 from ktrlplane.entrypoints.settings import Settings
 
 BARE = Request(name="a bare Falcon route", path="/bare")
@@ -67,9 +67,8 @@ def _deep(size: data.Size) -> str:
     number = 50
     created_at, _ = data.times_of(number)
     sort = Sort.CREATED_AT_DESCENDING
-    return write_cursor(
-        sort, cursor_of(sort, name="", created_at=created_at, identity=f"resource-{number}")
-    )
+    after = cursor_of(sort, name="", created_at=created_at, identity=f"resource-{number}")
+    return write_cursor(Place(sort, after, listing("/api/v1/resources", {})))
 
 
 def _token(container: Container, who: str) -> str:

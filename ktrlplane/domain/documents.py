@@ -12,6 +12,7 @@ from ktrlplane.domain.errors import MAX_FAULTS, Fault
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 MAX_DEPTH: Final = 64
 """Levels of nesting; deeper documents are refused before any recursive code sees them."""
+TOO_DEEP: Final = "too_deep"
 MAX_KEY: Final = 1024
 """Characters in the name of a member: names are repeated in pointers."""
 
@@ -63,7 +64,7 @@ def pointer(path: Sequence[str | int]) -> str:
     return "".join(f"/{escape(step)}" for step in path)
 
 
-_Link = tuple["_Link", str | int] | None
+Link = tuple["Link", str | int] | None
 """The way to a value, from its end: spelled out only where something is wrong, since writing
 down the pointer of every value costs their number times their length."""
 
@@ -75,11 +76,11 @@ def faults_of(document: object, at: str = "") -> list[Fault]:
     Walks without recursion, so that the input cannot exhaust the stack.
     """
     faults: list[Fault] = []
-    todo: list[tuple[_Link, object, int]] = [(None, document, 0)]
+    todo: list[tuple[Link, object, int]] = [(None, document, 0)]
     while todo and len(faults) < MAX_FAULTS:
         link, value, depth = todo.pop()
         if depth > MAX_DEPTH:
-            return [Fault(at, "too_deep", f"Nest at most {MAX_DEPTH} levels.")]
+            return [Fault(at, TOO_DEEP, f"Nest at most {MAX_DEPTH} levels.")]
         found: Iterable[_Flaw] = ()
         if isinstance(value, str):
             found = _text_flaws(value)
@@ -90,7 +91,7 @@ def faults_of(document: object, at: str = "") -> list[Fault]:
             todo += [((link, k), v, depth + 1) for k, v in value.items() if _is_short(k)]
         elif isinstance(value, list):
             todo += [((link, k), v, depth + 1) for k, v in enumerate(value)]
-        faults += [Fault(at + _spelled(link), *flaw) for flaw in islice(found, MAX_FAULTS)]
+        faults += [Fault(at + spelled(link), *flaw) for flaw in islice(found, MAX_FAULTS)]
     return sorted(faults, key=lambda fault: fault.pointer)
 
 
@@ -98,7 +99,7 @@ _Flaw = tuple[str, str]
 _TOO_LARGE: Final = ("number_range", "The number is too large.")
 
 
-def _spelled(link: _Link) -> str:
+def spelled(link: Link) -> str:
     steps: list[str | int] = []
     while link is not None:
         link, step = link

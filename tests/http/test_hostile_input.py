@@ -205,9 +205,42 @@ def test_a_whole_character_in_two_halves_is_one(ada: Caller) -> None:
     assert result.json["name"] == "🏭"
 
 
-def test_a_member_given_twice_counts_once(ada: Caller) -> None:
-    result = ada.post("/projects", raw=b'{"name": "first", "name": "second"}')
-    assert result.json["name"] == "second"
+TWICE: Final[list[tuple[bytes, list[str]]]] = [
+    (b'{"name": "first", "name": "second"}', ["/name"]),
+    (b'{"name": "same", "name": "same"}', ["/name"]),
+    (b'{"name": "x", "n\\u0061me": "x"}', ["/name"]),
+    (b'{"name": "x", "a/b": 1, "a/b": 2, "name": "x"}', ["/a~1b", "/name"]),
+    (b'{"name": "x", "in": [1, {"a": 1, "a": 2}]}', ["/in/1/a"]),
+    (b'{"name": {"a": 1, "a": 2}, "name": "x"}', ["/name"]),
+    (b'{"' + b"k" * 2000 + b'": 1, "' + b"k" * 2000 + b'": 2}', [""]),
+]
+
+
+@pytest.mark.parametrize(("raw", "places"), TWICE)
+def test_a_member_given_twice_is_refused_since_nobody_can_tell_which_counts(
+    ada: Caller, raw: bytes, places: list[str]
+) -> None:
+    told = faults(ada.post("/projects", raw=raw), (400, "malformed_request"))
+    assert told == dict.fromkeys(places, "duplicate_key")
+
+
+def test_members_given_twice_without_end_are_cut_off(ada: Caller) -> None:
+    raw = b'{"name": "x"' + b"".join(b', "f%d": 1, "f%d": 2' % (n, n) for n in range(5_000)) + b"}"
+    result = ada.post("/projects", raw=raw)
+    assert len(faults(result, (400, "malformed_request"))) == 100
+    assert "At least 100 things" in result.json["detail"]
+
+
+def test_depth_does_not_hide_behind_a_member_given_twice(ada: Caller) -> None:
+    deep = b"[" * 1_000 + b"]" * 1_000
+    result = ada.post("/projects", raw=b'{"name": ' + deep + b', "name": "x"}')
+    assert refusal(result) == (400, "malformed_request")
+
+
+@pytest.mark.parametrize("digits", [300, 308])
+def test_a_long_number_beside_a_member_given_twice_is_no_matter(ada: Caller, digits: int) -> None:
+    raw = b'{"a": %s, "b": 1, "b": 2}' % (b"1" * digits)
+    assert refusal(ada.post("/projects", raw=raw)) == (400, "malformed_request")
 
 
 HEADERS: Final = [

@@ -50,10 +50,15 @@ def test_an_id_may_be_chosen(maker: Maker, chosen: str) -> None:
 
 @pytest.mark.parametrize(
     "chosen",
-    ["", "x" * 64, "A", "Acme", "1a", "-a", "a-", "a_b", "a.b", "a b", " a", "a\n", "é", "a/b", 7],
+    ["", "x" * 64, "A", "Acme", "1a", "-a", "a-", "a_b", "a.b", "a b", " a", "a\n", "é", "a/b"],
 )
-def test_an_id_is_a_dns_label(maker: Maker, chosen: object) -> None:
+def test_an_id_is_a_dns_label(maker: Maker, chosen: str) -> None:
     assert faults(maker.ask(id=chosen)) == {"/id": "pattern"}
+
+
+@pytest.mark.parametrize("chosen", [7, True, 1.5, [], ["a"], {}])
+def test_an_id_is_text(maker: Maker, chosen: object) -> None:
+    assert faults(maker.ask(id=chosen)) == {"/id": "type"}
 
 
 @pytest.mark.parametrize(

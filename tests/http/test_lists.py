@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from ktrlplane.domain.paging import Cursor, Sort
-from ktrlplane.entrypoints.http.cursors import write_cursor
+from ktrlplane.entrypoints.http.cursors import Place, listing, write_cursor
 from tests.http.marks import on_both_stores
-from tests.http.world import Caller, World, faults, ids
+from tests.http.world import API, Caller, World, faults, ids
 
 pytestmark = on_both_stores
 
@@ -167,10 +167,70 @@ def test_an_offset_skips_and_can_be_gone_on_from(ada: Caller, many: list[str]) -
     assert ids(rest, "org_id") == many[5:]
 
 
-def test_a_cursor_wins_over_an_offset(ada: Caller, many: list[str]) -> None:
+def test_a_cursor_and_an_offset_contradict_each_other(ada: Caller, many: list[str]) -> None:
     page = ada.sees("/organizations?sort=created_at&limit=2")
-    both = ada.sees(f"/organizations?sort=created_at&offset=5&cursor={page['next_cursor']}")
-    assert ids(both, "org_id") == many[2:]
+    path = f"/organizations?sort=created_at&cursor={page['next_cursor']}"
+    assert faults(ada.get(f"{path}&offset=5")) == {"/offset": "one_of"}
+    # No offset says nothing, however it is written.
+    assert ids(ada.sees(f"{path}&offset=0"), "org_id") == many[2:]
+
+
+@pytest.fixture
+def sown(ada: Caller, many: list[str]) -> str:
+    """A cursor into the projects of o1 that have an a in their name."""
+    for number in range(3):
+        body = {"id": f"p{number}", "name": "Plant", "org_id": "o1"}
+        ada.makes("/projects", body)
+        ada.makes("/projects", body | {"id": f"q{number}", "org_id": "o2"})
+    page = ada.sees("/projects?sort=name&org_id=o1&q=a&limit=1")
+    return str(page["next_cursor"])
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/projects?org_id=o1&q=a",
+        "/projects?q=a&org_id=o1&limit=200&include_total=true&sort=name",
+        "/projects?q=%61&org_id=o1",
+    ],
+)
+def test_a_cursor_goes_on_in_its_list_whatever_the_pages(
+    ada: Caller, sown: str, path: str
+) -> None:
+    assert ids(ada.sees(f"{path}&cursor={sown}"), "project_id") == ["p1", "p2"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/projects?org_id=o1&q=b",
+        "/projects?org_id=o1",
+        "/projects?q=a",
+        "/projects?org_id=o2&q=a",
+        "/projects?",
+        "/organizations?q=a",
+        "/resources?q=a",
+        "/projects/p0/resources?q=a",
+        "/organizations/o1/rbac?",
+    ],
+)
+def test_a_cursor_of_another_list_or_of_other_filters_is_refused(
+    ada: Caller, sown: str, path: str
+) -> None:
+    result = ada.get(f"{path}&cursor={sown}")
+    assert faults(result) == {"/cursor": "cursor"}
+    assert "same filters" in result.json["detail"]
+
+
+def test_a_filter_that_is_wrong_is_told_without_a_word_of_the_cursor(
+    ada: Caller, sown: str
+) -> None:
+    result = ada.get(f"/projects?org_id=O1&q=a&cursor={sown}")
+    assert faults(result) == {"/org_id": "pattern"}
+
+
+def test_a_cursor_stays_short(ada: Caller, sown: str) -> None:
+    assert len(sown) <= 40
 
 
 def test_a_cursor_knows_its_order(ada: Caller, many: list[str]) -> None:
@@ -193,12 +253,15 @@ def test_a_list_with_one_order_takes_no_cursor_of_another(
     ada: Caller, acme: Any, sort: Sort
 ) -> None:
     key = "name" if sort.by_name else "2026-01-01T00:00:00.000000Z"
-    cursor = write_cursor(sort, Cursor(key, "asg_1"))
+    there = listing(f"{API}/organizations/acme/rbac", {})
+    cursor = write_cursor(Place(sort, Cursor(key, "asg_1"), there))
     assert faults(ada.get(f"/organizations/acme/rbac?cursor={cursor}")) == {"/cursor": "cursor"}
 
 
 def _packed(value: object) -> str:
-    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+    """As cursors are, into all organizations."""
+    packed = listing(f"{API}/organizations", {}) + json.dumps(value).encode()
+    return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
 
 
 NO_CURSORS: Final = [

@@ -37,7 +37,91 @@ pytestmark = pytest.mark.usefixtures("one")
 def test_an_unknown_parameter_is_refused(ada: Caller, path: str, hint: str) -> None:
     result = ada.get(path)
     assert refusal(result) == (400, "unknown_parameter")
-    assert hint in result.json["detail"]
+    assert hint in " ".join(fault["detail"] for fault in result.json["errors"])
+
+
+def test_every_unknown_parameter_is_told_and_all_that_is_wrong_besides(ada: Caller) -> None:
+    unknown = (400, "unknown_parameter")
+    assert faults(ada.get("/projects?x=1&y=2"), unknown) == {
+        "/x": "unknown_parameter",
+        "/y": "unknown_parameter",
+    }
+    result = ada.get("/projects?x~/=1&limit=0&sort=size&q=a&q=b&org_id=O")
+    assert faults(result, unknown) == {
+        "/x~0~1": "unknown_parameter",
+        "/limit": "range",
+        "/sort": "enum",
+        "/q": "repeated",
+        "/org_id": "pattern",
+    }
+    assert result.json["errors"][0]["parameter"] == "x~/"
+    result = ada.delete("/resources/one?validate_only=1&foo=2")
+    assert faults(result, unknown) == {"/validate_only": "type", "/foo": "unknown_parameter"}
+
+
+def test_unknown_parameters_without_end_are_cut_off(ada: Caller) -> None:
+    result = ada.get("/projects?" + "&".join(f"x{number}=1" for number in range(1_000)))
+    assert len(faults(result, (400, "unknown_parameter"))) == 100
+    assert "At least 100 things" in result.json["detail"]
+
+
+def test_all_that_is_wrong_with_known_parameters_is_told(ada: Caller) -> None:
+    result = ada.get("/projects?limit=abc&offset=-1&sort=foo&cursor=zzz&include_total=x")
+    assert faults(result) == {
+        "/limit": "type",
+        "/offset": "range",
+        "/sort": "enum",
+        "/cursor": "cursor",
+        "/include_total": "type",
+    }
+    result = ada.get("/resources?type=Nobody.Sells&limit=0&status=lost")
+    assert faults(result) == {"/type": "unknown_type", "/limit": "range", "/status": "enum"}
+    path = "/permissions/check?scopeType=project&scopeId=No!&userId=&action=fly"
+    assert faults(ada.get(path)) == {
+        "/userId": "pattern",
+        "/scopeId": "pattern",
+        "/action": "unknown_action",
+    }
+
+
+def test_what_is_wrong_with_parameters_is_told_along_with_the_body(
+    world: World, ada: Caller
+) -> None:
+    wish = world.wish(sku="gold", nonsense=1)
+    result = ada.post("/projects/plant/resources?validate_only=maybe", wish)
+    assert faults(result) == {
+        "/validate_only": "type",
+        "/nonsense": "unknown_field",
+        "/sku": "unknown_sku",
+    }
+    parameters = {f["pointer"]: f.get("parameter") for f in result.json["errors"]}
+    assert parameters == {"/validate_only": "validate_only", "/nonsense": None, "/sku": None}
+    result = ada.post("/organizations?foo=1", {"name": ""})
+    assert faults(result, (400, "unknown_parameter")) == {
+        "/foo": "unknown_parameter",
+        "/name": "invalid",
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/projects?limit=0", "limit"),
+        ("/resources?type=Nobody.Sells", "type"),
+        ("/users/search?q=a", "q"),
+        ("/permissions/check?scopeType=global&action=fly", "action"),
+        ("/permissions/check?scopeType=project", "scopeId"),
+        ("/resources?limit=0&type=Nobody.Sells", "type"),
+    ],
+)
+def test_a_fault_of_the_query_names_the_parameter(ada: Caller, path: str, name: str) -> None:
+    told = {fault["parameter"] for fault in ada.get(path).json["errors"]}
+    assert name in told
+
+
+def test_a_fault_of_the_body_names_no_parameter(world: World, ada: Caller) -> None:
+    result = ada.post("/projects/plant/resources", world.wish(type="Nobody.Sells"))
+    assert [set(fault) for fault in result.json["errors"]] == [{"pointer", "code", "detail"}]
 
 
 def test_an_unknown_parameter_of_a_change_is_refused_and_nothing_happens(ada: Caller) -> None:
@@ -64,7 +148,10 @@ WRONG_PAGES: Final[list[tuple[str, dict[str, str]]]] = [
     ("limit=201", {"/limit": "range"}),
     ("limit=-1", {"/limit": "range"}),
     ("limit=9999999999", {"/limit": "range"}),
-    ("limit=99999999999999999999", {"/limit": "type"}),
+    ("limit=99999999999999999999", {"/limit": "range"}),
+    ("limit=" + "9" * 5_000, {"/limit": "range"}),
+    ("limit=-" + "9" * 5_000, {"/limit": "range"}),
+    ("limit=" + "0" * 30, {"/limit": "range"}),
     ("limit=", {"/limit": "type"}),
     ("limit=ten", {"/limit": "type"}),
     ("limit=1.0", {"/limit": "type"}),
@@ -110,12 +197,17 @@ def test_a_page_may_be_as_small_and_as_large_as_the_contract_says(ada: Caller, p
         ("/resources?type=Nobody.Sells", {"/type": "unknown_type"}),
         ("/resources?resource_type=", {"/type": "unknown_type"}),
         ("/projects/plant/resources?type=Nobody.Sells", {"/type": "unknown_type"}),
-        ("/resources?type=a&resource_type=b", {"/resource_type": "one_of"}),
+        (
+            "/resources?type=a&resource_type=b",
+            {"/resource_type": "one_of", "/type": "unknown_type"},
+        ),
         ("/users/search", {"/q": "required"}),
         ("/users/search?q=ad", {"/q": "min_length"}),
-        ("/permissions/check", {"/scopeType": "required"}),
-        ("/permissions/check?scopeType=galaxy", {"/scopeType": "enum"}),
-        ("/permissions/check?scopeType=project", {"/scopeId": "pattern"}),
+        ("/permissions/check", {"/scopeType": "required", "/scopeId": "required"}),
+        ("/permissions/check?scopeType=galaxy", {"/scopeType": "enum", "/scopeId": "required"}),
+        ("/permissions/check?scopeType=galaxy&scopeId=a", {"/scopeType": "enum"}),
+        ("/permissions/check?scopeType=project", {"/scopeId": "required"}),
+        ("/permissions/check?scopeType=project&scopeId=", {"/scopeId": "required"}),
         ("/permissions/check?scopeType=project&scopeId=No!", {"/scopeId": "pattern"}),
         ("/permissions/check?scopeType=global&userId=", {"/userId": "pattern"}),
         ("/permissions/check?scopeType=global&scopeId=acme", {"/scopeId": "pattern"}),
@@ -124,6 +216,17 @@ def test_a_page_may_be_as_small_and_as_large_as_the_contract_says(ada: Caller, p
 )
 def test_a_wrong_value_is_told_by_name(ada: Caller, path: str, fault: dict[str, str]) -> None:
     assert faults(ada.get(path)) == fault
+
+
+def test_a_page_out_of_range_is_told_the_range(ada: Caller) -> None:
+    assert "from 0 to 1000000" in ada.get("/projects?offset=-1").json["detail"]
+    assert "1 to 200" in ada.get(f"/projects?limit={'9' * 22}").json["detail"]
+    told = ada.get("/permissions/check?scopeType=project").json["detail"]
+    assert told == "scopeId is required, unless scopeType is global."
+
+
+def test_a_number_may_begin_with_noughts(ada: Caller) -> None:
+    assert len(ada.sees(f"/projects?limit={'0' * 40}1")["items"]) == 1
 
 
 def test_an_enumeration_is_told_whole(ada: Caller) -> None:

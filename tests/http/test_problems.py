@@ -232,7 +232,9 @@ def test_a_problem_of_a_nested_list_says_which_item(ada: Caller) -> None:
 
 def test_faults_without_end_are_cut_off(ada: Caller) -> None:
     body = {"name": "Acme"} | {f"field{number}": 1 for number in range(5_000)}
-    assert len(faults(ada.post("/organizations", body))) == 100
+    result = ada.post("/organizations", body)
+    assert len(faults(result)) == 100
+    assert result.json["detail"].startswith("At least 100 things need correcting")
 
 
 def test_answers_to_the_signed_in_are_not_for_shared_caches(ada: Caller, acme: Any) -> None:

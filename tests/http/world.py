@@ -224,7 +224,12 @@ def checked(result: Result) -> Result:
         assert document["title"] == definition.title
         assert document["request_id"] == result.headers["x-request-id"]
         assert document["detail"].endswith((".", "?")), document["detail"]
-        assert ("errors" in document) == (document["code"] == "validation_failed")
+        told = document.get("errors", [])
+        assert bool(told) == (document["code"] in ("validation_failed", "unknown_parameter")) or (
+            document["code"] == "malformed_request"
+        )
+        for fault in told:
+            assert set(fault) - {"parameter"} == {"pointer", "code", "detail"}
     return result
 
 
@@ -232,9 +237,11 @@ def refusal(result: Result) -> tuple[int, str]:
     return result.status_code, result.json["code"]
 
 
-def faults(result: Result) -> dict[str, str]:
+def faults(
+    result: Result, expected: tuple[int, str] = (422, "validation_failed")
+) -> dict[str, str]:
     """The code of each fault by its pointer."""
-    assert refusal(result) == (422, "validation_failed"), result.text
+    assert refusal(result) == expected, result.text
     return {fault["pointer"]: fault["code"] for fault in result.json["errors"]}
 
 

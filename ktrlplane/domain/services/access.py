@@ -130,6 +130,16 @@ def _questions(
     return asked, wanted
 
 
+def action_faults(action: str | None, pointer: str, platform: Platform) -> Sequence[Fault]:
+    """What is wrong with an action that somebody asks about."""
+    try:
+        if action is not None:
+            _permission(action, pointer, platform)
+    except ValidationFailed as refusal:
+        return refusal.faults
+    return ()
+
+
 def _permission(action: str, pointer: str, platform: Platform) -> Permission:
     permission = platform.catalog.permission(action)
     if permission is None:

@@ -1,6 +1,7 @@
 """Roles, permissions and checks over HTTP."""
 
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from attrs import field, frozen
 
@@ -11,7 +12,7 @@ from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.domain.services import access as service
 from ktrlplane.entrypoints.http.operations import Call, Operation, Reply
 from ktrlplane.entrypoints.http.pages import whole
-from ktrlplane.entrypoints.http.parameters import said
+from ktrlplane.entrypoints.http.parameters import Parameters, said
 from ktrlplane.entrypoints.http.shapes import (
     CheckedPermissions,
     CheckResult,
@@ -23,7 +24,7 @@ from ktrlplane.ports.unit_of_work import UnitOfWork
 
 
 @frozen(kw_only=True)
-class CheckParameters:
+class CheckParameters(Parameters):
     scope_type: ScopeType = field(metadata={"parameter": "scopeType"})
     scope_id: str = field(
         default="", metadata={"parameter": "scopeId", **said("Not needed for global.")}
@@ -34,6 +35,12 @@ class CheckParameters:
     action: str | None = field(
         default=None, metadata=said("Such as read, or Product:action; answered by allowed.")
     )
+
+    @classmethod
+    def clashes(cls, given: Mapping[str, Any], listing: bytes | None) -> Iterator[Fault]:
+        if given.get("scopeType") is not ScopeType.GLOBAL and not given.get("scopeId"):
+            detail = "scopeId is required, unless scopeType is global."
+            yield Fault("/scopeId", "required", detail)
 
 
 def roles(work: UnitOfWork, call: Call) -> Reply:
@@ -57,7 +64,9 @@ def held(work: UnitOfWork, call: Call) -> Reply:
     try:
         scope = Scope.parse(query.scope_type, query.scope_id)
     except ValueError as exc:
-        raise ValidationFailed([Fault("/scopeId", "pattern", str(exc))]) from exc
+        faults = [Fault("/scopeId", "pattern", str(exc))]
+        faults += service.action_faults(query.action, "/action", call.platform)
+        raise ValidationFailed(faults) from exc
     answer = service.held_permissions(
         work, scope, user_id=query.user_id, action=query.action, **call.asked
     )

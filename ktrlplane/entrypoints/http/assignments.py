@@ -37,7 +37,7 @@ def _as_seen(call: Call, scope: Scope) -> Expectation[AssignmentView] | None:
 def listed(work: UnitOfWork, call: Call) -> Reply:
     scope, page = _scope(call), call.query.page()
     found = service.list_assignments(work, scope, page, **call.asked)
-    return paged(found, page, [_shown(scope, view) for view in found.items])
+    return paged(call, found, page, [_shown(scope, view) for view in found.items])
 
 
 def grant(work: UnitOfWork, call: Call) -> Reply:

@@ -1,15 +1,16 @@
 """Reading the bodies of requests."""
 
-from typing import Any, Final
+from typing import Final
 
 import attrs
 import falcon
 import orjson
 
-from ktrlplane.domain.documents import pointer
-from ktrlplane.domain.errors import Fault
-from ktrlplane.entrypoints.http import wire
+from ktrlplane.domain.documents import TOO_DEEP, pointer
+from ktrlplane.domain.errors import Fault, summary
+from ktrlplane.entrypoints.http import repeats, wire
 from ktrlplane.entrypoints.http.problems import EdgeError
+from ktrlplane.entrypoints.http.wire import Reading
 
 MAX_BYTES: Final = 1024 * 1024
 JSON: Final = "application/json"
@@ -33,8 +34,8 @@ def raw_body(req: falcon.Request) -> bytes:
     return raw
 
 
-def read_body(req: falcon.Request, raw: bytes, kind: type) -> Any:
-    """Raises: EdgeError, ValidationFailed."""
+def read_body(req: falcon.Request, raw: bytes, kind: type) -> Reading:
+    """Raises: EdgeError for what is not read at all."""
     if not raw:
         raise EdgeError("malformed_request", "Send a JSON object as the body.")
     _require_json(req)
@@ -45,9 +46,18 @@ def read_body(req: falcon.Request, raw: bytes, kind: type) -> Any:
             "malformed_request",
             f"The body is not JSON: {exc.msg} (line {exc.lineno}, column {exc.colno}).",
         ) from exc
+    if not any(fault.code == TOO_DEEP for fault in faults):
+        _require_no_repeats(raw)
     if req.method in ("PATCH", "PUT"):
         faults += _nulls(value, kind)
     return wire.read(value, kind, faults)
+
+
+def _require_no_repeats(raw: bytes) -> None:
+    """Nobody could tell which one counts; orjson takes the last and says nothing."""
+    repeated = repeats.find(raw)
+    if repeated:
+        raise EdgeError("malformed_request", summary(repeated), faults=tuple(repeated))
 
 
 def _require_json(req: falcon.Request) -> None:

@@ -9,20 +9,20 @@ from ktrlplane.domain.catalog import Preset, ResourceType, Tier
 from ktrlplane.domain.errors import NotFound
 from ktrlplane.entrypoints.http.operations import Call, Operation, Reply
 from ktrlplane.entrypoints.http.pages import whole
-from ktrlplane.entrypoints.http.parameters import said
+from ktrlplane.entrypoints.http.parameters import Parameters, said
 from ktrlplane.entrypoints.http.shapes import CatalogEntry, ResourcePrice
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 
 @frozen(kw_only=True)
-class SchemaParameters:
+class SchemaParameters(Parameters):
     sku: str | None = field(
         default=None, metadata=said("With this, the schema has that tier's overlay.")
     )
 
 
 @frozen(kw_only=True)
-class PricingParameters:
+class PricingParameters(Parameters):
     type: str
     sku: str
 

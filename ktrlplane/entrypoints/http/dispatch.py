@@ -2,22 +2,22 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 from urllib.parse import urlencode
 
 import falcon
 from attrs import field, frozen
 
-from ktrlplane.domain.errors import PreconditionFailed
+from ktrlplane.domain.errors import DomainError, Fault, PreconditionFailed, ValidationFailed
 from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.domain.services.idempotency import once
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.services.users import recognize
-from ktrlplane.entrypoints.http import bodies, etags, rendering
+from ktrlplane.entrypoints.http import etags, rendering
+from ktrlplane.entrypoints.http.asking import Asked, ask
 from ktrlplane.entrypoints.http.authentication import Recognition, bearer
-from ktrlplane.entrypoints.http.operations import Call, Operation, Reply
-from ktrlplane.entrypoints.http.parameters import NoParameters, read_flag, read_parameters
+from ktrlplane.entrypoints.http.operations import Operation, Reply
 from ktrlplane.entrypoints.http.problems import EdgeError
 from ktrlplane.entrypoints.http.rates import RateLimit
 from ktrlplane.entrypoints.transactions import Transact
@@ -26,7 +26,6 @@ from ktrlplane.ports.stores import Answer
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 NOBODY: Final = PrincipalId("nobody")
-_NO_PARAMETERS: Final = NoParameters()
 _KEY_LENGTH: Final = 255
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
 
@@ -55,26 +54,29 @@ class Responder:
     edge: Edge
 
     def respond(self, req: falcon.Request, resp: falcon.Response, **path: str) -> None:
+        operation, edge = self.operation, self.edge
         claims = None
-        if not self.operation.public:
-            claims = bearer(req, self.edge.tokens)
+        if not operation.public:
+            claims = bearer(req, edge.tokens)
             req.context.actor = claims.principal_id.value
-            self.edge.rate_limit.count(claims.principal_id.value, resp)
-        act = self._write if self.operation.writes else self._read
-        act(req, resp, path, claims)
+            edge.rate_limit.count(claims.principal_id.value, resp)
+        actor = NOBODY if claims is None else claims.principal_id
+        asked = ask(req, operation, path=path, actor=actor, platform=edge.platform)
+        if asked.faults:
+            raise asked.refusal(self._found_too(asked, claims))
+        act = self._write if operation.writes else self._read
+        try:
+            act(req, resp, asked, claims)
+        except ValidationFailed as refusal:
+            raise asked.refusal(refusal.faults) from refusal
 
     def _read(
-        self,
-        req: falcon.Request,
-        resp: falcon.Response,
-        path: Mapping[str, str],
-        claims: Claims | None,
+        self, req: falcon.Request, resp: falcon.Response, asked: Asked, claims: Claims | None
     ) -> None:
         operation, edge = self.operation, self.edge
-        call = self._call_to_read(req, path, claims)
         if claims is not None:
             edge.recognition(claims)
-        reply = edge.transact.read(lambda work: operation.handle(work, call))
+        reply = edge.transact.read(lambda work: operation.handle(work, asked.call))
         resp.data = written = rendering.dump(reply.content)
         if not operation.public:
             resp.set_header("Cache-Control", "private, no-cache")
@@ -83,39 +85,15 @@ class Responder:
         if reply.next_cursor is not None:
             resp.set_header("Link", f'<{_next_url(req, edge, reply.next_cursor)}>; rel="next"')
 
-    def _call_to_read(
-        self, req: falcon.Request, path: Mapping[str, str], claims: Claims | None
-    ) -> Call:
-        operation = self.operation
-        query: Any = _NO_PARAMETERS
-        if req.query_string or operation.query is not NoParameters:
-            query = read_parameters(req.params, operation.query)
-        body = None
-        if operation.body is not None:
-            body = bodies.read_body(req, bodies.raw_body(req), operation.body)
-        return Call(
-            actor=NOBODY if claims is None else claims.principal_id,
-            path=path,
-            query=query,
-            body=body,
-            platform=self.edge.platform,
-        )
-
     def _write(
-        self,
-        req: falcon.Request,
-        resp: falcon.Response,
-        path: Mapping[str, str],
-        claims: Claims | None,
+        self, req: falcon.Request, resp: falcon.Response, asked: Asked, claims: Claims | None
     ) -> None:
-        operation, edge = self.operation, self.edge
-        raw = bodies.raw_body(req)
-        call, rehearsed = self._call_to_write(req, raw, path, claims)
+        operation, edge, rehearsed = self.operation, self.edge, asked.rehearsed
         key = _idempotency_key(req) if operation.method == "POST" else None
-        fingerprint = _fingerprint(req, raw)
+        fingerprint = _fingerprint(req, asked.raw)
 
         def act(work: UnitOfWork) -> Answer:
-            reply = operation.handle(work, call)
+            reply = operation.handle(work, asked.call)
             return _answer(operation, reply, fingerprint, rehearsed=rehearsed)
 
         def act_once(work: UnitOfWork) -> tuple[Answer, bool]:
@@ -123,7 +101,7 @@ class Responder:
                 recognize(work, claims, platform=edge.platform)
             if key is None or rehearsed:
                 return act(work), False
-            return once(work, key, fingerprint, lambda: act(work), **call.asked)
+            return once(work, key, fingerprint, lambda: act(work), **asked.call.asked)
 
         transact = edge.transact.rehearse if rehearsed else edge.transact
         answer, replayed = transact(act_once)
@@ -131,28 +109,25 @@ class Responder:
         if replayed:
             resp.set_header("Idempotency-Replayed", "true")
 
-    def _call_to_write(
-        self, req: falcon.Request, raw: bytes, path: Mapping[str, str], claims: Claims | None
-    ) -> tuple[Call, bool]:
-        """And whether it is only a rehearsal."""
-        operation = self.operation
-        parameters = dict(req.params)
-        rehearsed = read_flag("validate_only", parameters.pop("validate_only", "false"))
-        query = read_parameters(parameters, operation.query)
-        body = None if operation.body is None else bodies.read_body(req, raw, operation.body)
-        as_seen = None
-        if operation.conditional:
-            headers = req.get_header("If-Match"), req.get_header("If-None-Match")
-            as_seen = etags.expectation(*headers)
-        call = Call(
-            actor=NOBODY if claims is None else claims.principal_id,
-            path=path,
-            query=query,
-            body=body,
-            as_seen=as_seen,
-            platform=self.edge.platform,
-        )
-        return call, rehearsed
+    def _found_too(self, asked: Asked, claims: Claims | None) -> Iterable[Fault]:
+        """What the service finds wrong with what could be read. It decides first what the
+        caller may know: any other refusal of its waits until the rest is right."""
+        operation, edge = self.operation, self.edge
+        if not asked.is_judgeable:
+            return ()
+
+        def act(work: UnitOfWork) -> None:
+            if operation.writes and claims is not None:
+                recognize(work, claims, platform=edge.platform)
+            operation.handle(work, asked.call)
+
+        try:
+            (edge.transact.rehearse if operation.writes else edge.transact.read)(act)
+        except ValidationFailed as refusal:
+            return refusal.faults
+        except DomainError:
+            return ()
+        return ()
 
 
 def _tag(req: falcon.Request, resp: falcon.Response, body: bytes) -> None:

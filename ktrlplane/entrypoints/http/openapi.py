@@ -13,8 +13,8 @@ from ktrlplane.domain.ids import Identity
 from ktrlplane.entrypoints.http.bodies import JSON, MERGE_PATCH
 from ktrlplane.entrypoints.http.examples import examples_of
 from ktrlplane.entrypoints.http.operations import Operation
-from ktrlplane.entrypoints.http.parameters import readers
 from ktrlplane.entrypoints.http.public_paths import public_paths
+from ktrlplane.entrypoints.http.queries import parameters_of
 from ktrlplane.entrypoints.http.responses import HEADERS, Responses
 from ktrlplane.entrypoints.http.schemas import Components, Schema
 
@@ -105,8 +105,9 @@ class _Document:
     def _parameters_of(self, operation: Operation) -> Iterator[Schema]:
         for name in re.findall(r"{(\w+)}", operation.path):
             yield {"name": name, "in": "path", "required": True, "schema": self._path(name)}
-        for name, (field, kind, _) in readers(operation.query).items():
-            yield self._query(name, kind, getattr(attrs.fields(operation.query), field))
+        query: Any = operation.query
+        for name, known in parameters_of(query).items():
+            yield self._query(name, known.kind, known.field)
         yield from _of_every(operation)
 
     def _path(self, name: str) -> Schema:

@@ -9,7 +9,7 @@ from ktrlplane.domain import errors
 from ktrlplane.domain.errors import DomainError
 from ktrlplane.domain.ids import Identity, OrganizationId, PrincipalId, ProjectId, ResourceId
 from ktrlplane.domain.services.platform import Expectation, Platform
-from ktrlplane.entrypoints.http.parameters import NoParameters
+from ktrlplane.entrypoints.http.parameters import NoParameters, Parameters
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 BASE: Final = "/api/v1"
@@ -23,13 +23,15 @@ Id = TypeVar("Id", bound=Identity)
 @frozen(kw_only=True)
 class Call:
     """A request that has been read: who asks for what. ``body`` and ``query`` are of the
-    operation's types. ``as_seen`` is what ``If-Match`` and ``If-None-Match`` say of the thing."""
+    operation's types. ``as_seen`` is what ``If-Match`` and ``If-None-Match`` say of the thing;
+    ``listing`` tells which list is asked for (see ``cursors.listing``)."""
 
     actor: PrincipalId
     path: Mapping[str, str]
     query: Any
     body: Any = None
     as_seen: Expectation[Any] | None = None
+    listing: bytes = b""
     platform: Platform
 
     @property
@@ -96,7 +98,7 @@ class Operation:
     answer: Any = None
     listed: bool = False
     body: type | None = None
-    query: type = NoParameters
+    query: type[Parameters] = NoParameters
     status: int = 200
     """Of a success; 201 says that it made something."""
     refusals: tuple[type[DomainError], ...] = field(default=())

@@ -18,11 +18,11 @@ def create(work: UnitOfWork, call: Call) -> Reply:
 
 
 def listed(work: UnitOfWork, call: Call) -> Reply:
-    page = call.query.sorted_page()
+    page = call.query.page()
     found: Page[Organization] = service.list_organizations(
         work, page, text=call.query.q, **call.asked
     )
-    return paged(found, page)
+    return paged(call, found, page)
 
 
 def read(work: UnitOfWork, call: Call) -> Reply:

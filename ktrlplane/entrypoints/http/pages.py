@@ -4,13 +4,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from ktrlplane.domain.paging import Page, PageRequest
-from ktrlplane.entrypoints.http.cursors import write_cursor
-from ktrlplane.entrypoints.http.operations import Reply
+from ktrlplane.entrypoints.http.cursors import Place, write_cursor
+from ktrlplane.entrypoints.http.operations import Call, Reply
 
 
-def paged(page: Page[Any], request: PageRequest, items: Sequence[Any] | None = None) -> Reply:
+def paged(
+    call: Call, page: Page[Any], request: PageRequest, items: Sequence[Any] | None = None
+) -> Reply:
     """``items`` are the page's in another form."""
-    cursor = None if page.next is None else write_cursor(request.sort, page.next)
+    cursor = None
+    if page.next is not None:
+        cursor = write_cursor(Place(request.sort, page.next, call.listing))
     content: dict[str, Any] = {
         "items": page.items if items is None else items,
         "next_cursor": cursor,

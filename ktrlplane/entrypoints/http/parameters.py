@@ -1,23 +1,17 @@
 """Query parameters, described by attrs classes: a field a parameter."""
 
-import enum
-import re
-import types
-import typing
-from collections.abc import Callable, Mapping
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import attrs
-from attrs import evolve, frozen
+from attrs import frozen
 
-from ktrlplane.domain.errors import Fault, ValidationFailed
-from ktrlplane.domain.ids import Identity, OrganizationId, ProjectId
+from ktrlplane.domain.errors import Fault
+from ktrlplane.domain.ids import OrganizationId, ProjectId
 from ktrlplane.domain.paging import MAX_LIMIT, MAX_OFFSET, PageRequest, Sort
 from ktrlplane.domain.resources import Status
-from ktrlplane.entrypoints.http.cursors import CURSOR_ADVICE, bad_cursor, read_cursor
-from ktrlplane.entrypoints.http.problems import EdgeError
-from ktrlplane.entrypoints.http.wire import Unfit, read_choice, unknown
+from ktrlplane.entrypoints.http.cursors import Place
+from ktrlplane.entrypoints.http.wire import Unfit
 
 
 def said(description: str, **schema: Any) -> dict[str, Any]:
@@ -25,66 +19,108 @@ def said(description: str, **schema: Any) -> dict[str, Any]:
     return {"description": description, "schema": schema}
 
 
+def _between(least: int, most: int, advice: str) -> Callable[[object, object, int], None]:
+    """An attrs validator. Raises Unfit."""
+
+    def check(_: object, __: object, number: int) -> None:
+        if not least <= number <= most:
+            raise Unfit("range", advice)
+
+    return check
+
+
 @frozen(kw_only=True)
-class NoParameters:
+class Parameters:
+    """What any operation may take."""
+
+    @classmethod
+    def clashes(cls, given: Mapping[str, Any], listing: bytes | None) -> Iterable[Fault]:
+        """What is wrong with parameters together, beside what is wrong with each. ``given``
+        are those that can be read, by name; ``listing`` tells which list they make, if they
+        do that (see ``cursors.listing``)."""
+        return ()
+
+
+@frozen(kw_only=True)
+class NoParameters(Parameters):
     pass
 
 
 @frozen(kw_only=True)
-class DeleteParameters:
+class WriteParameters(Parameters):
+    """Of every operation that changes something."""
+
+    validate_only: bool = False
+
+
+@frozen(kw_only=True)
+class DeleteParameters(Parameters):
     cascade: bool = attrs.field(default=False, metadata=said("Delete all that is in it too."))
 
 
 @frozen(kw_only=True)
-class PageParameters:
-    """``cursor`` is ``next_cursor`` of the page before, and wins over ``offset``."""
+class PageParameters(Parameters):
+    """Newest first."""
 
     limit: int = attrs.field(
-        default=50, metadata=said("Items a page.", minimum=1, maximum=MAX_LIMIT)
+        default=50,
+        validator=_between(1, MAX_LIMIT, f"Ask for 1 to {MAX_LIMIT} items."),
+        metadata=said("Items a page.", minimum=1, maximum=MAX_LIMIT),
     )
-    cursor: str | None = attrs.field(
+    cursor: Place | None = attrs.field(
         default=None,
-        metadata=said("next_cursor of the page before, as it came; wins over offset."),
+        metadata=said(
+            "next_cursor of the page before, as it came: with the same filters and sort, "
+            "and without offset."
+        ),
     )
     offset: int = attrs.field(
-        default=0, metadata=said("How many items to skip.", minimum=0, maximum=MAX_OFFSET)
+        default=0,
+        validator=_between(
+            0, MAX_OFFSET, f"An offset is from 0 to {MAX_OFFSET}; go further by cursor."
+        ),
+        metadata=said("How many items to skip.", minimum=0, maximum=MAX_OFFSET),
     )
     include_total: bool = attrs.field(
         default=False, metadata=said("Count the whole list, as total.")
     )
 
+    @classmethod
+    def clashes(cls, given: Mapping[str, Any], listing: bytes | None) -> Iterator[Fault]:
+        place: Place | None = given.get("cursor")
+        if place is None:
+            return
+        if given.get("offset"):
+            detail = "Send cursor or offset, not both: a cursor says itself where to go on."
+            yield Fault("/offset", "one_of", detail)
+        sort = given.get("sort", place.sort if cls.is_sorted() else Sort.CREATED_AT_DESCENDING)
+        if listing not in (None, place.listing):
+            detail = (
+                "This cursor belongs to another list, or to other filters. Send it to where it "
+                "came from, with the same filters, or begin anew without it."
+            )
+            yield Fault("/cursor", "cursor", detail)
+        elif sort is not place.sort:
+            detail = f"This cursor belongs to a list sorted by {place.sort}."
+            yield Fault("/cursor", "cursor", detail)
+
+    @classmethod
+    def is_sorted(cls) -> bool:
+        """Whether one may choose the order."""
+        return False
+
     def page(self) -> PageRequest:
-        """Newest first. Raises: ValidationFailed."""
         return self._page(Sort.CREATED_AT_DESCENDING)
 
-    def _page(self, sort: Sort | None) -> PageRequest:
-        """In the cursor's order, or newest first, where ``sort`` is None."""
-        self._check()
-        request = PageRequest(
+    def _page(self, sort: Sort) -> PageRequest:
+        """In the cursor's order, if there is one."""
+        return PageRequest(
             limit=self.limit,
             offset=self.offset,
             include_total=self.include_total,
-            sort=sort or Sort.CREATED_AT_DESCENDING,
+            sort=sort if self.cursor is None else self.cursor.sort,
+            after=None if self.cursor is None else self.cursor.after,
         )
-        if self.cursor is None:
-            return request
-        its_sort, after = read_cursor(self.cursor)
-        if sort is not None and sort is not its_sort:
-            raise bad_cursor(f"This cursor belongs to a list sorted by {its_sort}.")
-        try:
-            return evolve(request, sort=its_sort, after=after)
-        except ValueError as exc:
-            raise bad_cursor(CURSOR_ADVICE) from exc
-
-    def _check(self) -> None:
-        faults = []
-        if not 1 <= self.limit <= MAX_LIMIT:
-            faults.append(Fault("/limit", "range", f"Ask for 1 to {MAX_LIMIT} items."))
-        if not 0 <= self.offset <= MAX_OFFSET:
-            detail = f"An offset is at most {MAX_OFFSET}; go further by cursor."
-            faults.append(Fault("/offset", "range", detail))
-        if faults:
-            raise ValidationFailed(faults)
 
 
 @frozen(kw_only=True)
@@ -96,9 +132,16 @@ class SortedParameters(PageParameters):
     )
     q: str | None = attrs.field(default=None, metadata=said("Text in the name or the id."))
 
-    def sorted_page(self) -> PageRequest:
-        """Raises: ValidationFailed."""
-        return self._page(self.sort)
+    @classmethod
+    def is_sorted(cls) -> bool:
+        return True
+
+    def page(self) -> PageRequest:
+        return self._page(self.sort or Sort.CREATED_AT_DESCENDING)
+
+
+PAGING: Final = frozenset({"limit", "cursor", "offset", "include_total", "sort"})
+"""The parameters that say which part of a list is shown; the others say of what it is one."""
 
 
 @frozen(kw_only=True)
@@ -126,103 +169,9 @@ class AllResourceParameters(ResourceParameters):
     resource_type: str | None = attrs.field(default=None, metadata=said("Another name of type."))
     project_id: ProjectId | None = None
 
-
-_WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,10}")
-
-# -- reading -----------------------------------------------------------------------------------
-
-
-def _whole_number(text: str, _: Any) -> int:
-    if _WHOLE_NUMBER.fullmatch(text) is None:
-        raise Unfit("type", "This must be a whole number.")
-    return int(text)
-
-
-def _flag(text: str, _: Any) -> bool:
-    if text not in ("true", "false"):
-        raise Unfit("type", "This must be true or false.")
-    return text == "true"
-
-
-def _text(text: str, _: Any) -> str:
-    return text
-
-
-def _identity(text: str, kind: type[Identity]) -> Identity:
-    try:
-        return kind(text)
-    except ValueError as exc:
-        raise Unfit("pattern", str(exc)) from exc
-
-
-def bare(kind: Any) -> Any:
-    """``X`` of ``X | None``."""
-    if isinstance(kind, types.UnionType):
-        return next(one for one in typing.get_args(kind) if one is not types.NoneType)
-    return kind
-
-
-def _reader(kind: Any) -> Callable[[str, Any], Any]:
-    if kind is bool:
-        return _flag
-    if kind is int:
-        return _whole_number
-    if issubclass(kind, enum.Enum):
-        return read_choice
-    return _identity if issubclass(kind, Identity) else _text
-
-
-@cache
-def readers(kind: Any) -> Mapping[str, tuple[str, Any, Callable[[str, Any], Any]]]:
-    """For each parameter: its field, the type of its value, and how that is read."""
-    found = {}
-    for field in attrs.fields(kind):
-        its_type = bare(field.type)
-        name = field.metadata.get("parameter", field.name)
-        found[name] = field.name, its_type, _reader(its_type)
-    return found
-
-
-def read_flag(name: str, given: str | list[str]) -> bool:
-    """Raises: EdgeError when it is repeated, ValidationFailed."""
-    try:
-        return _flag(_only(name, given), None)
-    except Unfit as exc:
-        raise ValidationFailed([Fault(f"/{name}", exc.code, str(exc))]) from exc
-
-
-def _only(name: str, given: str | list[str]) -> str:
-    if not isinstance(given, str):
-        raise EdgeError("malformed_request", f"Send the query parameter {name} once.")
-    return given
-
-
-def read_parameters(given: Mapping[str, str | list[str]], kind: Any) -> Any:
-    """Raises: EdgeError for an unknown or repeated parameter, ValidationFailed."""
-    known = readers(kind)
-    values: dict[str, Any] = {}
-    faults: list[Fault] = []
-    for name, found in given.items():
-        if name not in known:
-            raise EdgeError(
-                "unknown_parameter", f"{name[:80]!r}: {unknown(name, known, 'query parameter')}"
-            )
-        text = _only(name, found)
-        field, its_type, reader = known[name]
-        if "\0" in text:
-            faults.append(Fault(f"/{name}", "nul", "Text must not contain the NUL character."))
-            continue
-        try:
-            values[field] = reader(text, its_type)
-        except Unfit as exc:
-            faults.append(Fault(f"/{name}", exc.code, str(exc)))
-    faults += [
-        Fault(f"/{name}", "required", "This query parameter is required.")
-        for name, (field, _, _) in known.items()
-        if field not in values
-        and getattr(attrs.fields(kind), field).default is attrs.NOTHING
-        and not any(fault.pointer == f"/{name}" for fault in faults)
-    ]
-    if faults:
-        raise ValidationFailed(faults)
-    return kind(**values)
+    @classmethod
+    def clashes(cls, given: Mapping[str, Any], listing: bytes | None) -> Iterator[Fault]:
+        yield from super().clashes(given, listing)
+        if len({given[name] for name in ("type", "resource_type") if name in given}) > 1:
+            detail = "type and resource_type are the same filter; send one of them."
+            yield Fault("/resource_type", "one_of", detail)

@@ -18,9 +18,9 @@ def create(work: UnitOfWork, call: Call) -> Reply:
 
 
 def listed(work: UnitOfWork, call: Call) -> Reply:
-    page = call.query.sorted_page()
+    page = call.query.page()
     where = ProjectFilter(org_id=call.query.org_id, text=call.query.q)
-    return paged(service.list_projects(work, page, where, **call.asked), page)
+    return paged(call, service.list_projects(work, page, where, **call.asked), page)
 
 
 def read(work: UnitOfWork, call: Call) -> Reply:

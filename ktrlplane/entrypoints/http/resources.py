@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from ktrlplane.domain import errors
-from ktrlplane.domain.errors import Fault, ValidationFailed
 from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services import resources as service
 from ktrlplane.entrypoints.http.operations import BASE, Call, Operation, Reply
@@ -21,18 +20,15 @@ def create(work: UnitOfWork, call: Call) -> Reply:
 
 def listed_in_project(work: UnitOfWork, call: Call) -> Reply:
     query: ResourceParameters = call.query
-    page = query.sorted_page()
+    page = query.page()
     where = ResourceFilter(type=query.type, status=query.status, sku=query.sku, text=query.q)
     found = service.list_project_resources(work, call.project(), page, where, **call.asked)
-    return paged(found, page)
+    return paged(call, found, page)
 
 
 def listed(work: UnitOfWork, call: Call) -> Reply:
     query: AllResourceParameters = call.query
-    page = query.sorted_page()
-    if query.type is not None and query.resource_type not in (None, query.type):
-        detail = "type and resource_type are the same filter; send one of them."
-        raise ValidationFailed([Fault("/resource_type", "one_of", detail)])
+    page = query.page()
     where = ResourceFilter(
         project_id=query.project_id,
         type=query.type or query.resource_type,
@@ -40,7 +36,7 @@ def listed(work: UnitOfWork, call: Call) -> Reply:
         sku=query.sku,
         text=query.q,
     )
-    return paged(service.list_resources(work, page, where, **call.asked), page)
+    return paged(call, service.list_resources(work, page, where, **call.asked), page)
 
 
 def _below(call: Call) -> dict[str, Any]:

@@ -40,9 +40,13 @@ _RATE: Final = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 
 @frozen(kw_only=True)
 class ProblemFault:
+    """``pointer`` is a JSON pointer into the body or, where ``parameter`` names a parameter,
+    into the query."""
+
     pointer: str
     code: str
     detail: str
+    parameter: str = field(default="", metadata={"left_out": True})
 
 
 @frozen(kw_only=True)

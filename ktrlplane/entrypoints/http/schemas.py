@@ -14,6 +14,7 @@ from ktrlplane.domain.documents import Document
 from ktrlplane.domain.ids import Identity, Label
 from ktrlplane.domain.naming import MAX_NAME_LENGTH, NAME_RULE, is_a_name, is_no_name_or_a_name
 from ktrlplane.domain.services.access import MAX_CHECKS, CheckPermissions
+from ktrlplane.entrypoints.http.cursors import Place
 from ktrlplane.entrypoints.http.rendering import shown_fields
 
 Schema = dict[str, Any]
@@ -25,6 +26,7 @@ _SCALARS: Final[dict[Any, Schema]] = {
     datetime: {"type": "string", "format": "date-time"},
     Document: {"type": "object"},
     dict: {"type": "object"},
+    Place: {"type": "string"},
     Any: {},
 }
 _NAMES: Final = (is_a_name, is_no_name_or_a_name)

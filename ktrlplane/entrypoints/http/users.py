@@ -7,13 +7,13 @@ from attrs import field, frozen
 from ktrlplane.domain.services import users as service
 from ktrlplane.entrypoints.http.operations import Call, Operation, Reply
 from ktrlplane.entrypoints.http.pages import whole
-from ktrlplane.entrypoints.http.parameters import said
+from ktrlplane.entrypoints.http.parameters import Parameters, said
 from ktrlplane.entrypoints.http.shapes import Me, ShortUser
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 
 @frozen(kw_only=True)
-class SearchParameters:
+class SearchParameters(Parameters):
     q: str = field(metadata=said("Text in the name or the address.", minLength=service.MIN_SEARCH))
 
 

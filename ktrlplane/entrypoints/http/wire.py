@@ -5,19 +5,19 @@ import enum
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, cast
 
 import attrs
 import cattrs
 import orjson
+from attrs import frozen
 from cattrs.gen import make_dict_structure_fn, override
 
 from ktrlplane.domain.documents import faults_of, pointer
-from ktrlplane.domain.errors import MAX_FAULTS, Fault, ValidationFailed
+from ktrlplane.domain.errors import MAX_FAULTS, Fault
 from ktrlplane.domain.ids import Identity
+from ktrlplane.domain.services.commands import APART
 from ktrlplane.entrypoints.http.rendering import is_identity, shown_fields
-
-T = TypeVar("T")
 
 _RFC_3339: Final = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)\Z", re.ASCII | re.IGNORECASE
@@ -39,19 +39,52 @@ def parse(raw: bytes) -> tuple[Any, list[Fault]]:
     return value, faults_of(value)
 
 
-def read(value: object, kind: type[T], found: Sequence[Fault] = ()) -> T:
-    """Raises: ValidationFailed, naming every bad field, with the faults ``found`` before."""
+@frozen(kw_only=True)
+class Reading:
+    """``value`` is of the class that was asked for; with ``faults`` it has no more than what
+    the rest can be judged by, and is None where that is too little."""
+
+    value: Any = None
+    faults: tuple[Fault, ...] = ()
+
+
+def read(value: object, kind: type, found: Sequence[Fault] = ()) -> Reading:
+    """Names every bad field, with the faults ``found`` before."""
     if not isinstance(value, dict):
-        raise ValidationFailed([Fault("", "type", "The body must be a JSON object.")])
+        return Reading(faults=(Fault("", "type", "The body must be a JSON object."),))
+    faults = list(found)
+    structured: Any = None
     try:
         structured = _converter.structure(value, kind)
     except cattrs.BaseValidationError as exc:
         told = {fault.pointer for fault in found}
-        more = [fault for fault in _faults(exc, ()) if fault.pointer not in told]
-        raise ValidationFailed([*found, *more][:MAX_FAULTS]) from exc
-    if found:
-        raise ValidationFailed(found[:MAX_FAULTS])
-    return structured
+        faults += [fault for fault in _faults(exc, ()) if fault.pointer not in told]
+    if faults:
+        structured = _judgeable(value, kind, faults)
+    return Reading(value=structured, faults=tuple(faults))
+
+
+def member_of(fault: Fault) -> str | None:
+    """The member of a body that a fault is in, as it stands in the pointer; None for the
+    body itself."""
+    return fault.pointer.split("/")[1] if fault.pointer else None
+
+
+def _judgeable(value: Mapping[str, Any], kind: type, faults: Sequence[Fault]) -> Any:
+    """What can be read of a command, if the fields that cannot are apart from the rest (see
+    ``commands.apart``)."""
+    broken = {member_of(fault) for fault in faults}
+    if None in broken or len(faults) >= MAX_FAULTS:  # there may be others, which nobody named
+        return None
+    known = {field.name: field for field in attrs.fields(kind)}
+    readable = {name: value[name] for name in known.keys() & value.keys() - broken}
+    for name in known.keys() & broken:
+        metadata = known[name].metadata
+        if APART not in metadata:
+            return None
+        if metadata[APART] is not None:
+            readable[name] = metadata[APART]
+    return _converter.structure(readable, kind)
 
 
 def _exactly(kind: type) -> Callable[[Any, Any], Any]:
@@ -63,9 +96,13 @@ def _exactly(kind: type) -> Callable[[Any, Any], Any]:
     return structure
 
 
+_text: Final = _exactly(str)
+
+
 def _identity(value: Any, kind: type[Identity]) -> Identity:
+    text = _text(value, None)
     try:
-        return kind(value)
+        return kind(text)
     except ValueError as exc:
         raise Unfit("pattern", str(exc)) from exc
 
