@@ -234,3 +234,13 @@ def test_a_server_that_is_not_installed_is_one_sentence(
     (said,) = sentences(outcome)
     assert outcome.status == 1
     assert "pip install 'ktrlplane[fast]'" in said
+
+
+@pytest.mark.parametrize("group", [(), ("catalog",)])
+def test_without_a_command_one_is_shown_what_there_is(
+    ktrlplane: Ktrlplane, group: tuple[str, ...]
+) -> None:
+    outcome = ktrlplane(*group)
+    assert (outcome.status, outcome.out) == (2, "")
+    assert outcome.err.startswith("Usage: ktrlplane")
+    assert "Commands:" in outcome.err

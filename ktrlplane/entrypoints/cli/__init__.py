@@ -46,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: Sequence[str] | None = None) -> int:
     try:
         status = ktrlplane.main(arguments, prog_name="ktrlplane", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as exc:
+        click.echo(exc.format_message(), err=True)
+        return USAGE
     except click.UsageError as exc:
         _tell(f"{exc.format_message()} See: ktrlplane {_path(exc)}--help")
         return USAGE

@@ -22,7 +22,11 @@ _LONGEST_TTL_S = 10 * 365 * 24 * 3600
 @click.option("--email", metavar="E")
 @click.option("--unverified", is_flag=True, help="The e-mail address has not been verified.")
 @click.option("--name", metavar="N")
-@click.option("--m2m", is_flag=True, help="For a service account, whose id is CLIENT@clients.")
+@click.option(
+    "--m2m",
+    is_flag=True,
+    help="For a service account. Issuers call one CLIENT@clients: write --sub like that.",
+)
 @click.option(
     "--ttl",
     type=click.IntRange(1, _LONGEST_TTL_S),
