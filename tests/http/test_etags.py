@@ -181,6 +181,8 @@ def test_a_tag_is_written_in_quotes(ada: Caller, header: str) -> None:
     for result in (
         ada.get("/resources/one", headers={"If-Match": header}),
         ada.get("/resources/one", headers={"If-None-Match": header}),
+        ada.get("/resources/one", headers={"If-Match": '"x"', "If-None-Match": header}),
+        ada.delete("/resources/one", headers={"If-Match": '"x"', "If-None-Match": header}),
         ada.patch("/resources/one", {"name": "New"}, headers={"If-Match": header}),
         ada.delete("/resources/one", headers={"If-Match": header}),
         ada.delete("/resources/one", headers={"If-None-Match": header}),

@@ -134,11 +134,13 @@ def _tag(req: falcon.Request, resp: falcon.Response, body: bytes) -> None:
     """Raises: PreconditionFailed."""
     tag = etags.tag_of(body)
     resp.set_header("ETag", tag)
-    if_match = req.get_header("If-Match")
-    if if_match is not None and if_match.strip() != "*" and tag not in etags.listed(if_match):
+    if_match, if_none_match = req.get_header("If-Match"), req.get_header("If-None-Match")
+    # Both are read before either is heeded, so that a malformed one is always told.
+    is_other = if_match is not None and not etags.matches(if_match, tag)
+    is_known = if_none_match is not None and etags.unchanged(if_none_match, tag)
+    if is_other:
         raise PreconditionFailed("It is no longer as If-Match says; read it again.")
-    if_none_match = req.get_header("If-None-Match")
-    if if_none_match is not None and etags.unchanged(if_none_match, tag):
+    if is_known:
         resp.status = falcon.HTTP_304
         resp.data = None
 

@@ -31,17 +31,21 @@ def unchanged(if_none_match: str, tag: str) -> bool:
     return tag in [one.removeprefix("W/") for one in listed(if_none_match)]
 
 
+def matches(if_match: str, tag: str) -> bool:
+    """Strong comparison, as RFC 9110 section 13.1.1 says."""
+    return if_match.strip() == "*" or tag in listed(if_match)
+
+
 def expectation(if_match: str | None, if_none_match: str | None) -> Expectation[Any] | None:
-    """Whether a thing that is there may be changed by the word of these headers (RFC 9110
-    section 13.1): strong comparison for the one, weak for the other. Raises: EdgeError."""
-    wanted = None if if_match is None or if_match.strip() == "*" else listed(if_match)
-    if if_none_match is None:
-        return None if wanted is None else lambda thing: _tag(thing) in wanted
-    unchanged(if_none_match, "")  # what is malformed is told before anything is looked up
-    return lambda thing: (
-        (wanted is None or _tag(thing) in wanted) and not unchanged(if_none_match, _tag(thing))
-    )
+    """Whether a thing that is there may be changed by the word of these headers.
+    Raises: EdgeError."""
+    if if_match is None and if_none_match is None:
+        return None
 
+    def is_met(tag: str) -> bool:
+        wanted = if_match is None or matches(if_match, tag)
+        unwanted = if_none_match is not None and unchanged(if_none_match, tag)
+        return wanted and not unwanted
 
-def _tag(thing: Any) -> str:
-    return tag_of(rendering.dump(thing))
+    is_met("")  # what is malformed is told before anything is looked up
+    return lambda thing: is_met(tag_of(rendering.dump(thing)))
