@@ -55,10 +55,6 @@ class Parameter:
     kind: Any
     read: Callable[[str, Any], Any]
 
-    @property
-    def is_required(self) -> bool:
-        return self.field.default is attrs.NOTHING
-
     def value(self, given: str | list[str]) -> Any:
         """Raises: Unfit."""
         if not isinstance(given, str):
@@ -85,12 +81,18 @@ def parameters_of(*kinds: Any) -> Mapping[str, Parameter]:
     return found
 
 
+@cache
+def _required(kind: Any) -> frozenset[str]:
+    known = parameters_of(kind).items()
+    return frozenset(name for name, one in known if one.field.default is attrs.NOTHING)
+
+
 def read_query(given: Given, kind: Any, *, address: str, writes: bool = False) -> Query:
     known = parameters_of(kind, WriteParameters) if writes else parameters_of(kind)
     values, faults = _each(given, known)
     asked_for = _listing(address, given, known) if issubclass(kind, PageParameters) else None
     blurred = any(fault.parameter not in PAGING for fault in faults)
-    faults += _faults_together(kind, known, given, values, None if blurred else asked_for)
+    faults += _faults_together(kind, given, values, None if blurred else asked_for)
     rehearsed = values.pop("validate_only", False) if writes else False
     for fault in faults:
         values.pop(fault.parameter, None)
@@ -120,15 +122,12 @@ def _each(
 
 def _faults_together(
     kind: Any,
-    known: Mapping[str, Parameter],
-    given: Collection[str],
+    given: Given,
     values: Mapping[str, Any],
     asked_for: bytes | None,
 ) -> Iterator[ParameterFault]:
-    for name, parameter in known.items():
-        if parameter.is_required and name not in given:
-            detail = "This query parameter is required."
-            yield ParameterFault.of(name, "required", detail)
+    for name in sorted(_required(kind) - given.keys()):
+        yield ParameterFault.of(name, "required", "This query parameter is required.")
     for fault in kind.clashes(values, asked_for):
         name = fault.pointer.removeprefix("/")
         if name in values or name not in given:
@@ -137,8 +136,7 @@ def _faults_together(
 
 def _made(kind: Any, known: Mapping[str, Parameter], values: Mapping[str, Any]) -> Any:
     """None where a required one is missing."""
-    required = {name for name, parameter in known.items() if parameter.is_required}
-    if not required <= values.keys():
+    if not _required(kind) <= values.keys():
         return None
     return kind(**{known[name].field.name: value for name, value in values.items()})
 
