@@ -1,5 +1,6 @@
 """KtrlPlane: the control plane of a SaaS platform."""
 
+import logging
 from importlib.metadata import version
 
 from ktrlplane.domain.access import (
@@ -40,6 +41,9 @@ from ktrlplane.entrypoints.session_access import question
 from ktrlplane.ports.database import CannotMigrate, DatabaseUnavailable
 
 __version__ = version("ktrlplane")
+
+# A library is silent where the host program does not listen.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __all__ = [
     "GLOBAL",

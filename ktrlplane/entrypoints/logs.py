@@ -65,7 +65,7 @@ def standard_logging(settings: Settings, *names: str) -> dict[str, Any]:
 
 def _formatter(log_format: str) -> logging.Formatter:
     return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=list(_SHARED),
+        foreign_pre_chain=[*_SHARED, structlog.stdlib.ExtraAdder()],
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             *_ends(log_format),

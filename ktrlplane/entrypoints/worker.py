@@ -1,5 +1,6 @@
 """The background worker: named jobs, each at its own interval, until somebody says stop."""
 
+import logging
 import random
 import signal
 import threading
@@ -10,7 +11,6 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Final, TypeVar
 
-import structlog
 from attrs import define, field, frozen
 
 from ktrlplane.domain.services.deletions import (
@@ -30,7 +30,8 @@ BATCH: Final = 100
 
 LONGEST_PAUSE_S: Final = 60.0
 
-_log = structlog.get_logger(__name__)
+# The library runs these jobs too: what it says goes where the host program wants it.
+_log = logging.getLogger(__name__)
 
 
 @frozen(kw_only=True)
@@ -53,6 +54,10 @@ class _Turn:
     failures: int = 0
     last_success: datetime | None = None
 
+    def told(self) -> dict[str, object]:
+        since = self.last_success and self.last_success.isoformat()
+        return {"job": self.job.name, "last_success": since}
+
 
 @define
 class Worker:
@@ -65,7 +70,7 @@ class Worker:
 
     def run(self) -> None:
         turns = [_Turn(job, self.monotonic()) for job in self.jobs]
-        _log.info("worker_started", jobs=[job.name for job in self.jobs])
+        _log.info("worker_started", extra={"jobs": [job.name for job in self.jobs]})
         while not self.stop.is_set():
             for turn in turns:
                 if not self.stop.is_set() and turn.due <= self.monotonic():
@@ -81,20 +86,14 @@ class Worker:
             turn.failures += 1
             pause = _backoff(job.every_s, turn.failures)
             turn.due = self.monotonic() + pause
-            _log.warning(
-                "job_failed",
-                job=job.name,
-                failures=turn.failures,
-                again_in_s=round(pause, 2),
-                last_success=turn.last_success and turn.last_success.isoformat(),
-                exc_info=exc,
-            )
+            said = turn.told() | {"failures": turn.failures, "again_in_s": round(pause, 2)}
+            _log.warning("job_failed", extra=said, exc_info=exc)
             return
         if turn.failures:
-            _log.info("job_recovered", job=job.name, failures=turn.failures)
+            _log.info("job_recovered", extra=turn.told() | {"failures": turn.failures})
         turn.failures, turn.last_success = 0, self.now()
         turn.due = self.monotonic() + (0.0 if more else job.every_s)
-        _log.debug("job_done", job=job.name, last_success=turn.last_success.isoformat())
+        _log.debug("job_done", extra=turn.told())
 
 
 def _backoff(every_s: float, failures: int) -> float:
@@ -131,7 +130,8 @@ def _end_deletions(transact: Transact, platform: Platform, stop: threading.Event
         stop,
     )
     if resources or projects:
-        _log.info("deletions_ended", resources=len(resources), projects=len(projects))
+        said = {"resources": len(resources), "projects": len(projects)}
+        _log.info("deletions_ended", extra=said)
     return BATCH in (len(resources), len(projects))
 
 
@@ -165,7 +165,7 @@ def _in_unit(act: Callable[[UnitOfWork, T], None], thing: T, work: UnitOfWork) -
 def _forget_answers(transact: Transact, platform: Platform) -> bool:
     forgotten = transact(lambda work: work.answers.forget(platform.now() - KEPT_FOR))
     if forgotten:
-        _log.info("answers_forgotten", count=forgotten)
+        _log.info("answers_forgotten", extra={"count": forgotten})
     return False
 
 

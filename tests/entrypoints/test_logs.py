@@ -16,7 +16,7 @@ def breaks(token):
     raise RuntimeError("it broke")
 ours.debug("unheard")
 ours.info("said", number=1)
-theirs.warning("told")
+theirs.warning("told", extra={{"count": 2}})
 try:
     breaks("hunter2" * 3)
 except RuntimeError as bug:
@@ -37,7 +37,7 @@ def test_ours_and_the_libraries_lines_look_the_same() -> None:
     said, warned, failed, failed_too = map(json.loads, told("json").splitlines())
     assert (said["event"], said["number"], said["level"]) == ("said", 1, "info")
     assert (said["logger"], warned["logger"]) == ("ours", "theirs")
-    assert set(warned) == {"event", "level", "logger", "timestamp"}
+    assert set(warned) == {"event", "level", "logger", "timestamp", "count"}
     for broken in (failed, failed_too):
         assert broken["exception"][0]["exc_value"] == "it broke"
 
@@ -97,3 +97,21 @@ def test_what_a_function_was_given_is_not_told(log_format: str) -> None:
     lines = told(log_format)
     assert "it broke" in lines
     assert "hunter2hunter2" not in lines
+
+
+def test_the_library_prints_nothing_whatever_it_does() -> None:
+    program = """
+from datetime import timedelta
+from ktrlplane import ControlPlane
+control = ControlPlane.in_memory(deletion_grace=timedelta(0))
+ada = control.sign_in("ada")
+ada.create_project(id="plant", name="Plant")
+ada.create_resource("plant", id="graph", name="G", type="Konnektr.Graph", sku="free")
+ada.delete_project("plant", cascade=True)
+control.catch_up()
+assert not ada.projects().items
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

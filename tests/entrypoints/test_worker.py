@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-import structlog
 from attrs import frozen
 
 from ktrlplane.adapters.memory.clock import ManualClock
@@ -47,7 +46,13 @@ def test_a_job_with_more_to_do_runs_again_at_once() -> None:
     a_worker(stop, Job(name="dig", every_s=3600, run=counting(5, stop))).run()
 
 
-def test_a_job_that_fails_is_logged_and_does_not_end_the_others() -> None:
+def told(caplog: pytest.LogCaptureFixture, event: str) -> list[dict[str, Any]]:
+    return [vars(record) for record in caplog.records if record.getMessage() == event]
+
+
+def test_a_job_that_fails_is_logged_and_does_not_end_the_others(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     stop = threading.Event()
 
     def fail(_: threading.Event) -> bool:
@@ -55,16 +60,17 @@ def test_a_job_that_fails_is_logged_and_does_not_end_the_others() -> None:
 
     bad = Job(name="bad", every_s=0.001, run=fail)
     good = Job(name="good", every_s=3600, run=counting(3, stop))
-    with structlog.testing.capture_logs() as logs:
-        a_worker(stop, bad, good).run()
-    (failed, *_) = [entry for entry in logs if entry["event"] == "job_failed"]
+    a_worker(stop, bad, good).run()
+    (failed, *_) = told(caplog, "job_failed")
+    assert str(failed["exc_info"][1]) == "out of cheese"
     assert failed["job"] == "bad"
     assert failed["failures"] == 1
     assert failed["last_success"] is None
     assert 0 <= failed["again_in_s"] <= 0.01
 
 
-def test_a_job_that_recovers_says_so() -> None:
+def test_a_job_that_recovers_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     stop = threading.Event()
     runs = []
 
@@ -75,9 +81,8 @@ def test_a_job_that_recovers_says_so() -> None:
         stop.set()
         return False
 
-    with structlog.testing.capture_logs() as logs:
-        a_worker(stop, Job(name="flaky", every_s=0.001, run=fail_twice)).run()
-    (recovered,) = [entry for entry in logs if entry["event"] == "job_recovered"]
+    a_worker(stop, Job(name="flaky", every_s=0.001, run=fail_twice)).run()
+    (recovered,) = told(caplog, "job_recovered")
     assert (recovered["job"], recovered["failures"]) == ("flaky", 2)
 
 

@@ -1,11 +1,11 @@
 """The keys that an issuer publishes at an address."""
 
+import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import Final
 
-import structlog
 from attrs import frozen
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
@@ -25,7 +25,7 @@ could make this service fetch by inventing key ids."""
 PAUSE_WITHOUT_KEYS: Final = timedelta(seconds=5)
 WAIT_S: Final = WHOLE_S + 1
 
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
 
 
 @frozen
@@ -91,7 +91,8 @@ class JwksUrl(Keys):
         try:
             keys = usable_keys(fetch_json(self._url))
         except FAILURES as failure:
-            _log.warning("keys_not_fetched", url=self._url, reason=str(failure))
+            said = {"url": self._url, "reason": str(failure)}
+            _log.warning("keys_not_fetched", extra=said)
         else:
             self._published = _Published(keys, self._clock.now())
         # Pauses count from the end: while a fetch runs, others must see that one is due.
