@@ -98,8 +98,11 @@ def fill_in(transact: Transact, platform: Platform, mint: Mint) -> Sequence[Pass
     """All of it in one unit of work, the first time; afterwards what is there is people's own."""
     try:
         transact(lambda work: _Filling(work, platform).everything())
-    except AlreadyExists as refusal:
-        _log.info("demo_left_alone", reason=refusal.detail)
+    except AlreadyExists:
+        _log.info(
+            "demo_left_alone",
+            reason="The demo data are there already, or an id of theirs was taken before.",
+        )
     return [
         Pass(
             person,

@@ -25,12 +25,20 @@ def test_token_prints_a_token_and_nothing_else(ktrlplane: Ktrlplane, tmp_path: P
     outcome = ktrlplane(
         "token", "--sub", "auth0|ada", "--email", "ada@example.com", "--name", "Ada", "--ttl", "60"
     )
-    assert (outcome.status, outcome.err) == (0, "")
+    assert outcome.status == 0
     claims = verified(outcome.out.removesuffix("\n"), tmp_path / ".ktrlplane")
     assert claims.principal_id.value == "auth0|ada"
     assert (claims.email, claims.email_verified, claims.name) == ("ada@example.com", True, "Ada")
     assert not claims.is_service_account
     assert (claims.expires_at - claims.issued_at).total_seconds() == 60
+
+
+def test_a_token_of_a_new_key_comes_with_a_word_about_it(
+    ktrlplane: Ktrlplane, tmp_path: Path
+) -> None:
+    (said,) = sentences(ktrlplane("token", "--sub", "ada", DATA_DIR="kept"))
+    assert f"new key in {tmp_path / 'kept'}: " in said
+    assert ktrlplane("token", "--sub", "ada", DATA_DIR="kept").err == ""
 
 
 def test_token_says_when_an_address_is_unverified(ktrlplane: Ktrlplane, tmp_path: Path) -> None:
@@ -40,8 +48,9 @@ def test_token_says_when_an_address_is_unverified(ktrlplane: Ktrlplane, tmp_path
     assert not verified(outcome.out.strip(), tmp_path / "kept").email_verified
 
 
-def test_token_speaks_for_machines_too(ktrlplane: Ktrlplane, tmp_path: Path) -> None:
-    outcome = ktrlplane("token", "--sub", "meter@clients", "--m2m")
+@pytest.mark.parametrize("client", ["meter", "meter@clients"])
+def test_token_speaks_for_machines_too(ktrlplane: Ktrlplane, tmp_path: Path, client: str) -> None:
+    outcome = ktrlplane("token", "--sub", client, "--m2m")
     claims = verified(outcome.out.strip(), tmp_path / ".ktrlplane")
     assert claims.is_service_account
     assert claims.principal_id.value == "meter@clients"
@@ -233,7 +242,7 @@ def test_a_server_that_is_not_installed_is_one_sentence(
     outcome = ktrlplane("serve", "--port", "0", "--server", "granian")
     (said,) = sentences(outcome)
     assert outcome.status == 1
-    assert "pip install 'ktrlplane[fast]'" in said
+    assert "the extra fast (pip install '.[fast]' in a clone)" in said
 
 
 @pytest.mark.parametrize("group", [(), ("catalog",)])

@@ -2,6 +2,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from ktrlplane.adapters.catalog_files import default_catalog, load_catalog
 from ktrlplane.adapters.json_schema import JsonSchemaValidator
@@ -88,6 +89,14 @@ def test_twice_adds_nothing_and_keeps_what_people_did(control: ControlPlane) -> 
     before = seen(control)
     filled(control)
     assert seen(control) == before
+
+
+def test_a_second_time_is_told_as_what_it_is(control: ControlPlane) -> None:
+    filled(control)
+    with capture_logs() as logs:
+        filled(control)
+    (told,) = [entry["reason"] for entry in logs if entry["event"] == "demo_left_alone"]
+    assert told.startswith("The demo data are there already")
 
 
 def test_an_organization_that_somebody_deleted_does_not_come_back(control: ControlPlane) -> None:

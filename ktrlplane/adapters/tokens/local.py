@@ -31,7 +31,10 @@ _JWKS_FILE: Final = "jwks.json"
 
 
 class LocalIssuer:
-    """Makes its key when there is none; of processes that start at once, one makes it."""
+    """Makes its key when there is none; of processes that start at once, one makes it.
+
+    ``is_new`` where there was none: nobody serves who would take its tokens yet.
+    """
 
     def __init__(self, data_dir: Path, clock: Clock) -> None:
         """Raises: ValueError, naming the file, for a key that cannot be read; OSError."""
@@ -39,6 +42,7 @@ class LocalIssuer:
         directory = data_dir / _DIRECTORY
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         directory.chmod(0o700)
+        self.is_new = not (directory / _KEY_FILE).exists()
         self._key = _private_key(directory / _KEY_FILE)
         self._jwk = public_jwk(self._key.public_key())
         replace(directory / _JWKS_FILE, orjson.dumps(self.jwks()))

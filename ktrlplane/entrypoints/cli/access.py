@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import click
 
 from ktrlplane.domain.access import RoleAssignment, Scope, ScopeType
-from ktrlplane.domain.ids import PrincipalId
+from ktrlplane.domain.ids import MACHINES, PrincipalId
 from ktrlplane.domain.services import operator
 from ktrlplane.entrypoints.cli.databases import current
 from ktrlplane.entrypoints.cli.options import Command, config_option, settings_of
@@ -23,9 +23,7 @@ _LONGEST_TTL_S = 10 * 365 * 24 * 3600
 @click.option("--unverified", is_flag=True, help="The e-mail address has not been verified.")
 @click.option("--name", metavar="N")
 @click.option(
-    "--m2m",
-    is_flag=True,
-    help="For a service account. Issuers call one CLIENT@clients: write --sub like that.",
+    "--m2m", is_flag=True, help="For a service account: @clients is added to S where it is not."
 )
 @click.option(
     "--ttl",
@@ -54,17 +52,14 @@ def token(
             "ask for one there."
         )
     try:
-        minted = (
-            Container(settings=settings)
-            .local_issuer()
-            .mint(
-                sub,
-                ttl_s=ttl,
-                email=email,
-                email_verified=not unverified and not m2m,
-                name=name,
-                is_service_account=m2m,
-            )
+        issuer = Container(settings=settings).local_issuer()
+        minted = issuer.mint(
+            _of_machine(sub) if m2m else sub,
+            ttl_s=ttl,
+            email=email,
+            email_verified=not unverified and not m2m,
+            name=name,
+            is_service_account=m2m,
         )
     except OSError as exc:
         raise Refused(
@@ -73,7 +68,17 @@ def token(
         ) from None
     except ValueError as exc:
         raise Refused(str(exc)) from None
+    if issuer.is_new:
+        click.echo(
+            f"ktrlplane: Made a new key in {settings.data_dir}: a ktrlplane serve with this "
+            "KTRLPLANE_DATA_DIR, and no other, takes the token.",
+            err=True,
+        )
     click.echo(minted)
+
+
+def _of_machine(sub: str) -> str:
+    return sub if PrincipalId(sub).is_service_account else f"{sub}{MACHINES}"
 
 
 def _named_grant(command: Command) -> Command:

@@ -69,8 +69,8 @@ def _check(wanted: Wanted) -> None:
         )
     if not has(wanted.server):
         raise ServingFailed(
-            f"{wanted.server} is not installed: pip install 'ktrlplane[fast]', "
-            "or leave --server out."
+            f"{wanted.server} is not installed: install KtrlPlane with the extra fast "
+            "(pip install '.[fast]' in a clone), or leave --server out."
         )
 
 
