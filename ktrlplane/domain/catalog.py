@@ -15,10 +15,13 @@ from ktrlplane.domain.settings import SettingsSchema
 
 
 class BrokenCatalog(Exception):
-    """A catalog that cannot be used, with every fault; pointers begin with the file's path."""
+    """A catalog that cannot be used, with every fault; pointers begin with the file's path.
 
-    def __init__(self, faults: Iterable[Fault]) -> None:
-        self.faults = tuple(faults)
+    ``folder`` is told where nobody has just named it.
+    """
+
+    def __init__(self, faults: Iterable[Fault], folder: str | None = None) -> None:
+        self.faults, self.folder = tuple(faults), folder
         super().__init__(f"The catalog has {len(self.faults)} faults.")
 
 

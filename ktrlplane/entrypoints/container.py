@@ -23,7 +23,7 @@ from ktrlplane.adapters.tokens import (
     LocalIssuer,
     LocalKeys,
 )
-from ktrlplane.domain.catalog import Catalog
+from ktrlplane.domain.catalog import BrokenCatalog, Catalog
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.entrypoints.settings import Settings
 from ktrlplane.entrypoints.transactions import Transact
@@ -35,7 +35,12 @@ from ktrlplane.ports.unit_of_work import UnitsOfWork
 
 
 def _catalog(settings: Settings, validator: SettingsValidator) -> Catalog:
-    return load_catalog(settings.catalog, validator) if settings.catalog else _shipped()
+    if settings.catalog is None:
+        return _shipped()
+    try:
+        return load_catalog(settings.catalog, validator)
+    except BrokenCatalog as broken:
+        raise BrokenCatalog(broken.faults, str(settings.catalog)) from None
 
 
 @cache
@@ -47,7 +52,7 @@ def _shipped() -> Catalog:
 def _database(settings: Settings) -> DatabaseServer:
     if settings.database_url is None:
         return EmbeddedPostgres(settings.data_dir)
-    return ExternalPostgres(settings.database_url)
+    return ExternalPostgres(settings.database_url, called="KTRLPLANE_DATABASE_URL")
 
 
 def _pool(settings: Settings) -> Iterator[Pool]:
@@ -125,6 +130,14 @@ def replaced(container: Container, **adapters: object) -> Container:
     for name, adapter in adapters.items():
         if adapter is not None:
             getattr(container, name).override(providers.Object(adapter))
+    return container
+
+
+def on_postgres(url: str) -> Container:
+    """For a program that gives the address itself."""
+    container = Container(settings=Settings(database_url=url))
+    server = providers.ThreadSafeSingleton(ExternalPostgres, url)
+    container.database.override(server)
     return container
 
 

@@ -11,7 +11,7 @@ from ktrlplane.domain.catalog import Catalog
 from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.domain.services import operator, users
 from ktrlplane.domain.services.platform import Platform
-from ktrlplane.entrypoints.container import Container, in_memory, replaced
+from ktrlplane.entrypoints.container import Container, in_memory, on_postgres, replaced
 from ktrlplane.entrypoints.places import Place, id_of, id_or_none, scope_of
 from ktrlplane.entrypoints.session import Session
 from ktrlplane.entrypoints.settings import Settings
@@ -81,7 +81,7 @@ class ControlPlane:
 
         Raises: DatabaseUnavailable, CannotMigrate, ValueError for an older schema.
         """
-        container = Container(settings=Settings(database_url=url))
+        container = on_postgres(url)
         with container.database().open():
             if migrate:
                 container.migrations().apply()

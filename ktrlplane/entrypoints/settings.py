@@ -161,10 +161,11 @@ def load_settings(
     """
     environ = os.environ if environ is None else environ
     faults: list[str] = []
+    named = "--config"
     if config is None and environ.get(CONFIG):
-        config = Path(environ[CONFIG])
+        config, named = Path(environ[CONFIG]), CONFIG
     texts = {name: (variable(name), text) for name, text in (defaults or {}).items()}
-    texts |= _of_file(config, faults) if config is not None else {}
+    texts |= _of_file(config, named, faults) if config is not None else {}
     texts |= _of_variables(environ, faults)
     texts |= {name: (f"--{name}", text) for name, text in (flags or {}).items()}
     found: dict[str, Any] = {}
@@ -200,14 +201,14 @@ def _is_for_others(label: str, text: str) -> bool:
     return label.endswith("PORT") and _SERVICE_ADDRESS.match(text) is not None
 
 
-def _of_file(config: Path, faults: list[str]) -> dict[str, tuple[str, str]]:
+def _of_file(config: Path, named: str, faults: list[str]) -> dict[str, tuple[str, str]]:
     try:
         document = tomllib.loads(config.read_text())
     except OSError as exc:
-        faults.append(f"{CONFIG} names {config}, which cannot be read: {exc.strerror}.")
+        faults.append(f"{named} names {config}, which cannot be read: {exc.strerror}.")
         return {}
     except ValueError as exc:
-        faults.append(f"{CONFIG} names {config}, which is not a TOML file: {exc}.")
+        faults.append(f"{named} names {config}, which is not a TOML file: {exc}.")
         return {}
     found = {}
     for name, value in document.items():

@@ -1,5 +1,9 @@
 """What every DatabaseServer promises, the embedded and the external one."""
 
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -32,7 +36,8 @@ def nowhere(request: pytest.FixtureRequest, tmp_path: Path) -> DatabaseServer:
     if request.param == "embedded":
         (tmp_path / "file").write_text("in the way")
         return EmbeddedPostgres(tmp_path / "file")
-    return ExternalPostgres("postgresql://someone:hunter2@127.0.0.1:1/ktrlplane")
+    url = "postgresql://someone:hunter2@127.0.0.1:1/ktrlplane"
+    return ExternalPostgres(url, called="KTRLPLANE_DATABASE_URL")
 
 
 def test_the_url_accepts_connections_to_a_database_that_is_there(server: DatabaseServer) -> None:
@@ -103,10 +108,81 @@ def test_what_is_wrong_with_a_database_elsewhere_is_told_without_its_password(
     assert "ter2" not in str(refusal.value) + repr(server)
 
 
-def test_a_database_that_is_not_there_is_named(postgres_server: str) -> None:
-    url = make_conninfo(postgres_server, dbname="kp_missing")
-    with pytest.raises(DatabaseUnavailable, match='"kp_missing" does not exist'):
-        ExternalPostgres(url).open().__enter__()
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (
+            {"dbname": "kp_missing"},
+            r'"kp_missing" does not exist\. Create it, or name another one',
+        ),
+        ({"user": "kp_nobody"}, r"kp_nobody.*\. Check user and password in the url\."),
+    ],
+)
+def test_a_server_that_runs_but_has_no_such_thing_is_not_called_away(
+    postgres_server: str, wrong: dict[str, str], told: str
+) -> None:
+    server = ExternalPostgres(make_conninfo(postgres_server, **wrong))
+    with pytest.raises(DatabaseUnavailable, match=told) as refusal, server.open():
+        pytest.fail("opened")
+    assert "cannot be used" in str(refusal.value)
+
+
+@contextmanager
+def one_that_answers(severity: str, message: str) -> Iterator[str]:
+    """The address of a server that refuses whoever connects (as in the PostgreSQL manual,
+    "Message Formats", ErrorResponse)."""
+    fields = f"S{severity}\0VFATAL\0C28P01\0M{message}\0\0".encode()
+    answer = b"E" + (len(fields) + 4).to_bytes(4, "big") + fields
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def refuse() -> None:
+            client, _ = listener.accept()
+            with client:
+                client.recv(4096)
+                client.sendall(answer)
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        port = listener.getsockname()[1]
+        yield f"postgresql://kp:hunter2@127.0.0.1:{port}/kp?sslmode=disable&gssencmode=disable"
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("severity", "message", "told"),
+    [
+        (
+            *("FATAL", 'password authentication failed for user "kp"'),
+            'failed for user "kp". Check user and password in the url.',
+        ),
+        (
+            *("FATAL", "sorry, too many clients already"),
+            "used: sorry, too many clients already. Let it have more connections, or use fewer.",
+        ),
+        (
+            *("FEHLER", "Passwort-Authentifizierung für kp fehlgeschlagen"),
+            "PostgreSQL runs there and answered that; check the url, or try later.",
+        ),
+    ],
+)
+def test_what_a_server_that_runs_answers_is_told_with_what_to_do(
+    severity: str, message: str, told: str
+) -> None:
+    with (
+        one_that_answers(severity, message) as url,
+        pytest.raises(DatabaseUnavailable) as refusal,
+        ExternalPostgres(url).open(),
+    ):
+        pytest.fail("opened")
+    assert str(refusal.value).endswith(told)
+
+
+def test_an_address_that_cannot_be_read_is_called_by_its_name() -> None:
+    with (
+        pytest.raises(DatabaseUnavailable, match=r"^KTRLPLANE_X cannot be read"),
+        ExternalPostgres("garbage", called="KTRLPLANE_X").open(),
+    ):
+        pytest.fail("opened")
 
 
 def test_a_fresh_database_is_a_copy_of_its_template(databases: Databases) -> None:

@@ -1,4 +1,5 @@
 import json
+import shutil
 import socket
 import sys
 from pathlib import Path
@@ -159,6 +160,26 @@ def test_a_catalog_is_named_by_argument_or_by_setting(ktrlplane: Ktrlplane) -> N
     assert by_argument.out.startswith("The catalog of Orchard is valid: 2 resource types, ")
 
 
+def test_what_is_there_once_is_counted_as_one(ktrlplane: Ktrlplane, tmp_path: Path) -> None:
+    shutil.copytree(ORCHARD / "Orchard.Weather", tmp_path / "Orchard.Weather")
+    platform = json.loads((ORCHARD / "catalog.json").read_text())
+    (tmp_path / "catalog.json").write_text(
+        json.dumps(platform | {"roles": [], "creator_roles": []})
+    )
+    assert " is valid: 1 resource type, " in ktrlplane("catalog", "validate", str(tmp_path)).out
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_an_option_that_names_no_file_is_called_by_its_name(
+    ktrlplane: Ktrlplane, *, before: bool
+) -> None:
+    option = ("--config", "/nonesuch")
+    outcome = ktrlplane(*option, "config") if before else ktrlplane("config", *option)
+    (said,) = sentences(outcome)
+    assert outcome.status == 1
+    assert said.startswith("--config names /nonesuch, which cannot be read")
+
+
 def test_every_fault_of_a_broken_catalog_is_told(ktrlplane: Ktrlplane, tmp_path: Path) -> None:
     (tmp_path / "Broken.One").mkdir()
     (tmp_path / "catalog.json").write_text('{"platform": 3, "colour": "red"}')
@@ -231,7 +252,9 @@ def test_serve_tells_every_fault_of_a_broken_catalog(ktrlplane: Ktrlplane, tmp_p
     (tmp_path / "catalog.json").write_text("{")
     outcome = ktrlplane("serve", "--port", "0", CATALOG=str(tmp_path))
     assert outcome.status == 1
-    assert any(said.startswith("catalog.json") for said in sentences(outcome))
+    named, *faults = sentences(outcome)
+    assert named.startswith(f"KTRLPLANE_CATALOG names {tmp_path}, ")
+    assert any(said.startswith("catalog.json") for said in faults)
     assert not (tmp_path / ".ktrlplane").exists()
 
 

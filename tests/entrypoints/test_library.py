@@ -17,6 +17,7 @@ from ktrlplane.entrypoints.library import ControlPlane
 from ktrlplane.entrypoints.places import scope_of
 from ktrlplane.entrypoints.session import Session
 from ktrlplane.entrypoints.session_access import question
+from ktrlplane.ports.database import DatabaseUnavailable
 from ktrlplane.ports.identity import Claims
 from tests.builders import NOW
 
@@ -124,6 +125,12 @@ def test_checks_answer_for_oneself_and_for_others_where_allowed(
     ]
     control.revoke("service-account-permission-checker", of="robot@clients", on="global")
     assert not control.grants("robot@clients")
+
+
+def test_an_address_that_is_none_is_not_blamed_on_a_setting() -> None:
+    with pytest.raises(DatabaseUnavailable) as refusal, ControlPlane.postgres("garbage"):
+        pytest.fail("opened")
+    assert str(refusal.value).startswith("The url cannot be read: ")
 
 
 def test_roles_and_permissions_can_be_looked_up(ada: Session) -> None:

@@ -9,6 +9,7 @@ import click
 import orjson
 
 from ktrlplane.domain.access import Permission
+from ktrlplane.domain.catalog import BrokenCatalog, Catalog
 from ktrlplane.domain.documents import Document
 from ktrlplane.domain.ids import Identity
 from ktrlplane.domain.settings import SettingsSchema
@@ -27,13 +28,19 @@ def catalog() -> None:
 @click.pass_context
 def validate(context: click.Context, path: Path | None) -> None:
     """List every fault, one a line, and exit 1; or say what is there."""
-    loaded = _container(context, path).catalog()
+    loaded = _catalog(context, path)
     kinds = loaded.resource_types
     tiers = sum(len(kind.tiers) for kind in kinds)
-    click.echo(
-        f"The catalog of {loaded.platform} is valid: {len(kinds)} resource types, "
-        f"{tiers} tiers, {len(loaded.roles)} roles."
+    counted = (
+        _counted(len(kinds), "resource type"),
+        _counted(tiers, "tier"),
+        _counted(len(loaded.roles), "role"),
     )
+    click.echo(f"The catalog of {loaded.platform} is valid: {', '.join(counted)}.")
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 @catalog.command()
@@ -42,7 +49,7 @@ def validate(context: click.Context, path: Path | None) -> None:
 @click.pass_context
 def show(context: click.Context, path: Path | None) -> None:
     """Print it as JSON, with each tier's settings schema as it comes out."""
-    _print(_container(context, path).catalog())
+    _print(_catalog(context, path))
 
 
 @click.command()
@@ -52,7 +59,7 @@ def openapi(context: click.Context) -> None:
     """Print the OpenAPI document."""
     from ktrlplane.entrypoints.http import app, openapi  # noqa: PLC0415 - Falcon, for this alone
 
-    document = openapi.document(app.OPERATIONS, _container(context, None).catalog())
+    document = openapi.document(app.OPERATIONS, _catalog(context, None))
     _print(document)
 
 
@@ -65,9 +72,15 @@ def config(context: click.Context) -> None:
         click.echo(f"{name}={value}")
 
 
-def _container(context: click.Context, path: Path | None) -> Container:
+def _catalog(context: click.Context, path: Path | None) -> Catalog:
+    """Raises: BrokenCatalog, without the folder where a person has just named it."""
     settings = settings_of(context)
-    return Container(settings=settings if path is None else attrs.evolve(settings, catalog=path))
+    if path is None:
+        return Container(settings=settings).catalog()
+    try:
+        return Container(settings=attrs.evolve(settings, catalog=path)).catalog()
+    except BrokenCatalog as broken:
+        raise BrokenCatalog(broken.faults) from None
 
 
 def _print(document: object) -> None:

@@ -33,7 +33,9 @@ def sentences(exc: BaseException) -> Sequence[str] | None:
         case WrongSettings():
             told = exc.faults
         case BrokenCatalog():
-            told = tuple(f"{fault.pointer}: {fault.detail}" for fault in exc.faults)
+            named = f"KTRLPLANE_CATALOG names {exc.folder}, which is no catalog that can be used."
+            faults = tuple(f"{fault.pointer}: {fault.detail}" for fault in exc.faults)
+            told = faults if exc.folder is None else (named, *faults)
         case ValidationFailed():
             told = tuple(fault.detail for fault in exc.faults)
         case DomainError():
