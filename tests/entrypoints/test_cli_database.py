@@ -1,13 +1,14 @@
+from collections.abc import Iterator
 from datetime import timedelta
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ktrlplane.adapters.postgres.migrate import DIRECTORY
 from ktrlplane.adapters.system import SystemClock
 from tests.entrypoints.conftest import Ktrlplane, Outcome, sentences
-from tests.postgres import as_url
+from tests.postgres import Databases, as_url
 
 pytestmark = pytest.mark.postgres
 
@@ -50,8 +51,22 @@ def test_migrate_tells_what_is_to_be_done_does_it_and_has_nothing_left(
         assert (again.status, again.out) == (0, "The database is at the current schema.\n")
 
 
-def test_a_version_that_is_not_there_is_one_sentence(on_database: Ktrlplane) -> None:
-    outcome = on_database("migrate", "--to", "9999")
+def test_what_is_to_be_done_is_told_as_far_as_one_asks(on_database: Ktrlplane) -> None:
+    asked = on_database("migrate", "--check", "--to", "0001")
+    assert (asked.status, asked.out) == (1, f"pending: {STEPS[0]}\n")
+    on_database("migrate", "--to", "0002")
+    asked = on_database("migrate", "--check", "--to", "0001")
+    assert (asked.status, asked.out) == (0, "The database is at 0001 or further.\n")
+
+
+@pytest.mark.parametrize("check", [(), ("--check",)])
+@pytest.mark.parametrize("before", [(), ("migrate",)])
+def test_a_version_that_is_not_there_is_one_sentence(
+    on_database: Ktrlplane, before: tuple[str, ...], check: tuple[str, ...]
+) -> None:
+    if before:
+        on_database(*before)
+    outcome = on_database("migrate", "--to", "9999", *check)
     (said,) = sentences(outcome)
     assert outcome.status == 1
     assert "9999" in said
@@ -118,6 +133,43 @@ def test_a_database_that_only_reads_is_one_sentence(
     assert outcome.status == 1
     assert "read-only" in said
     assert on_current("grants").status == 0
+
+
+@pytest.fixture
+def modest(on_current: Ktrlplane, fresh_database: str, databases: Databases) -> Iterator[str]:
+    """The address of a current database for a user without any rights."""
+    role = "kp_test_powerless"
+    with psycopg.connect(databases.server_url, autocommit=True) as connection:
+        connection.execute(f"DROP ROLE IF EXISTS {role}")
+        connection.execute(f"CREATE ROLE {role}")
+    yield as_url(make_conninfo(fresh_database, options=f"-crole={role}"))
+    with psycopg.connect(databases.server_url, autocommit=True) as connection:
+        connection.execute(f"DROP ROLE {role}")
+
+
+@pytest.mark.parametrize("arguments", [("migrate", "--check"), ("grants",), ("migrate",)])
+def test_who_may_not_even_look_is_not_told_of_migrating(
+    ktrlplane: Ktrlplane, modest: str, arguments: tuple[str, ...]
+) -> None:
+    outcome = ktrlplane(*arguments, DATABASE_URL=modest)
+    (said,) = sentences(outcome)
+    assert outcome.status == 1
+    assert "does not let its user see" in said
+    assert "permission denied" in said
+
+
+def test_who_may_look_and_no_more_is_told_in_one_sentence(
+    ktrlplane: Ktrlplane, modest: str, fresh_database: str
+) -> None:
+    with psycopg.connect(fresh_database, autocommit=True) as connection:
+        connection.execute("GRANT USAGE ON SCHEMA ktrlplane TO kp_test_powerless")
+        connection.execute("GRANT SELECT ON ktrlplane._yoyo_migration TO kp_test_powerless")
+    outcome = ktrlplane("grants", DATABASE_URL=modest)
+    (said,) = sentences(outcome)
+    assert outcome.status == 1
+    assert "give it rights" in said
+    with psycopg.connect(fresh_database, autocommit=True) as connection:
+        connection.execute("DROP OWNED BY kp_test_powerless")
 
 
 def test_granting_twice_is_refused(on_current: Ktrlplane) -> None:

@@ -28,11 +28,14 @@ _NEWER: Final = (
 )
 _UNKNOWN: Final = "There is no migration {}; there are {}."
 _FAILED: Final = "The database refuses to be migrated, and is as it was before this step: {}."
+_UNSEEN: Final = (
+    "The database does not let its user see what schema it has: {}. Give that user rights on the "
+    "schema ktrlplane, or use the one that migrated it."
+)
 _LOST: Final = "The database cannot be reached, or was lost, while its schema was looked at."
 
 _SCHEMA_IS_THERE: Final = "SELECT to_regnamespace('ktrlplane') IS NOT NULL"
 _CREATE_SCHEMA: Final = "CREATE SCHEMA ktrlplane"
-_ENCODED: Final = "SELECT current_setting('server_encoding')"
 _IS_THERE: Final = "SELECT to_regclass(%s) IS NOT NULL"
 _APPLIED: Final = "SELECT migration_id FROM ktrlplane._yoyo_migration"
 
@@ -52,10 +55,11 @@ class Migrations:
         with self._connection() as connection:
             _pending(connection)
 
-    def pending(self) -> list[str]:
-        """The names of the steps still to be taken; changes nothing. Raises: as ``check``."""
+    def pending(self, to: str | None = None) -> list[str]:
+        """The names of the steps still to be taken, all or as far as ``apply`` would go;
+        changes nothing. Raises: as ``check``."""
         with self._connection() as connection:
-            return _pending(connection)
+            return _up_to(_pending(connection), to)
 
     def apply(self, to: str | None = None) -> list[str]:
         """Takes all steps, or those up to the one named ``to`` or with its number; which.
@@ -64,9 +68,9 @@ class Migrations:
         is taken once, and all return when it is. Raises: as ``check``.
         """
         # A look without the lock: nearly every start of a process has nothing to do.
-        if not _up_to(self.pending(), to):
+        if not self.pending(to):
             return []
-        with _told(), Ledger(self.url) as ledger, ledger.lock():
+        with _told(_FAILED), Ledger(self.url) as ledger, ledger.lock():
             wanted = _up_to(_pending(ledger.connection), to)
             if not _one(ledger.connection, _SCHEMA_IS_THERE):
                 ledger.connection.execute(_CREATE_SCHEMA)
@@ -79,7 +83,7 @@ class Migrations:
     @contextmanager
     def _connection(self) -> Iterator[psycopg.Connection[Any]]:
         with (
-            _told(),
+            _told(_UNSEEN),
             psycopg.connect(
                 self.url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S
             ) as connection,
@@ -93,13 +97,14 @@ def _steps() -> Any:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _told(refused: str) -> Iterator[None]:
+    """``refused`` is what to say of what the database does not do."""
     try:
         yield
     except psycopg.OperationalError as exc:
         raise DatabaseUnavailable(_LOST) from exc
     except psycopg.Error as exc:
-        raise CannotMigrate(_FAILED.format(exc.diag.message_primary)) from exc
+        raise CannotMigrate(refused.format(exc.diag.message_primary)) from exc
 
 
 def _pending(connection: psycopg.Connection[Any]) -> list[str]:
@@ -108,7 +113,8 @@ def _pending(connection: psycopg.Connection[Any]) -> list[str]:
         theirs = ("public.schema_migrations", f"{SCHEMA}.users")
         if all(_one(connection, _IS_THERE, table) for table in theirs):
             raise CannotMigrate(_PREDECESSOR)
-        encoding = _one(connection, _ENCODED)
+        # Not asked for by a query: from a database in SQL_ASCII text comes as bytes.
+        encoding = connection.info.parameter_status("server_encoding")
         if encoding != "UTF8":
             raise CannotMigrate(_ENCODING.format(encoding))
         return known

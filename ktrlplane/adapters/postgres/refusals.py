@@ -31,6 +31,11 @@ _BY_KIND: Final[Sequence[tuple[type[psycopg.Error], type[DomainError], str]]] = 
     ),
     (PoolTimeout, UpstreamError, "The database does not answer, or is too busy; try again later."),
     (
+        errors.InsufficientPrivilege,
+        UpstreamError,
+        "The database does not let its user do this: give it rights on the schema ktrlplane.",
+    ),
+    (
         errors.ReadOnlySqlTransaction,
         UpstreamError,
         "The database takes no changes at present: it is read-only or a standby; try again later.",

@@ -19,21 +19,22 @@ def migrate(context: click.Context, to: str | None, *, check: bool) -> int:
     with opened(settings_of(context)) as container:
         migrations = container.migrations()
         if check:
-            return _tell_pending(migrations.pending())
+            return _tell_pending(migrations.pending(to), to)
         for step in migrations.apply(to):
             click.echo(f"applied: {step}")
         left = migrations.pending()
         if left:
-            return _tell_pending(left, status=0)
+            return _tell_pending(left, to, status=0)
         platform = container.platform()
         container.transact()(lambda work: synchronize_catalog(work, platform=platform))
         click.echo("The database is at the current schema.")
     return 0
 
 
-def _tell_pending(steps: Sequence[str], status: int = 1) -> int:
+def _tell_pending(steps: Sequence[str], to: str | None, status: int = 1) -> int:
     for step in steps:
         click.echo(f"pending: {step}")
     if not steps:
-        click.echo("The database is at the current schema.")
+        at = "the current schema" if to is None else f"{to} or further"
+        click.echo(f"The database is at {at}.")
     return status if steps else 0
