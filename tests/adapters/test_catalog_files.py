@@ -263,7 +263,8 @@ ROLE = {
         (MANIFEST, "/roles/-", {**ROLE, "role_id": "10000000-0001-0000-0000-000000000001"},
          ("/roles/1/role_id", "duplicate")),
         # what refers to what
-        (MANIFEST, "/roles/0/permissions/-", "valves/*/x", ("/roles/0/permissions/2", "pattern")),
+        (MANIFEST, "/roles/0/permissions/-", "valves/*/x",
+         ("/roles/0/permissions/2", "unknown_permission")),
         (MANIFEST, "/roles/0/permissions/-", "valves/paint",
          ("/roles/0/permissions/2", "unknown_permission")),
         ("catalog.json", "/roles/0/permissions/-", "Orchard.Weather:stations/paint",
@@ -340,6 +341,36 @@ def test_one_fault_is_told_where_it_is(
     assert (f"{name}#{pointer}", code) in found
     # What follows from a name that nothing has any more may be told beside it.
     assert len(found) == 1 or code in ("folder_name", "min_items", "pattern", "type")
+
+
+def test_what_an_overlay_takes_away_hides_none_of_its_other_faults(orchard: Path) -> None:
+    change(orchard, OVERLAY, "/properties/pumps", None)
+    change(orchard, OVERLAY, "/properties/pomps", {"maxItems": 1})
+    change(orchard, OVERLAY, "/properties/litresPerDay/maximum", 50)
+    assert faults(orchard) == [
+        (f"{OVERLAY}#/properties/pumps", "null_in_overlay"),
+        (f"{OVERLAY}#/properties/pomps", "unknown_setting"),
+        (f"{OVERLAY}#/properties/litresPerDay/default", "maximum"),
+    ]
+
+
+def test_what_an_overlay_takes_away_does_not_hide_its_shape(orchard: Path) -> None:
+    change(orchard, OVERLAY, "/properties/pumps", None)
+    change(orchard, OVERLAY, "/properties/litresPerDay/maximum", "50")
+    assert faults(orchard) == [
+        (f"{OVERLAY}#/properties/pumps", "null_in_overlay"),
+        (f"{OVERLAY}#/properties/litresPerDay/maximum", "type"),
+    ]
+
+
+@pytest.mark.parametrize("permission", ["fly", "Orchard.Irrigation:", "ORCHARD irrigation:Valves"])
+def test_a_permission_that_is_none_is_told_once_and_in_words(
+    orchard: Path, permission: str
+) -> None:
+    change(orchard, "catalog.json", "/roles/0/permissions", [permission])
+    assert faults(orchard) == [("catalog.json#/roles/0/permissions/0", "unknown_permission")]
+    assert "pattern" not in detail(orchard)
+    assert "Product:action" in detail(orchard)
 
 
 def test_a_type_may_ask_for_settings_that_have_no_default(orchard: Path) -> None:

@@ -60,4 +60,7 @@ def _meta_schema(name: str) -> SettingsSchema:
 
 def _in_order(faults: Iterable[Fault]) -> list[Fault]:
     once = dict.fromkeys(faults)
-    return sorted(once, key=lambda fault: fault.pointer.partition("#")[0])
+    # What names nothing is told as that, whichever form it has.
+    better = {fault.pointer for fault in once if fault.code.startswith("unknown_")}
+    told = [fault for fault in once if fault.code != "pattern" or fault.pointer not in better]
+    return sorted(told, key=lambda fault: fault.pointer.partition("#")[0])

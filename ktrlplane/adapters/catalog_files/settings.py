@@ -10,7 +10,7 @@ from typing import Any, Final
 from ktrlplane.adapters.catalog_files.samples import sample_faults
 from ktrlplane.domain.catalog_faults import rule_faults
 from ktrlplane.domain.catalog_files import TypeFiles
-from ktrlplane.domain.documents import select
+from ktrlplane.domain.documents import escape, select
 from ktrlplane.domain.errors import Fault
 from ktrlplane.domain.schema_faults import DIALECT, nulls, schema_faults, strangers
 from ktrlplane.domain.settings import Rule, SettingsSchema
@@ -56,15 +56,30 @@ def _schema_faults(schema: Mapping[str, Any], validator: SettingsValidator) -> I
 def _overlay_faults(
     base: Mapping[str, Any], overlay: Mapping[str, Any], validator: SettingsValidator
 ) -> Iterator[Fault]:
-    """``base`` has no fault, so those of the two merged are the overlay's."""
-    effective = SettingsSchema(base, overlay).effective
-    yield from (
-        list(nulls(overlay))
-        or list(validator.violations(_META, overlay))
-        or list(strangers(overlay, [base], base))
-        or list(schema_faults(effective))
-        or sample_faults(effective, validator)
-    )
+    """What should not stand there is told and left out, so that the rest can be told as well.
+
+    ``base`` has no fault, so those of the two merged are the overlay's.
+    """
+    taking_away = list(nulls(overlay))
+    kept = _without(overlay, taking_away)
+    misshapen = list(validator.violations(_META, kept))
+    unknown = [] if misshapen else list(strangers(kept, [base], base))
+    yield from (*taking_away, *misshapen, *unknown)
+    if not misshapen:
+        effective = SettingsSchema(base, _without(kept, unknown)).effective
+        yield from list(schema_faults(effective)) or sample_faults(effective, validator)
+
+
+def _without(
+    document: Mapping[str, Any], faults: Iterable[Fault], at: str = ""
+) -> Mapping[str, Any]:
+    """``document`` without the members that ``faults`` point at."""
+    places = {fault.pointer for fault in faults}
+    return {
+        key: _without(value, faults, here) if isinstance(value, Mapping) else value
+        for key, value in document.items()
+        if (here := f"{at}/{escape(key)}") not in places
+    }
 
 
 def _preset_faults(
