@@ -64,6 +64,12 @@ def test_every_code_has_its_page(world: World, code: str) -> None:
     assert str(CODES[code]) in result.text
 
 
+def test_what_is_to_be_written_as_it_stands_looks_like_it_on_a_page(world: World) -> None:
+    page = world.client.simulate_get("/problems/unauthenticated").text
+    assert "<code>Authorization: Bearer &lt;token&gt;</code>" in page
+    assert "`" not in page
+
+
 def test_a_page_is_json_for_who_prefers_it(world: World) -> None:
     headers = {"Accept": "application/json"}
     result = world.client.simulate_get("/problems/last_owner", headers=headers)

@@ -1,6 +1,7 @@
 """Refusals as the edge says them: problem+json (RFC 9457)."""
 
 import html
+import re
 from typing import Final
 
 import falcon
@@ -234,9 +235,13 @@ def break_down(req: falcon.Request, resp: falcon.Response, bug: Exception, _: ob
     )
 
 
+_QUOTED: Final = re.compile("`([^`]*)`")
+
+
 def page(definition: Definition) -> str:
     """The page at ``/problems/{code}``."""
     title, advice = html.escape(definition.title), html.escape(definition.advice)
+    advice = _QUOTED.sub(r"<code>\1</code>", advice)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f"<title>{definition.code}</title></head><body><main>"
