@@ -11,8 +11,6 @@ from typing import ClassVar, Self
 from attrs import field, frozen
 
 DNS_LABEL = r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
-MACHINES = "@clients"
-"""How the user id of a service account ends; before it is its client id."""
 ALWAYS_RESERVED = ("default", "konnektr-*", "kube-*")
 _SUFFIX_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 _SUFFIX_LENGTH = 8
@@ -85,7 +83,7 @@ class PrincipalId(Identity):
 
     @property
     def is_service_account(self) -> bool:
-        return self.value.endswith(MACHINES)
+        return self.value.endswith("@clients")
 
 
 @frozen(order=True)

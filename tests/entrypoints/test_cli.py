@@ -54,7 +54,7 @@ def test_token_speaks_for_machines_too(ktrlplane: Ktrlplane, tmp_path: Path, cli
     outcome = ktrlplane("token", "--sub", client, "--m2m")
     claims = verified(outcome.out.strip(), tmp_path / ".ktrlplane")
     assert claims.is_service_account
-    assert claims.principal_id.value == "meter@clients"
+    assert claims.principal_id.value == client
 
 
 def test_tokens_come_from_the_outside_issuer_where_there_is_one(ktrlplane: Ktrlplane) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import click
 
 from ktrlplane.domain.access import RoleAssignment, Scope, ScopeType
-from ktrlplane.domain.ids import MACHINES, PrincipalId
+from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.domain.services import operator
 from ktrlplane.entrypoints.cli.databases import current
 from ktrlplane.entrypoints.cli.options import Command, config_option, settings_of
@@ -23,7 +23,9 @@ _LONGEST_TTL_S = 10 * 365 * 24 * 3600
 @click.option("--unverified", is_flag=True, help="The e-mail address has not been verified.")
 @click.option("--name", metavar="N")
 @click.option(
-    "--m2m", is_flag=True, help="For a service account: @clients is added to S where it is not."
+    "--m2m",
+    is_flag=True,
+    help="For a service account. Issuers call one CLIENT@clients: write --sub like that.",
 )
 @click.option(
     "--ttl",
@@ -54,7 +56,7 @@ def token(
     try:
         issuer = Container(settings=settings).local_issuer()
         minted = issuer.mint(
-            _of_machine(sub) if m2m else sub,
+            sub,
             ttl_s=ttl,
             email=email,
             email_verified=not unverified and not m2m,
@@ -75,10 +77,6 @@ def token(
             err=True,
         )
     click.echo(minted)
-
-
-def _of_machine(sub: str) -> str:
-    return sub if PrincipalId(sub).is_service_account else f"{sub}{MACHINES}"
 
 
 def _named_grant(command: Command) -> Command:
