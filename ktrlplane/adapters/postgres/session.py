@@ -1,17 +1,21 @@
 """One connection in the hands of the stores."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import psycopg
 from psycopg.rows import BaseRowFactory, kwargs_row
 
 from ktrlplane.adapters.postgres.refusals import Refusals
+from ktrlplane.domain.access import Scope, ScopeType
 
 T = TypeVar("T")
 Query = str | bytes
 Values = Mapping[str, object]
 Rows = Callable[[Callable[..., T]], BaseRowFactory[T]]
+
+EVERYWHERE: Final = Scope(ScopeType.GLOBAL, "")
+"""Each and every scope. GLOBAL is only one of them: what holds there grants nothing below."""
 
 
 class ReadOnly(Exception):
@@ -28,6 +32,18 @@ class Session:
     def __init__(self, connection: psycopg.Connection[Any], *, may_write: bool) -> None:
         self._connection: psycopg.Connection[Any] | None = connection
         self._may_write = may_write
+        self._touched: set[Scope] = set()
+
+    @property
+    def scopes_touched(self) -> frozenset[Scope]:
+        """Where this unit of work changed who may do what; with ``EVERYWHERE``, everywhere."""
+        return frozenset(self._touched)
+
+    def touched(self, *scopes: Scope) -> None:
+        """A store tells that it changed who may do what at ``scopes``, so that this process
+        does not go on deciding on what it knew before. For a group or a role of an
+        organization say the organization, for a role of the platform ``EVERYWHERE``."""
+        self._touched.update(scopes)
 
     def end(self) -> None:
         """The connection is somebody else's from now on."""
