@@ -3,9 +3,12 @@
 import math
 import select
 import time
+from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Final
 
 import psycopg
+from psycopg.abc import Transformer
 from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool
 
@@ -13,9 +16,19 @@ from ktrlplane.adapters.postgres.adaptation import adapters
 
 
 class Connection(psycopg.Connection[Any]):
-    """``used_at`` is when it was last seen to work, on the monotonic clock."""
+    """``used_at`` is when it was last seen to work, on the monotonic clock; ``prepared`` are
+    the statements that it knows by name, and ``loading`` reads what they give."""
 
     used_at: float = -math.inf
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.prepared: set[bytes] = set()
+
+    @cached_property
+    def loading(self) -> Transformer:
+        # Made once the pool has said how values are read.
+        return psycopg.adapt.Transformer(self)
 
 
 Pool = ConnectionPool[Connection]
@@ -34,7 +47,7 @@ _SETTINGS: Final = {
     # cheaper than the ten that it expects of an array it does not know.
     "plan_cache_mode": "force_generic_plan",
 }
-"""How every connection is set, unless the URL's own ``options`` say otherwise."""
+"""How every connection is set that units of work use."""
 
 _PREPARE_AFTER: Final = 2
 _FRESH_S: Final = 0.2
@@ -59,7 +72,7 @@ def open_pool(
             "autocommit": True,
             "prepare_threshold": _PREPARE_AFTER,
             "context": adapters(),
-            "options": _options(url),
+            "options": options(url, _SETTINGS),
             "application_name": application_name,
         },
         min_size=min_size,
@@ -72,9 +85,14 @@ def open_pool(
     )
 
 
-def _options(url: str) -> str:
-    ours = " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())
+def options(url: str, settings: Mapping[str, str]) -> str:
+    """For the server, unless the URL's own say otherwise."""
+    ours = " ".join(f"-c {name}={value}" for name, value in settings.items())
     return f"{ours} {conninfo_to_dict(url).get('options') or ''}".rstrip()
+
+
+def is_standby(connection: Connection) -> bool:
+    return connection.pgconn.parameter_status(b"in_hot_standby") == b"on"
 
 
 def is_alive(connection: Connection) -> bool:
