@@ -8,6 +8,8 @@ from dependency_injector import containers, providers
 from ktrlplane.adapters.catalog_files import default_catalog, load_catalog
 from ktrlplane.adapters.embedded import EmbeddedPostgres
 from ktrlplane.adapters.json_schema import JsonSchemaValidator
+from ktrlplane.adapters.mail import LogMail, SmtpMail
+from ktrlplane.adapters.memory.mail import MemoryMail
 from ktrlplane.adapters.memory.tokens import MemoryTokens
 from ktrlplane.adapters.memory.unit_of_work import MemoryUnitsOfWork
 from ktrlplane.adapters.postgres.migrate import Migrations
@@ -25,11 +27,12 @@ from ktrlplane.adapters.tokens import (
 )
 from ktrlplane.domain.catalog import BrokenCatalog, Catalog
 from ktrlplane.domain.services.platform import Platform
-from ktrlplane.entrypoints.settings import Settings
+from ktrlplane.entrypoints.settings import Settings, WrongSettings
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.ports.clock import Clock
 from ktrlplane.ports.database import DatabaseServer, DatabaseUnavailable
 from ktrlplane.ports.identity import Tokens
+from ktrlplane.ports.mail import Mail
 from ktrlplane.ports.schemas import SettingsValidator
 from ktrlplane.ports.unit_of_work import UnitsOfWork
 
@@ -88,6 +91,14 @@ def _tokens(settings: Settings, clock: Clock) -> Tokens:
     )
 
 
+def _mail(settings: Settings, clock: Clock) -> Mail:
+    if settings.smtp_url is None:
+        return LogMail()
+    if settings.sender is None:
+        raise WrongSettings(["KTRLPLANE_MAIL_FROM must be set to send mail."])
+    return SmtpMail(settings.smtp_url, clock, sender=settings.sender)
+
+
 class Container(containers.DeclarativeContainer):
     """``Container(settings=...)``. Everything is made when first asked for, once in a process;
     the pool after the process was forked, until ``shutdown_resources``."""
@@ -104,6 +115,7 @@ class Container(containers.DeclarativeContainer):
     local_issuer: providers.Provider[LocalIssuer] = providers.ThreadSafeSingleton(
         LocalIssuer, settings.provided.data_dir, clock
     )
+    mail: providers.Provider[Mail] = providers.ThreadSafeSingleton(_mail, settings, clock)
     database: providers.Provider[DatabaseServer] = providers.ThreadSafeSingleton(
         _database, settings
     )
@@ -142,8 +154,9 @@ def on_postgres(url: str) -> Container:
 
 
 def in_memory(settings: Settings | None = None) -> Container:
-    """Nothing behind it but this process: no database, no issuer."""
+    """Nothing behind it but this process: no database, no issuer, no mail server."""
     container = Container(settings=settings or Settings())
     container.units.override(providers.ThreadSafeSingleton(MemoryUnitsOfWork))
     container.tokens.override(providers.ThreadSafeSingleton(MemoryTokens, container.clock))
+    container.mail.override(providers.ThreadSafeSingleton(MemoryMail))
     return container

@@ -12,7 +12,9 @@ from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from ktrlplane.ports.mail import Sender
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -24,9 +26,11 @@ _HARMLESS: Final = frozenset(
         *("keepalives_interval", "load_balance_hosts", "passfile", "port", "require_auth"),
         *("service", "sslcert", "sslcrl", "sslkey", "sslmode", "sslnegotiation", "sslrootcert"),
         *("ssl_min_protocol_version", "target_session_attrs", "tcp_user_timeout", "user"),
+        "starttls",
     )
 )
-"""What libpq is told in an address; the keys and passwords among it are paths of files."""
+"""What libpq is told in an address (the keys and passwords among it are paths of files), and
+what a mail server's address has."""
 
 
 def whole_number(least: int, most: int) -> Callable[[str], int]:
@@ -91,8 +95,55 @@ def database_url(text: str) -> str:
     return _url(text, ("postgresql", "postgres"), "postgresql://user:password@host:5432/database")
 
 
+_NEVER: Final = "starttls=never"
+
+
 def smtp_url(text: str) -> str:
-    return _url(text, ("smtp", "smtps"), "smtps://user:password@host:465", needs_host=True)
+    """A password goes unencrypted to this machine alone."""
+    url = _url(text, ("smtp", "smtps"), "smtps://user:password@host:465", needs_host=True)
+    parts = urlsplit(url)
+    if not _lawful_login(parts):
+        raise ValueError(
+            "an address with a user and a password, in UTF-8 where they are not ASCII, or "
+            "without both"
+        )
+    if parts.path.strip("/") or parts.fragment or not _lawful_starttls(parts):
+        raise ValueError(
+            "an address that ends in the host and its port, where one that starts with smtp:// "
+            "may have ?starttls=required behind it, or ?starttls=never"
+        )
+    if parts.query == _NEVER and parts.password and not is_loopback(parts.hostname or ""):
+        raise ValueError(
+            "an address without ?starttls=never, since it has a password, which goes "
+            "unencrypted to this machine alone"
+        )
+    return url
+
+
+def _lawful_login(parts: SplitResult) -> bool:
+    try:
+        user, password = (
+            unquote(word or "", errors="strict") for word in (parts.username, parts.password)
+        )
+    except UnicodeDecodeError:
+        return False
+    return bool(user) == bool(password)
+
+
+def _lawful_starttls(parts: SplitResult) -> bool:
+    return not parts.query or (
+        parts.scheme == "smtp" and parts.query in (_NEVER, "starttls=required")
+    )
+
+
+def mail_from(text: str) -> Sender:
+    try:
+        return Sender.read(line(text))
+    except ValueError:
+        raise ValueError(
+            "an address in ASCII such as no-reply@example.com, or a name with it: "
+            "Example <no-reply@example.com>"
+        ) from None
 
 
 def web_url(text: str) -> str:

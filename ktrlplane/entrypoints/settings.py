@@ -8,11 +8,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from attrs import Attribute, evolve, field, fields, fields_dict, frozen
 
 from ktrlplane.entrypoints import setting_values as values
 from ktrlplane.entrypoints.setting_values import MASK, Network, whole_number
+from ktrlplane.ports.mail import Sender
 
 PREFIX: Final = "KTRLPLANE_"
 CONFIG: Final = "KTRLPLANE_CONFIG"
@@ -104,6 +106,7 @@ class Settings:
     smtp_url: str | None = field(
         default=None, repr=False, metadata=_is(values.smtp_url, hide=values.without_secrets)
     )
+    mail_from: Sender | None = field(default=None, metadata=_is(values.mail_from))
     otlp_endpoint: str | None = field(
         default=None, repr=False, metadata=_is(values.web_url, hide=values.without_secrets)
     )
@@ -124,6 +127,17 @@ class Settings:
         if self.auth_jwks_url is not None or self.auth_issuer is None:
             return self.auth_jwks_url
         return f"{self.auth_issuer.rstrip('/')}/.well-known/jwks.json"
+
+    @property
+    def sender(self) -> Sender | None:
+        """Who mails come from. Where nobody says, it is an address at the host that clients
+        know, or None where that can have none."""
+        if self.mail_from is not None or self.public_url is None:
+            return self.mail_from
+        try:
+            return Sender(f"no-reply@{urlsplit(self.public_url).hostname}", "KtrlPlane")
+        except ValueError:
+            return None
 
     def shown(self) -> Iterator[tuple[str, str]]:
         """Every variable with its value as people may see it."""
@@ -177,9 +191,11 @@ def load_settings(
             faults.append(f"{label} must be {exc}{_quoted(text, setting)}.")
     faults += _incomplete(texts)
     faults += _underivable(found)
+    settings = evolve(Settings(), **found)
+    faults += _unmailable(texts, settings)
     if faults:
         raise WrongSettings(faults)
-    return evolve(Settings(), **found)
+    return settings
 
 
 def _of_variables(environ: Mapping[str, str], faults: list[str]) -> dict[str, tuple[str, str]]:
@@ -259,4 +275,19 @@ def _underivable(found: Mapping[str, Any]) -> Iterator[str]:
         yield (
             f"{variable('auth_jwks_url')} must be set, since {variable('auth_issuer')} is not "
             "an https:// address to find the keys under."
+        )
+
+
+def _unmailable(given: Collection[str], settings: Settings) -> Iterator[str]:
+    if "smtp_url" not in given:
+        return
+    if "public_url" not in given:
+        yield (
+            f"{variable('smtp_url')} is set without {variable('public_url')}, which the links in "
+            "mails begin with; set that too."
+        )
+    elif settings.public_url and settings.sender is None and "mail_from" not in given:
+        yield (
+            f"{variable('mail_from')} must be set, since mail cannot come from the host in "
+            f"{variable('public_url')}."
         )

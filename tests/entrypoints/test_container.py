@@ -5,7 +5,7 @@ import pytest
 from attrs import evolve
 
 from ktrlplane.entrypoints.container import Container, in_memory, replaced
-from ktrlplane.entrypoints.settings import Settings
+from ktrlplane.entrypoints.settings import Settings, WrongSettings
 from ktrlplane.ports.database import DatabaseUnavailable
 from tests.builders import NOW
 
@@ -46,10 +46,24 @@ def test_without_an_address_the_embedded_database_is_for_serve(settings: Setting
         Container(settings=settings).units()
 
 
+def test_mail_goes_to_the_server_that_is_set_or_else_to_the_log(settings: Settings) -> None:
+    assert type(Container(settings=settings).mail()).__name__ == "LogMail"
+    served = evolve(
+        settings, smtp_url="smtps://mail.example.com", public_url="https://kp.example.com"
+    )
+    assert type(Container(settings=served).mail()).__name__ == "SmtpMail"
+
+
+def test_a_mail_server_without_a_sender_is_told(settings: Settings) -> None:
+    with pytest.raises(WrongSettings, match="KTRLPLANE_MAIL_FROM must be set"):
+        Container(settings=evolve(settings, smtp_url="smtps://mail.example.com")).mail()
+
+
 def test_in_memory_there_is_no_database_and_no_issuer() -> None:
     container = in_memory()
     assert type(container.units()).__module__ == "ktrlplane.adapters.memory.unit_of_work"
     assert type(container.tokens()).__module__ == "ktrlplane.adapters.memory.tokens"
+    assert type(container.mail()).__module__ == "ktrlplane.adapters.memory.mail"
     assert container.transact().units is container.units()
 
 

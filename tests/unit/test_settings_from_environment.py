@@ -147,7 +147,20 @@ def test_every_fault_is_told_at_once_by_name(tmp_path: Path) -> None:
         ("RATE_LIMIT", "0/minute"),
         ("RATE_LIMIT", "10"),
         ("RESERVED_IDS", "Team_A"),
+        ("MAIL_FROM", "Acme"),
+        ("MAIL_FROM", "a@b.example, c@d.example"),
+        ("MAIL_FROM", "Acme\r\nBcc: c@d.example <a@b.example>"),
+        ("MAIL_FROM", "kö@example.com"),
         ("SMTP_URL", "mail.example.com"),
+        ("SMTP_URL", "smtp://mailer@mail.example.com"),
+        ("SMTP_URL", "smtp://:pw@mail.example.com"),
+        ("SMTP_URL", "smtp://mail.example.com?starttls=maybe"),
+        ("SMTP_URL", "smtp://mail.example.com?x=1"),
+        ("SMTP_URL", "smtp://mail.example.com/x"),
+        ("SMTP_URL", "smtp://mail.example.com#x"),
+        ("SMTP_URL", "smtps://mail.example.com?starttls=required"),
+        ("SMTP_URL", "smtp://mailer:pw@mail.example.com?starttls=never"),
+        ("SMTP_URL", "smtp://mailer:%FF@mail.example.com"),
         ("STRIPE_API_BASE", "https://"),
         ("STRIPE_SECRET_KEY", "two\nlines"),
         ("WEBHOOK_ALLOW", "10.0.0.1/8"),
@@ -184,6 +197,56 @@ def test_an_issuer_that_is_no_address_needs_one_for_its_keys() -> None:
     assert fault.startswith("KTRLPLANE_AUTH_JWKS_URL must be set, since KTRLPLANE_AUTH_ISSUER")
 
 
+MAIL_SERVER = {"KTRLPLANE_SMTP_URL": "smtp://mail.example.com"}
+
+
+def test_a_mail_server_needs_the_address_that_links_begin_with() -> None:
+    assert faults(MAIL_SERVER) == (
+        (
+            "KTRLPLANE_SMTP_URL is set without KTRLPLANE_PUBLIC_URL, which the links in mails "
+            "begin with; set that too."
+        ),
+    )
+
+
+def test_mail_comes_from_the_public_host_unless_somebody_says_otherwise() -> None:
+    environ = MAIL_SERVER | {"KTRLPLANE_PUBLIC_URL": "https://kp.example.com:8443/x"}
+    assert str(load_settings(environ).sender) == "KtrlPlane <no-reply@kp.example.com>"
+    environ["KTRLPLANE_MAIL_FROM"] = "ops@example.com"
+    assert str(load_settings(environ).sender) == "ops@example.com"
+    assert load_settings({}).sender is None
+
+
+@pytest.mark.parametrize("host", ["10.0.0.7", "[::1]", "k_p.example", "bücher.example"])
+def test_where_mail_cannot_come_from_the_public_host_somebody_has_to_say(host: str) -> None:
+    environ = MAIL_SERVER | {"KTRLPLANE_PUBLIC_URL": f"https://{host}:8443"}
+    assert faults(environ) == (
+        (
+            "KTRLPLANE_MAIL_FROM must be set, since mail cannot come from the host in "
+            "KTRLPLANE_PUBLIC_URL."
+        ),
+    )
+    assert load_settings(environ | {"KTRLPLANE_MAIL_FROM": "kp@example.com"}).sender is not None
+
+
+@pytest.mark.parametrize("broken", ["PUBLIC_URL", "MAIL_FROM", "SMTP_URL"])
+def test_one_wrong_word_about_mail_is_told_once(broken: str) -> None:
+    environ = MAIL_SERVER | {
+        "KTRLPLANE_PUBLIC_URL": "https://10.0.0.7",
+        "KTRLPLANE_MAIL_FROM": "kp@example.com",
+        f"KTRLPLANE_{broken}": "wrong",
+    }
+    (fault,) = faults(environ)
+    assert fault.startswith(f"KTRLPLANE_{broken} must be ")
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
+def test_a_password_may_go_unencrypted_to_this_machine(host: str) -> None:
+    url = f"smtp://mailer:pw@{host}:2525?starttls=never"
+    environ = {"KTRLPLANE_SMTP_URL": url, "KTRLPLANE_PUBLIC_URL": "http://localhost:8080"}
+    assert load_settings(environ).smtp_url == url
+
+
 def test_variables_that_are_not_for_us_are_passed_over() -> None:
     # Those of the tests, and what Kubernetes sets for a service of our name.
     environ = {
@@ -213,6 +276,8 @@ SECRETIVE = {
     "KTRLPLANE_STRIPE_SECRET_KEY": SECRET,
     "KTRLPLANE_STRIPE_WEBHOOK_SECRET": SECRET,
     "KTRLPLANE_SMTP_URL": "smtps://mailer:s3cret@mail.example.com",
+    "KTRLPLANE_PUBLIC_URL": "https://kp.example.com",
+    "KTRLPLANE_MAIL_FROM": "Acme, Inc. <no-reply@example.com>",
     "KTRLPLANE_LOKI_URL": "https://kp:s3cret@loki.example.com",
 }
 
@@ -241,7 +306,7 @@ def test_no_secret_is_shown() -> None:
         ("MIMIR_URL", "https://mimir.example.com#s3cret"),
         ("AUTH_JWKS_URL", "https://s3cret@keys.example.com/keys"),
         ("STRIPE_API_BASE", "https://u:s3cret@payments.example.com"),
-        ("SMTP_URL", "smtp://mail.example.com?s3cret#s3cret"),
+        ("SMTP_URL", "smtp://mailer:s3cret@mail.example.com?starttls=required"),
     ],
 )
 def test_wherever_a_secret_stands_in_an_address_it_is_not_shown(setting: str, url: str) -> None:
@@ -249,6 +314,7 @@ def test_wherever_a_secret_stands_in_an_address_it_is_not_shown(setting: str, ur
         "KTRLPLANE_AUTH_ISSUER": "https://issuer.example.com",
         "KTRLPLANE_AUTH_AUDIENCE": "kp",
         "KTRLPLANE_STRIPE_SECRET_KEY": "key",
+        "KTRLPLANE_PUBLIC_URL": "https://kp.example.com",
         f"KTRLPLANE_{setting}": url,
     }
     shown = dict(load_settings(environ).shown())
