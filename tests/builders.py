@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from ktrlplane.domain.access import (
     GLOBAL,
+    Holder,
     Permission,
     PermissionEntry,
     Role,
@@ -154,13 +155,13 @@ def on(scope: str) -> Scope:
 
 
 def an_assignment(
-    user_id: PrincipalId, role: Role, scope: str, number: int | None = None, **but: Any
+    holder: Holder, role: Role, scope: str, number: int | None = None, **but: Any
 ) -> RoleAssignment:
     """Its id tells what it is about, or ``number`` where that is given."""
-    told = _slug(f"{user_id.value}-{role.name}-{scope}")
+    told = _slug(f"{holder.value}-{role.name}-{scope}")
     known: dict[str, Any] = {
         "assignment_id": AssignmentId(f"asg_{told if number is None else f'{number:04}'}"),
-        "user_id": user_id,
+        "holder": holder,
         "role_id": role.role_id,
         "scope": on(scope),
         "assigned_by": None,

@@ -168,7 +168,7 @@ def scripted_server(**replies: bytes) -> Iterator[Script]:
 def _answer(client: socket.socket, lines: Any, told: Mapping[str, bytes], script: Script) -> None:
     in_content = False
     for line in lines:
-        text = line.decode().rstrip("\r\n")
+        text = line.decode(errors="replace").rstrip("\r\n")
         script.lines.append(text)
         if in_content and text != ".":
             continue

@@ -62,7 +62,10 @@ def empty(pool: ConnectionPool[Any]) -> None:
     with pool.connection() as connection:
         for table in (
             "idempotency_answers",
+            "invitations",
             "role_assignments",
+            "groups",
+            "service_accounts",
             "roles",
             "permissions",
             "billing_accounts",

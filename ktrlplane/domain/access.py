@@ -3,6 +3,7 @@
 import enum
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import cached_property
 from operator import attrgetter
 from typing import Final, Self
 
@@ -11,6 +12,7 @@ from attrs import field, frozen
 from ktrlplane.domain.errors import Forbidden, NotFound
 from ktrlplane.domain.ids import (
     AssignmentId,
+    GroupId,
     Identity,
     OrganizationId,
     PermissionId,
@@ -137,18 +139,55 @@ class Role:
     display_order: int = 999
 
 
+Holder = PrincipalId | GroupId
+"""Who can have a role: a user, a service account (a user too, to the stores) or a group."""
+
+
 @frozen(kw_only=True)
 class RoleAssignment:
-    """A principal has a role at a scope, until ``expires_at`` where that is set."""
+    """A holder has a role at a scope, until ``expires_at`` where that is set."""
 
     assignment_id: AssignmentId
-    principal_type: str = "user"
-    user_id: PrincipalId
+    holder: Holder
     role_id: RoleId
     scope: Scope
     assigned_by: PrincipalId | None
     created_at: datetime
     expires_at: datetime | None = None
+
+    @classmethod
+    def granted(
+        cls,
+        holder: Holder,
+        role_id: RoleId,
+        scope: Scope,
+        *,
+        by: PrincipalId | None,
+        at: datetime,
+        expires_at: datetime | None = None,
+    ) -> Self:
+        """A new one. ``by`` is None for the platform's operator."""
+        return cls(
+            assignment_id=AssignmentId.new(at),
+            holder=holder,
+            role_id=role_id,
+            scope=scope,
+            assigned_by=by,
+            created_at=at,
+            expires_at=expires_at,
+        )
+
+    @property
+    def principal_type(self) -> str:
+        return "group" if isinstance(self.holder, GroupId) else "user"
+
+    @property
+    def user_id(self) -> PrincipalId | None:
+        return self.holder if isinstance(self.holder, PrincipalId) else None
+
+    @property
+    def group_id(self) -> GroupId | None:
+        return self.holder if isinstance(self.holder, GroupId) else None
 
     def holds_at(self, moment: datetime) -> bool:
         return self.expires_at is None or self.expires_at > moment
@@ -156,12 +195,18 @@ class RoleAssignment:
 
 @frozen(kw_only=True)
 class Grant:
-    """One unexpired assignment as a decision sees it."""
+    """One assignment as a decision sees it; ``group_id`` is the group that holds it, where it
+    comes by one."""
 
     assignment_id: AssignmentId
     role_id: RoleId
     scope: Scope
     permissions: tuple[Permission, ...]
+    group_id: GroupId | None = None
+    expires_at: datetime | None = None
+
+    def holds_at(self, moment: datetime) -> bool:
+        return self.expires_at is None or self.expires_at > moment
 
     def covers(self, permission: Permission) -> bool:
         return any(held.covers(permission) for held in self.permissions)
@@ -186,6 +231,14 @@ class Standing:
     @property
     def scope(self) -> Scope:
         return self.path[-1]
+
+    @property
+    def org_id(self) -> OrganizationId | None:
+        """The organization that the path begins in, if any."""
+        first = self.path[0]
+        if first.scope_type is ScopeType.ORGANIZATION:
+            return OrganizationId(first.scope_id)
+        return None
 
     def via(self, permission: Permission) -> Sequence[Grant]:
         """The grants that give ``permission``, as they came."""
@@ -219,8 +272,16 @@ class Standing:
         ]
         return self.path[min(reads, default=len(self.path)) :]
 
-    def permissions(self) -> list[Permission]:
+    def readable_org(self) -> OrganizationId | None:
+        """The organization that the path begins in, if one may read that."""
+        return self.org_id if len(self.readable_path()) == len(self.path) else None
+
+    def permissions(self) -> Sequence[Permission]:
         """Everything held, wildcards unexpanded, in order, each once."""
+        return self._permissions
+
+    @cached_property
+    def _permissions(self) -> Sequence[Permission]:
         held = (g.permissions for g in self.grants if g.scope in self.path)
         return sorted({permission for granted in held for permission in granted}, key=_in_order)
 
@@ -232,6 +293,15 @@ _in_order = attrgetter("product", "action")
 def not_found(scope: Scope) -> NotFound:
     """One sentence for what is not there and for what the caller may not see."""
     return NotFound(f"There is no {scope}, or you may not see it.")
+
+
+def gained(before: Standing | None, after: Standing | None) -> list[Permission]:
+    """What ``after`` gives that ``before`` did not; asked the other way round, what is lost.
+    Of permissions that cover each other, only the widest."""
+    if after is None:
+        return []
+    new = [p for p in after.permissions() if before is None or not before.holds(p)]
+    return [p for p in new if not any(q != p and q.covers(p) for q in new)]
 
 
 def missing_from(standing: Standing, wanted: Iterable[Permission]) -> list[Permission]:

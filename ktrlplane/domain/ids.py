@@ -88,7 +88,25 @@ class PrincipalId(Identity):
 
 @frozen(order=True)
 class RoleId(Identity):
-    pass
+    """System roles have ids of their own kinds; those of organizations are made here."""
+
+    @classmethod
+    def new(cls, at: datetime) -> Self:
+        return cls(f"role_{sortable(at)}")
+
+
+@frozen(order=True)
+class GroupId(Identity):
+    @classmethod
+    def new(cls, at: datetime) -> Self:
+        return cls(f"grp_{sortable(at)}")
+
+
+@frozen(order=True)
+class InvitationId(Identity):
+    @classmethod
+    def new(cls, at: datetime) -> Self:
+        return cls(f"inv_{sortable(at)}")
 
 
 @frozen(order=True)

@@ -26,3 +26,30 @@ def is_no_name_or_a_name(_: object, __: object, value: str | None) -> None:
     """An attrs validator. Raises ValueError."""
     if value is not None and not name_is_lawful(value):
         raise ValueError(NAME_RULE)
+
+
+MAX_DESCRIPTION_LENGTH: Final = 1000
+
+
+def is_a_description(_: object, __: object, value: str) -> None:
+    """An attrs validator. Raises ValueError."""
+    if len(value) > MAX_DESCRIPTION_LENGTH or not value.replace("\n", "").isprintable():
+        raise ValueError(
+            f"A description has at most {MAX_DESCRIPTION_LENGTH} characters "
+            "and no control characters but line breaks."
+        )
+
+
+MAX_EMAIL_LENGTH: Final = 254
+"""RFC 5321 section 4.5.3.1.3, without the angle brackets."""
+
+
+def is_an_email(_: object, __: object, value: str) -> None:
+    """An attrs validator: one line that shows as it is written; only a message sent there
+    proves more. Raises ValueError."""
+    name, at, host = value.rpartition("@")
+    lawful = name and at and host and value.isprintable() and " " not in value
+    if not lawful or len(value) > MAX_EMAIL_LENGTH:
+        raise ValueError(
+            f"An e-mail address has at most {MAX_EMAIL_LENGTH} visible characters around an @."
+        )

@@ -9,6 +9,7 @@ from attrs import field, frozen
 from attrs.validators import ge, le
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 MAX_LIMIT: Final = 200
 MAX_OFFSET: Final = 1_000_000
@@ -28,6 +29,11 @@ class Sort(enum.StrEnum):
     @property
     def by_name(self) -> bool:
         return self in (Sort.NAME, Sort.NAME_DESCENDING)
+
+    @property
+    def by_time(self) -> "Sort":
+        """The same way round, by time."""
+        return Sort.CREATED_AT_DESCENDING if self.descending else Sort.CREATED_AT
 
     @property
     def descending(self) -> bool:
@@ -70,6 +76,10 @@ class Page(Generic[T]):
     items: Sequence[T]
     next: Cursor | None = None
     total: int | None = None
+
+    def showing(self, items: Sequence[U]) -> "Page[U]":
+        """The same page with other things in it."""
+        return Page(items=items, next=self.next, total=self.total)
 
 
 _LOWER: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")

@@ -58,6 +58,12 @@ CONTROL_PLANE_ROLES: Final[tuple[Role, ...]] = (
           "For products: report usage.", Action.REPORT_USAGE),
 )  # fmt: skip
 
+OPERATORS_ALONE: Final = frozenset(
+    Permission.control_plane(action)
+    for action in (Action.CHECK_ON_BEHALF, Action.REPORT_STATUS, Action.REPORT_USAGE)
+)
+"""What hidden roles give, and no role of an organization's (R1.3, R1.5)."""
+
 _DESCRIPTIONS: Final = {
     Action.READ: "See it and what is in it",
     Action.WRITE: "Change it and create things in it",

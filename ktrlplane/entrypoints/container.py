@@ -12,6 +12,8 @@ from ktrlplane.adapters.mail import LogMail, SmtpMail
 from ktrlplane.adapters.memory.mail import MemoryMail
 from ktrlplane.adapters.memory.tokens import MemoryTokens
 from ktrlplane.adapters.memory.unit_of_work import MemoryUnitsOfWork
+from ktrlplane.adapters.postgres.decisions import Decisions
+from ktrlplane.adapters.postgres.listening import Listener
 from ktrlplane.adapters.postgres.migrate import Migrations
 from ktrlplane.adapters.postgres.pool import Pool, open_pool
 from ktrlplane.adapters.postgres.server import ExternalPostgres
@@ -64,6 +66,17 @@ def _pool(settings: Settings) -> Iterator[Pool]:
         yield pool
     finally:
         pool.close()
+
+
+def _listener(settings: Settings) -> Iterator[Listener | None]:
+    if settings.decision_cache == 0:
+        yield None
+        return
+    listener = Listener(_url(settings), Decisions(settings.decision_cache))
+    try:
+        yield listener
+    finally:
+        listener.close()
 
 
 def _migrations(settings: Settings) -> Migrations:
@@ -123,8 +136,9 @@ class Container(containers.DeclarativeContainer):
         _migrations, settings
     )
     pool: providers.Provider[Pool] = providers.Resource(_pool, settings)
+    listener: providers.Provider[Listener | None] = providers.Resource(_listener, settings)
     units: providers.Provider[UnitsOfWork] = providers.ThreadSafeSingleton(
-        PostgresUnitsOfWork, pool
+        PostgresUnitsOfWork, pool, listener
     )
     transact: providers.Provider[Transact] = providers.ThreadSafeSingleton(Transact, units)
     platform: providers.Provider[Platform] = providers.ThreadSafeSingleton(

@@ -13,6 +13,7 @@ from ktrlplane.domain.services import operator, users
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.entrypoints.container import Container, in_memory, on_postgres, replaced
 from ktrlplane.entrypoints.places import Place, id_of, id_or_none, scope_of
+from ktrlplane.entrypoints.recognition import welcome
 from ktrlplane.entrypoints.session import Session
 from ktrlplane.entrypoints.settings import Settings
 from ktrlplane.entrypoints.transactions import Transact
@@ -120,6 +121,7 @@ class ControlPlane:
         return self._session(self.container.tokens().verify(token))
 
     def _session(self, claims: Claims) -> Session:
+        welcome(self.transact, claims, self.platform)
         user = self.transact(lambda work: users.recognize(work, claims, platform=self.platform))
         return Session(user, self.transact, self.platform)
 
@@ -151,7 +153,8 @@ class ControlPlane:
     def grants(self, of: PrincipalId | str | None = None) -> Sequence[RoleAssignment]:
         """Of one principal or of everybody, expired ones too."""
         principal = id_or_none(PrincipalId, of)
-        return self.transact.read(lambda work: operator.operator_grants(work, principal))
+        views = self.transact.read(lambda work: operator.operator_grants(work, principal))
+        return [view.assignment for view in views]
 
     def catch_up(self) -> None:
         """What the worker does, as far as it is due now: ending deletions, for one."""

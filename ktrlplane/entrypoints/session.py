@@ -12,15 +12,16 @@ from ktrlplane.domain.organizations import Organization, PurchasePolicy
 from ktrlplane.domain.paging import Page, PageRequest
 from ktrlplane.domain.projects import Project
 from ktrlplane.domain.resources import Resource, Status
-from ktrlplane.domain.services import organizations, projects, resources, users
+from ktrlplane.domain.services import moves, organizations, projects, resources, users
 from ktrlplane.domain.users import User
 from ktrlplane.entrypoints.places import id_of, id_or_none
-from ktrlplane.entrypoints.session_access import FIRST_PAGE, AccessSession
+from ktrlplane.entrypoints.session_access import FIRST_PAGE
+from ktrlplane.entrypoints.session_groups import GroupSession
 from ktrlplane.ports.stores import ProjectFilter, ResourceFilter
 
 
 @frozen
-class Session(AccessSession):
+class Session(GroupSession):
     """The control plane as one user sees it, who can do here what they may do and no more.
 
     Refusals are the domain's errors; an id or a name that cannot be one is a ValueError.
@@ -112,10 +113,8 @@ class Session(AccessSession):
         self, project_id: ProjectId | str, *, org_id: OrganizationId | str | None
     ) -> Project:
         wanted = id_of(ProjectId, project_id)
-        command = projects.MoveProject(org_id=id_or_none(OrganizationId, org_id))
-        return self._transact(
-            lambda work: projects.move_project(work, wanted, command, **self._by)
-        )
+        command = moves.MoveProject(org_id=id_or_none(OrganizationId, org_id))
+        return self._transact(lambda work: moves.move_project(work, wanted, command, **self._by))
 
     def delete_project(self, project_id: ProjectId | str, *, cascade: bool = False) -> Project:
         wanted = id_of(ProjectId, project_id)

@@ -7,14 +7,14 @@ from typing import Any, Final
 from attrs import frozen
 
 from ktrlplane.domain.access import PermissionEntry, Role
-from ktrlplane.domain.ids import AssignmentId, PrincipalId
+from ktrlplane.domain.ids import AssignmentId, GroupId, OrganizationId, PrincipalId
 from ktrlplane.domain.paging import Page, PageRequest
-from ktrlplane.domain.services import access, assignments
+from ktrlplane.domain.services import access, assignments, custom_roles
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.users import User
 from ktrlplane.entrypoints.places import Place, id_of, id_or_none, scope_of
 from ktrlplane.entrypoints.transactions import Transact
-from ktrlplane.ports.stores import AssignmentView
+from ktrlplane.ports.access import AssignmentView, InvitationView
 
 FIRST_PAGE: Final = PageRequest()
 
@@ -36,12 +36,18 @@ class AccessSession:
         on: Place,
         to: PrincipalId | str | None = None,
         email: str | None = None,
+        group: GroupId | str | None = None,
         expires_at: datetime | None = None,
-    ) -> AssignmentView:
-        """``role`` is an id or a name. To a user named by id or by verified e-mail address."""
+    ) -> AssignmentView | InvitationView:
+        """``role`` is an id or a name. To a user named by id or by e-mail address, who is
+        invited if the address is nobody's yet, or to a group."""
         scope = scope_of(on)
         command = assignments.GrantRole(
-            user_id=id_or_none(PrincipalId, to), email=email, role_id=role, expires_at=expires_at
+            user_id=id_or_none(PrincipalId, to),
+            email=email,
+            group_id=id_or_none(GroupId, group),
+            role_id=role,
+            expires_at=expires_at,
         )
         return self._transact(
             lambda work: assignments.grant_role(work, scope, command, **self._by)
@@ -90,10 +96,85 @@ class AccessSession:
         return self._transact.read(access.list_roles)
 
     def role(self, id_or_name: str) -> Role:
-        return self._transact.read(lambda work: access.read_role(work, id_or_name))
+        return self._transact.read(lambda work: access.read_role(work, id_or_name, **self._by))
 
     def known_permissions(self) -> Sequence[PermissionEntry]:
         return self._transact.read(access.list_permissions)
+
+    def role_of(self, org_id: OrganizationId | str, id_or_name: str) -> Role:
+        """One that can be granted in an organization."""
+        org = id_of(OrganizationId, org_id)
+        return self._transact.read(
+            lambda work: custom_roles.read_custom_role(work, org, id_or_name, **self._by)
+        )
+
+    def create_role(
+        self,
+        org_id: OrganizationId | str,
+        *,
+        name: str,
+        permissions: Sequence[str],
+        display_name: str | None = None,
+        description: str = "",
+    ) -> Role:
+        """``permissions`` are ``Product:action``, or actions of the control plane."""
+        org = id_of(OrganizationId, org_id)
+        command = custom_roles.CreateRole(
+            name=name,
+            permissions=tuple(permissions),
+            display_name=display_name,
+            description=description,
+        )
+        return self._transact(
+            lambda work: custom_roles.create_role(work, org, command, **self._by)
+        )
+
+    def update_role(
+        self,
+        org_id: OrganizationId | str,
+        id_or_name: str,
+        *,
+        name: str | None = None,
+        permissions: Sequence[str] | None = None,
+        display_name: str | None = None,
+        description: str | None = None,
+    ) -> Role:
+        org = id_of(OrganizationId, org_id)
+        command = custom_roles.UpdateRole(
+            name=name,
+            permissions=None if permissions is None else tuple(permissions),
+            display_name=display_name,
+            description=description,
+        )
+        return self._transact(
+            lambda work: custom_roles.update_role(work, org, id_or_name, command, **self._by)
+        )
+
+    def delete_role(
+        self, org_id: OrganizationId | str, id_or_name: str, *, cascade: bool = False
+    ) -> None:
+        org = id_of(OrganizationId, org_id)
+        self._transact(
+            lambda work: custom_roles.delete_role(
+                work, org, id_or_name, cascade=cascade, **self._by
+            )
+        )
+
+    def custom_roles(self, org_id: OrganizationId | str) -> Sequence[Role]:
+        org = id_of(OrganizationId, org_id)
+        return self._transact.read(
+            lambda work: custom_roles.list_custom_roles(work, org, **self._by)
+        )
+
+    def reach(
+        self, user: PrincipalId | str | None = None, page: PageRequest = FIRST_PAGE
+    ) -> Page[AssignmentView]:
+        """What ``user`` (oneself, if left out) can reach, and by what; of others where one
+        manages access."""
+        subject = id_or_none(PrincipalId, user) or self.user.user_id
+        return self._transact.read(
+            lambda work: assignments.reachable(work, subject, page, **self._by)
+        )
 
 
 def question(

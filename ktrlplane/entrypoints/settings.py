@@ -75,6 +75,7 @@ class Settings:
     workers: int = field(default=2, metadata=_is(whole_number(1, 256)))
     threads: int = field(default=8, metadata=_is(whole_number(1, 256)))
     pool_size: int = field(default=8, metadata=_is(whole_number(1, 256)))
+    decision_cache: int = field(default=20_000, metadata=_is(whole_number(0, 10_000_000)))
     public_url: str | None = field(default=None, metadata=_is(values.web_url))
     cors_origins: tuple[str, ...] = field(default=(), metadata=_is(values.origins))
     rate_limit: str = field(default="120000/minute", metadata=_is(values.rate))

@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import TypeVar
 
 from attrs import frozen
@@ -30,9 +31,10 @@ class Transact:
         """Raises: Interrupted, once the pauses are used up, and what ``act`` raises."""
         return self._until_done(self.units.begin, act)
 
-    def read(self, act: Callable[[UnitOfWork], T]) -> T:
-        """Raises: as a call."""
-        return self._until_done(self.units.view, act)
+    def read(self, act: Callable[[UnitOfWork], T], *, fresh: bool = False) -> T:
+        """Who may do what may be as of a second ago, unless ``fresh``. Raises: as a call."""
+        view = self.units.view
+        return self._until_done(partial(view, fresh=True) if fresh else view, act)
 
     def _until_done(
         self,

@@ -8,23 +8,10 @@ from attrs import field, frozen
 from attrs.validators import optional
 
 from ktrlplane.domain.ids import PrincipalId
-from ktrlplane.domain.naming import is_a_name
+from ktrlplane.domain.naming import is_a_name, is_an_email
 
 LEEWAY: Final = timedelta(seconds=60)
 """How far the clocks of issuer and verifier may lie apart."""
-
-MAX_EMAIL_LENGTH: Final = 254
-"""RFC 5321 section 4.5.3.1.3, without the angle brackets."""
-
-
-def _is_an_email(_: object, __: object, value: str) -> None:
-    """One line that shows as it is written; only a message sent there proves more."""
-    name, at, host = value.rpartition("@")
-    lawful = name and at and host and value.isprintable() and " " not in value
-    if not lawful or len(value) > MAX_EMAIL_LENGTH:
-        raise ValueError(
-            f"An e-mail address has at most {MAX_EMAIL_LENGTH} visible characters around an @."
-        )
 
 
 def _is_utc(_: object, __: object, value: datetime) -> None:
@@ -41,7 +28,7 @@ class Claims:
     """
 
     principal_id: PrincipalId
-    email: str | None = field(validator=optional(_is_an_email))
+    email: str | None = field(validator=optional(is_an_email))
     email_verified: bool
     name: str | None = field(validator=optional(is_a_name))
     is_service_account: bool

@@ -5,25 +5,18 @@ what the principal may ``read`` at the moment ``at``.
 """
 
 from abc import abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
 from attrs import frozen
 
-from ktrlplane.domain.access import PermissionEntry, Role, RoleAssignment, Scope, Standing
-from ktrlplane.domain.ids import (
-    AssignmentId,
-    OrganizationId,
-    PrincipalId,
-    ProjectId,
-    ResourceId,
-)
+from ktrlplane.domain.access import Scope, Standing
+from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId, ResourceId
 from ktrlplane.domain.organizations import Organization
 from ktrlplane.domain.paging import Page, PageRequest
 from ktrlplane.domain.projects import Project
 from ktrlplane.domain.resources import Resource, Status
-from ktrlplane.domain.users import User
 
 
 class Organizations(Protocol):
@@ -150,116 +143,6 @@ class Resources(Protocol):
     def readable_by(
         self, principal: PrincipalId, at: datetime, page: PageRequest, where: ResourceFilter
     ) -> Page[Resource]: ...
-
-
-class Users(Protocol):
-    @abstractmethod
-    def find(self, user_id: PrincipalId) -> User | None: ...
-
-    @abstractmethod
-    def with_email(self, email: str) -> Sequence[User]:
-        """People (no service accounts) with this verified address, ASCII letters without
-        regard to case, by id."""
-
-    @abstractmethod
-    def put(self, user: User) -> None:
-        """Adds the user, or replaces one whose ``claims_at`` is not newer."""
-
-    @abstractmethod
-    def search(
-        self, principal: PrincipalId, at: datetime, text: str, limit: int
-    ) -> Sequence[User]:
-        """People with ``text`` in name or address, ASCII letters without regard to case,
-        among those who hold an unexpired assignment on an organization or project on or
-        under which ``principal`` holds one too, or above (R1.11); a global one shares
-        nothing. By name as names sort, those without one last, then by id. ``text`` has no
-        wildcards."""
-
-
-class Roles(Protocol):
-    @abstractmethod
-    def all(self) -> Sequence[Role]:
-        """By display order, then name. Hidden ones too."""
-
-    @abstractmethod
-    def named(self, id_or_name: str) -> Role | None: ...
-
-    @abstractmethod
-    def permissions(self) -> Sequence[PermissionEntry]:
-        """By product, then action."""
-
-    @abstractmethod
-    def synchronize(
-        self, roles: Collection[Role], permissions: Collection[PermissionEntry]
-    ) -> None:
-        """Makes the system roles and the known permissions these. A system role that is no
-        longer among them stays while somebody holds it, and goes otherwise."""
-
-
-@frozen(kw_only=True)
-class AssignmentView:
-    """An assignment with what a person wants to see beside it.
-
-    ``scope_name`` is the name of the thing at the assignment's scope, ``*`` for global.
-    """
-
-    assignment: RoleAssignment
-    user: User
-    role: Role
-    scope_name: str
-
-
-class Assignments(Protocol):
-    @abstractmethod
-    def add(self, assignment: RoleAssignment) -> None:
-        """One that has expired is replaced (R1.7). Raises: AlreadyExists for an unexpired one
-        of the same principal, role and scope."""
-
-    @abstractmethod
-    def get(self, assignment_id: AssignmentId) -> AssignmentView:
-        """Raises: NotFound."""
-
-    @abstractmethod
-    def replace(self, assignment: RoleAssignment) -> None:
-        """Raises: NotFound."""
-
-    @abstractmethod
-    def remove(self, assignment_id: AssignmentId) -> None:
-        """Raises: NotFound."""
-
-    @abstractmethod
-    def remove_below(self, scope: Scope) -> None:
-        """Every assignment on ``scope`` and on what is in it (R1.8)."""
-
-    @abstractmethod
-    def on(self, scope: Scope, at: datetime) -> Sequence[RoleAssignment]:
-        """Unexpired ones directly on ``scope``, oldest first, then by id."""
-
-    @abstractmethod
-    def of(self, principal: PrincipalId | None) -> Sequence[RoleAssignment]:
-        """All of a principal (of everybody for None), expired ones too, oldest first, then
-        by id."""
-
-    @abstractmethod
-    def view(self, path: Sequence[Scope], at: datetime, page: PageRequest) -> Page[AssignmentView]:
-        """Unexpired ones on any scope of ``path``, sorted by time of creation."""
-
-
-class Access(Protocol):
-    @abstractmethod
-    def standings(
-        self, asked: Sequence[tuple[PrincipalId, Scope]], at: datetime
-    ) -> Sequence[Standing | None]:
-        """One for each question, in order, in one round trip; None where the scope is not
-        there (never, for the global scope)."""
-
-    @abstractmethod
-    def hold(self, *scopes: Scope) -> None:
-        """Keeps the tenants of ``scopes`` to this unit of work until it ends: whatever else
-        would change them waits (see UnitOfWork). A scope that is not there is passed over.
-
-        Raises: Interrupted when others held on for too long.
-        """
 
 
 @frozen(kw_only=True)

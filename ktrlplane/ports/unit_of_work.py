@@ -4,16 +4,9 @@ from abc import abstractmethod
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from ktrlplane.ports.stores import (
-    Access,
-    Answers,
-    Assignments,
-    Organizations,
-    Projects,
-    Resources,
-    Roles,
-    Users,
-)
+from ktrlplane.ports.access import Access, Assignments, Groups, Invitations, Roles
+from ktrlplane.ports.stores import Answers, Organizations, Projects, Resources
+from ktrlplane.ports.users import ServiceAccounts, Users
 
 
 class UnitOfWork(Protocol):
@@ -28,8 +21,11 @@ class UnitOfWork(Protocol):
     projects: Projects
     resources: Resources
     users: Users
+    service_accounts: ServiceAccounts
     roles: Roles
+    groups: Groups
     assignments: Assignments
+    invitations: Invitations
     access: Access
     answers: Answers
 
@@ -42,6 +38,10 @@ class UnitsOfWork(Protocol):
         """For changes. Raises: Interrupted when it collided with others and can be retried."""
 
     @abstractmethod
-    def view(self) -> AbstractContextManager[UnitOfWork]:
+    def view(self, *, fresh: bool = False) -> AbstractContextManager[UnitOfWork]:
         """For reading only, each read as of its own moment: what changes nothing needs no
-        transaction. Writing raises some exception."""
+        transaction. Writing raises some exception.
+
+        Who may do what is as of a second ago at the earliest, or of now with ``fresh``, and
+        never older than what these units of work have changed themselves.
+        """

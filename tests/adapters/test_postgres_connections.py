@@ -170,8 +170,8 @@ def unused_port() -> int:
 
 def test_a_database_that_is_not_there_is_told_of_soon(unused_port: int) -> None:
     url = f"postgresql://127.0.0.1:{unused_port}/nothing"
-    with units_of(url, wait_s=0.1) as units, pytest.raises(UpstreamError), units.view():
-        pytest.fail("there is nothing to see")
+    with units_of(url, wait_s=0.1) as units, units.view() as work, pytest.raises(UpstreamError):
+        name_of(work)
 
 
 def test_a_database_that_only_reads_refuses_changes_and_still_answers(
@@ -186,13 +186,18 @@ def test_a_database_that_only_reads_refuses_changes_and_still_answers(
 
 
 def test_who_finds_all_connections_busy_is_told_so(shared: str) -> None:
-    with (
-        units_of(shared, max_size=1, wait_s=0.1) as units,
-        units.view(),
-        pytest.raises(UpstreamError),
-        units.view(),
-    ):
-        pytest.fail("there was only one connection")
+    with units_of(shared, max_size=1, wait_s=0.1) as units, units.view() as work:
+        name_of_nothing(work)
+        with units.view() as other, pytest.raises(UpstreamError):
+            name_of_nothing(other)
+        name_of_nothing(work)
+
+
+def test_a_view_that_asks_nothing_needs_no_connection(shared: str) -> None:
+    with units_of(shared, max_size=1, wait_s=0.1) as units, units.view() as work:
+        name_of_nothing(work)
+        with units.view():
+            pass
 
 
 def test_who_waits_too_long_for_a_tenant_is_interrupted(shared: str) -> None:

@@ -26,7 +26,7 @@ def test_processes_that_start_together_all_have_the_roles(postgres_units: UnitsO
     with ThreadPoolExecutor(5) as threads:
         list(threads.map(start, range(5)))
     with postgres_units.view() as work:
-        assert set(work.roles.all()) == set(ROLES)
+        assert set(work.roles.system()) == set(ROLES)
         assert set(work.roles.permissions()) == set(PERMISSIONS)
 
 
@@ -45,7 +45,7 @@ def test_two_roles_can_swap_their_names(postgres_units: UnitsOfWork) -> None:
     others = [role for role in ROLES if role not in (EDITOR, VIEWER)]
     with postgres_units.begin() as work:
         work.roles.synchronize([*others, *swapped], PERMISSIONS)
-        assert set(work.roles.all()) == {*others, *swapped}
+        assert set(work.roles.system()) == {*others, *swapped}
 
 
 def test_two_permissions_can_swap_their_actions(postgres_units: UnitsOfWork) -> None:

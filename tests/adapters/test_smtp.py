@@ -144,7 +144,8 @@ def test_lines_end_as_lines_end_in_mail(text: str) -> None:
 
 def test_what_goes_over_the_wire_has_short_lines_of_ascii() -> None:
     message = evolve(INVITED, subject="ü" * 500, text="é" * 5000 + "x" * 5000)
-    content = taken(lambda mail: mail.send(message)).content
+    named = evolve(SENDER, name="Wörd " * 30)
+    content = taken(lambda mail: mail.send(message), named).content
     assert content.isascii()
     assert max(map(len, content.split(b"\r\n"))) <= 76
 
@@ -260,7 +261,7 @@ def test_a_certificate_that_proves_nothing_ends_it(
         assert box.mails == []
 
 
-def test_what_was_said_before_encryption_does_not_count_after_it(
+def test_a_server_that_offers_encryption_and_refuses_it_gets_nothing(
     identity: ssl.SSLContext,
 ) -> None:
     with (
@@ -299,6 +300,7 @@ def test_a_wrong_password_is_told_and_not_repeated(
             mail.send(INVITED)
         assert box.mails == []
     assert refused.value.__suppress_context__
+    assert refused.value.__cause__ is None
     told = f"{refused.value!r}{caplog.text}{[vars(record) for record in caplog.records]}{mail!r}"
     assert "s3cret" not in told
     assert "mailer" not in told
@@ -361,14 +363,16 @@ def test_what_is_no_mail_server_is_refused(url: str) -> None:
 
 
 def test_a_server_that_is_shown_keeps_its_password_to_itself() -> None:
-    assert "s3cret" not in repr(MailServer.at("smtp://mailer:s3cret@mail.example.com"))
+    shown = repr(MailServer.at("smtp://mailer:s3cret@mail.example.com"))
+    assert "s3cret" not in shown
+    assert "mailer" not in shown
 
 
 # What goes wrong
 
 
 LATER = [b"421 4.3.2 closing\r\n", b"450 4.2.0 greylisted\r\n", b"452 full\r\n"]
-OURS = [b"530 5.7.0 sign in\r\n", b"550 5.7.1 relaying denied\r\n", b"nonsense\r\n"]
+OURS = [b"530 sign in\r\n", b"550 5.7.1 relaying denied\r\n", b"nonsense\r\n"]
 FOR_GOOD = [b"550 5.1.1 no such user\r\n", b"553 what?\r\n", b"552 5.2.2 full for ever\r\n"]
 
 
@@ -457,12 +461,32 @@ def test_a_server_that_says_a_byte_now_and_then_does_not_hold_us() -> None:
         replies = connections._Replies(ours, time.monotonic() + 0.05)
         theirs.sendall(b"2")
         assert replies.readinto(bytearray(64)) == 1
+        began = time.monotonic()
         with pytest.raises(TimeoutError):
             replies.readinto(bytearray(64))
+        assert time.monotonic() - began < connections.STEP_S / 2
         theirs.sendall(b"2")
         with pytest.raises(TimeoutError):
             replies.readinto(bytearray(64))
-    assert connections.STEP_S > 1
+
+
+def test_a_server_that_says_too_much_is_not_heard_to_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connections, "MAX_REPLIES_BYTES", 4)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(b"250-250-250-")
+        replies = connections._Replies(ours, time.monotonic() + 60)
+        assert replies.readinto(bytearray(4)) == 4
+        with pytest.raises(TimeoutError):
+            replies.readinto(bytearray(4))
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_server_that_never_encrypts_does_not_hold_us() -> None:
+    with scripted_server(greeting=SILENCE) as script, pytest.raises(UpstreamError):
+        mail_by(f"smtps://127.0.0.1:{script.port}").send(INVITED)
 
 
 def test_a_server_that_is_not_there_is_for_later() -> None:

@@ -36,7 +36,7 @@ def synchronize(
 
 def all_roles(units: UnitsOfWork) -> list[Role]:
     with units.view() as work:
-        return list(work.roles.all())
+        return list(work.roles.system())
 
 
 def all_permissions(units: UnitsOfWork) -> list[PermissionEntry]:

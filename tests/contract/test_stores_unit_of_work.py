@@ -82,7 +82,7 @@ def picture(units: UnitsOfWork) -> list[object]:
             *(found(work.projects.get, ProjectId(i)) for i in ("web", "other")),
             *(found(work.resources.get, ResourceId(i)) for i in ("kettle", "other")),
             *(work.users.find(who) for who in (ALICE, BOB, CAROL)),
-            work.roles.all(),
+            work.roles.system(),
             work.roles.permissions(),
             work.assignments.of(None),
             *(work.answers.claim(ALICE, key, NOW - HOUR) for key in ("old", "new")),

@@ -173,7 +173,7 @@ def test_an_explanation_names_every_grant_that_allows(ada: Caller, grace: Caller
         for path in ("/organizations/acme", "/projects/plant", "/resources/one")
     ]
     (explained,) = _verdicts(grace, _check("read", explain=True))
-    names = ("assignment_id", "role_id", "scope_type", "scope_id")
+    names = ("assignment_id", "role_id", "scope_type", "scope_id", "group_id", "expires_at")
     expected = [{name: one[name] for name in names} for one in granted]
     assert sorted(explained["via"], key=str) == sorted(expected, key=str)
     plain, denied = _verdicts(grace, _check("read"), _check("write", explain=True))

@@ -7,6 +7,8 @@ import pytest
 
 from ktrlplane.adapters.memory.unit_of_work import MemoryUnitsOfWork
 from ktrlplane.entrypoints.http.app import OPERATIONS
+from ktrlplane.entrypoints.http.operations import Operation
+from ktrlplane.entrypoints.http.parameters import DeleteParameters
 from tests.http.world import Caller, World, faults, refusal
 
 pytestmark = pytest.mark.usefixtures("one", "grace")
@@ -24,6 +26,12 @@ BODIES: Final[dict[str, Any]] = {
     **{f"{verb}ResourceInProject": {"name": "New"} for verb in ("update", "put")},
     **{f"grant{noun}Role": GRANT for noun in ("Organization", "Project", "Resource")},
     **{f"change{noun}Assignment": EXPIRY for noun in ("Organization", "Project", "Resource")},
+    "createGroup": {"name": "New"},
+    "updateOrganizationGroup": {"name": "New"},
+    "updateGroup": {"name": "New"},
+    "createRole": {"name": "New", "permissions": ["read"]},
+    "updateRole": {"permissions": ["read", "write"]},
+    "registerServiceAccount": {"client_id": "new", "name": "New"},
 }
 
 
@@ -38,41 +46,56 @@ def _dump(world: World) -> dict[str, Any]:
 
 
 @pytest.fixture
-def held(ada: Caller, grace: Caller) -> dict[str, str]:
-    """An assignment on each scope, by the scope's path."""
-    return {
-        path: ada.makes(f"{path}/rbac", {"user_id": grace.principal, "role_id": "Viewer"})[
-            "assignment_id"
-        ]
-        for path in ("/organizations/acme", "/projects/plant", "/resources/one")
-    }
+def made(ada: Caller, grace: Caller, world: World) -> dict[str, str]:
+    """What there is, by the name of its parameter, and assignments and invitations by the
+    scope's path."""
+    world.person("linus").get("/users/me")
+    found = {}
+    for path in ("/organizations/acme", "/projects/plant", "/resources/one"):
+        held = ada.makes(f"{path}/rbac", {"user_id": grace.principal, "role_id": "Viewer"})
+        found[f"{path}/rbac"] = held["assignment_id"]
+        invited = ada.makes(f"{path}/rbac", {"email": "new@example.com", "role_id": "Viewer"})
+        found[f"{path}/invitations"] = invited["invitation_id"]
+    group = ada.makes("/organizations/acme/groups", {"name": "Crew"})["group_id"]
+    ada.put(f"/groups/{group}/members/{grace.principal}")
+    ada.makes("/organizations/acme/roles", {"name": "Reader", "permissions": ["read"]})
+    account = {"client_id": "robot", "name": "Robot"}
+    ada.makes("/organizations/acme/service-accounts", account)
+    return found | {"group_id": group, "role_id": "Reader", "client_id": "robot"}
 
 
-def _address(path: str, held: dict[str, str]) -> str:
-    named = path.format(
-        org_id="acme", project_id="plant", resource_id="one", assignment_id="{assignment_id}"
-    )
-    scope = named.partition("/rbac")[0]
-    return named.format(assignment_id=held.get(scope))
+def _address(operation: Operation, made: dict[str, str]) -> str:
+    found = made | {"org_id": "acme", "project_id": "plant", "resource_id": "one"}
+    joins = operation.method == "PUT"
+    found["user_id"] = "auth0|linus" if joins else "auth0|grace"
+    path = operation.path
+    for place in ("rbac", "invitations"):
+        scope = path.partition(f"/{place}")[0].format(**found)
+        if f"/{place}/" in path:
+            found[f"{place}_id"] = found[f"{scope}/{place}"]
+    path = path.replace("{assignment_id}", "{rbac_id}")
+    return path.replace("{invitation_id}", "{invitations_id}").format(**found)
 
 
 @pytest.mark.parametrize("operation", WRITES, ids=lambda operation: operation.name)
 def test_a_rehearsal_answers_and_leaves_no_trace(
-    world: World, ada: Caller, held: dict[str, str], operation: Any
+    world: World, ada: Caller, made: dict[str, str], operation: Operation
 ) -> None:
-    path = _address(operation.path, held)
+    path = _address(operation, made)
     more: dict[str, Any] = {}
     if operation.body is not None:
         body = BODIES[operation.name]
         more["body"] = world.wish() if body == "a wish" else body
-    if operation.name in ("deleteOrganization", "deleteProject"):
+    if operation.query is DeleteParameters:
         path += "?cascade=true"
     before = _dump(world)
     rehearsal = path + ("&" if "?" in path else "?") + "validate_only=true"
     rehearsed = ada.ask(operation.method, rehearsal, **more)
     assert _dump(world) == before
-    assert rehearsed.status_code == (204 if operation.answer is None else 200), rehearsed.text
+    silent = operation.answer is None and not operation.previewed
+    assert rehearsed.status_code == (204 if silent else 200), rehearsed.text
     assert "location" not in rehearsed.headers
+    assert operation.previewed == ("gains" in (rehearsed.json or {}))
     done = ada.ask(operation.method, path, **more)
     assert done.status_code == operation.status
     assert _dump(world) != before
@@ -82,11 +105,12 @@ def test_a_rehearsal_answers_and_leaves_no_trace(
 
 def _told(document: Any) -> Any:
     """What does not differ from one time to the next."""
-    made = ("assignment_id", "org_id", "project_id", "resource_id")
+    made = ("assignment_id", "org_id", "project_id", "resource_id", "group_id", "role_id")
+    untold = ("user", "gains", "losses", "is_whole")
     return {
         name: value
         for name, value in document.items()
-        if name not in made or value in ("acme", "plant", "one")
+        if name not in untold and (name not in made or value in ("acme", "plant", "one"))
     }
 
 

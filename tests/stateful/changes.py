@@ -10,7 +10,7 @@ from hypothesis.stateful import initialize, rule
 from ktrlplane.adapters.memory.clock import START
 from ktrlplane.domain.ids import OrganizationId, ProjectId, ResourceId
 from ktrlplane.domain.paging import PageRequest, Sort
-from ktrlplane.domain.services import organizations, projects, resources
+from ktrlplane.domain.services import moves, organizations, projects, resources
 from ktrlplane.domain.services.deletions import due_deletions, end_emptied_project, end_resource
 from ktrlplane.domain.services.operator import OperatorGrant, operator_grant
 from tests.builders import on
@@ -125,7 +125,7 @@ class Changes(Machine):
             refusal = "LastOwner"
         elif moves and self.world.is_over(("project", name)):
             refusal = "InvalidTransition"
-        command = projects.MoveProject(org_id=organization_or_none(where))
+        command = moves.MoveProject(org_id=organization_or_none(where))
         move = projects.move_project
         self.demand(refusal, move, ProjectId(name), command, by=who)
         if refusal is None:

@@ -115,7 +115,7 @@ class Machine(RuleBasedStateMachine):
             for name in world.resources:
                 found = work.resources.get(ResourceId(name))
                 assert told(found) == world.told(("resource", name))
-            roles = {role.role_id: role.name for role in work.roles.all()}
+            roles = {role.role_id: role.name for role in work.roles.system()}
             kept = [
                 (NAMES[held.user_id], roles[held.role_id], str(held.scope))
                 for held in work.assignments.of(None)

@@ -9,7 +9,7 @@ from ktrlplane.domain.errors import LimitExceeded
 from ktrlplane.domain.ids import OrganizationId, ProjectId, ResourceId
 from ktrlplane.domain.projects import Project
 from ktrlplane.domain.resources import Resource, Status
-from ktrlplane.domain.services.projects import MoveProject, move_project
+from ktrlplane.domain.services.moves import MoveProject, move_project
 from ktrlplane.domain.services.resources import (
     CreateResource,
     UpdateResource,

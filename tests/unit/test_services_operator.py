@@ -45,7 +45,10 @@ def grant(do: Acting, principal: PrincipalId, role: str, scope: str, **but: Any)
 
 def grants(do: Acting, principal: PrincipalId | None = None) -> list[tuple[str, Scope]]:
     with do.units.view() as work:
-        return [(a.role_id.value, a.scope) for a in operator_grants(work, principal)]
+        return [
+            (view.assignment.role_id.value, view.assignment.scope)
+            for view in operator_grants(work, principal)
+        ]
 
 
 def test_the_operator_grants_hidden_roles_and_global_scope(do: Acting) -> None:
@@ -119,5 +122,5 @@ def test_synchronizing_makes_the_roles_those_of_the_catalog(do: Acting) -> None:
     Acting(do.units, platform).alone(synchronize_catalog)
     with do.units.view() as work:
         assert work.roles.named("Data Owner") == DATA_OWNER  # somebody holds it
-        assert set(work.roles.all()) == {*smaller.system_roles(), DATA_OWNER}
+        assert set(work.roles.system()) == {*smaller.system_roles(), DATA_OWNER}
         assert set(work.roles.permissions()) == set(smaller.all_permissions())

@@ -17,14 +17,13 @@ from ktrlplane.domain.ids import OrganizationId, ProjectId, ResourceId
 from ktrlplane.domain.paging import PageRequest, Sort
 from ktrlplane.domain.projects import ProjectStatus
 from ktrlplane.domain.resources import Status
+from ktrlplane.domain.services.moves import MoveProject, move_project
 from ktrlplane.domain.services.projects import (
     CreateProject,
-    MoveProject,
     UpdateProject,
     create_project,
     delete_project,
     list_projects,
-    move_project,
     read_project,
     update_project,
 )

@@ -5,7 +5,7 @@ from ktrlplane.adapters.memory.sight import path_to, standing_on
 from ktrlplane.adapters.memory.tables import Tables
 from ktrlplane.domain.access import Scope, Standing
 from ktrlplane.domain.ids import PrincipalId
-from ktrlplane.ports.stores import Access
+from ktrlplane.ports.access import Access
 
 
 class MemoryAccess(Access):
@@ -21,6 +21,9 @@ class MemoryAccess(Access):
         path = path_to(self._tables, scope)
         return None if path is None else standing_on(self._tables, principal, path, at)
 
-    def hold(self, *scopes: Scope) -> None:
+    def hold(self, *scopes: Scope, patiently: bool = True) -> None:
         # A unit of work has all tenants to itself from its beginning.
+        pass
+
+    def hold_address(self, email: str) -> None:
         pass

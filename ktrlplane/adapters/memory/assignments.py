@@ -1,23 +1,22 @@
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from ktrlplane.adapters.memory.lists import paged
-from ktrlplane.adapters.memory.sight import by_age
-from ktrlplane.adapters.memory.tables import Tables
-from ktrlplane.domain.access import RoleAssignment, Scope, ScopeType
-from ktrlplane.domain.errors import AlreadyExists, NotFound
-from ktrlplane.domain.ids import (
-    AssignmentId,
-    OrganizationId,
-    PrincipalId,
-    ProjectId,
-    ResourceId,
+from ktrlplane.adapters.memory.lists import by_time
+from ktrlplane.adapters.memory.sight import (
+    by_age,
+    name_of,
+    path_to,
+    role_of,
+    standing_on,
+    unexpired_of,
+    with_all_in,
 )
-from ktrlplane.domain.organizations import Organization
-from ktrlplane.domain.paging import Cursor, Page, PageRequest, time_key
-from ktrlplane.domain.projects import Project
-from ktrlplane.domain.resources import Resource
-from ktrlplane.ports.stores import Assignments, AssignmentView
+from ktrlplane.adapters.memory.tables import Tables
+from ktrlplane.domain.access import Action, Holder, RoleAssignment, Scope
+from ktrlplane.domain.errors import AlreadyExists, NotFound
+from ktrlplane.domain.ids import AssignmentId, GroupId, PrincipalId, RoleId
+from ktrlplane.domain.paging import Page, PageRequest
+from ktrlplane.ports.access import Assignments, AssignmentView
 
 
 class MemoryAssignments(Assignments):
@@ -27,12 +26,12 @@ class MemoryAssignments(Assignments):
 
     def add(self, assignment: RoleAssignment) -> None:
         self._require_known(assignment)
-        for held in self._rows.where(principal=assignment.user_id):
+        for held in self._rows.where(holder=assignment.holder):
             if held.role_id != assignment.role_id or held.scope != assignment.scope:
                 continue
             if held.holds_at(assignment.created_at):
                 raise AlreadyExists(
-                    f"{held.user_id} has this role on {held.scope} already; "
+                    f"{held.holder} has this role on {held.scope} already; "
                     "change that assignment instead."
                 )
             self._rows.drop(held.assignment_id)
@@ -51,24 +50,56 @@ class MemoryAssignments(Assignments):
         self._rows.drop(assignment_id)
 
     def remove_below(self, scope: Scope) -> None:
-        for each in self._with_all_in(scope):
-            for held in self._rows.where(scope=each):
-                self._rows.drop(held.assignment_id)
+        for held in self._below(scope):
+            self._rows.drop(held.assignment_id)
 
     def on(self, scope: Scope, at: datetime) -> Sequence[RoleAssignment]:
         return sorted(self._unexpired(scope, at), key=by_age)
 
-    def of(self, principal: PrincipalId | None) -> Sequence[RoleAssignment]:
+    def of(self, holder: Holder | None) -> Sequence[RoleAssignment]:
         rows = self._rows
-        held = rows.all() if principal is None else rows.where(principal=principal)
-        return sorted(held, key=by_age)
+        return sorted(rows.all() if holder is None else rows.where(holder=holder), key=by_age)
+
+    def with_role(self, role_id: RoleId) -> Sequence[RoleAssignment]:
+        return sorted(self._rows.where(role=role_id), key=by_age)
+
+    def of_below(self, holder: Holder, scope: Scope) -> Sequence[RoleAssignment]:
+        inside = set(with_all_in(self._tables, scope))
+        return [held for held in self.of(holder) if held.scope in inside]
+
+    def lent_below(self, scope: Scope) -> Sequence[RoleAssignment]:
+        lent = (
+            held
+            for held in self._below(scope)
+            if held.group_id is not None or role_of(self._tables, held).org_id is not None
+        )
+        return sorted(lent, key=by_age)
 
     def view(self, path: Sequence[Scope], at: datetime, page: PageRequest) -> Page[AssignmentView]:
-        held = [one for scope in path for one in self._unexpired(scope, at)]
-        shown = paged(held, page, _place)
-        return Page(
-            items=[self._viewed(one) for one in shown.items], next=shown.next, total=shown.total
+        return self._page((one for scope in path for one in self._unexpired(scope, at)), page)
+
+    def reach(
+        self,
+        user_id: PrincipalId,
+        at: datetime,
+        page: PageRequest,
+        *,
+        manager: PrincipalId | None = None,
+    ) -> Page[AssignmentView]:
+        held = unexpired_of(self._tables, user_id, at)
+        return self._page((one for one in held if self._is_managed(one, manager, at)), page)
+
+    def _is_managed(self, held: RoleAssignment, manager: PrincipalId | None, at: datetime) -> bool:
+        if manager is None:
+            return True
+        path = path_to(self._tables, held.scope)
+        return path is not None and standing_on(self._tables, manager, path, at).may(
+            Action.MANAGE_ACCESS
         )
+
+    def _page(self, held: Iterable[RoleAssignment], page: PageRequest) -> Page[AssignmentView]:
+        shown = by_time(held, page, lambda one: (one.created_at, one.assignment_id.value))
+        return shown.showing([self._viewed(one) for one in shown.items])
 
     def _find(self, assignment_id: AssignmentId) -> RoleAssignment:
         assignment = self._rows.find(assignment_id)
@@ -76,52 +107,27 @@ class MemoryAssignments(Assignments):
             raise NotFound(f"There is no assignment {assignment_id}.")
         return assignment
 
+    def _below(self, scope: Scope) -> list[RoleAssignment]:
+        scopes = with_all_in(self._tables, scope)
+        return [held for each in scopes for held in self._rows.where(scope=each)]
+
     def _unexpired(self, scope: Scope, at: datetime) -> list[RoleAssignment]:
         return [held for held in self._rows.where(scope=scope) if held.holds_at(at)]
 
     def _require_known(self, assignment: RoleAssignment) -> None:
-        if self._tables.users.find(assignment.user_id) is None:
-            raise ValueError(f"There is no user {assignment.user_id} to have a role.")
+        holder = assignment.holder
+        known = self._tables.groups if isinstance(holder, GroupId) else self._tables.users
+        if known.find(holder) is None:
+            raise ValueError(f"There is no {holder} to have a role.")
         if self._tables.roles.find(assignment.role_id) is None:
             raise ValueError(f"There is no role {assignment.role_id} to be had.")
 
-    def _with_all_in(self, scope: Scope) -> list[Scope]:
-        match scope.scope_type:
-            case ScopeType.ORGANIZATION:
-                org_id = OrganizationId(scope.scope_id)
-                projects = self._tables.projects.where(organization=org_id)
-                inside = [Scope.of(project.project_id) for project in projects]
-                return [scope, *(each for one in inside for each in self._with_all_in(one))]
-            case ScopeType.PROJECT:
-                project_id = ProjectId(scope.scope_id)
-                resources = self._tables.resources.where(project=project_id)
-                return [scope, *(Scope.of(resource.resource_id) for resource in resources)]
-            case ScopeType.RESOURCE | ScopeType.GLOBAL:
-                return [scope]
-
     def _viewed(self, assignment: RoleAssignment) -> AssignmentView:
-        user = self._tables.users.find(assignment.user_id)
-        role = self._tables.roles.find(assignment.role_id)
-        assert user is not None, "nothing is assigned to nobody"
-        assert role is not None, "a role stays while somebody holds it"
+        tables, user_id, group_id = self._tables, assignment.user_id, assignment.group_id
         return AssignmentView(
             assignment=assignment,
-            user=user,
-            role=role,
-            scope_name=self._name_of(assignment.scope),
+            user=None if user_id is None else tables.users.find(user_id),
+            group=None if group_id is None else tables.groups.find(group_id),
+            role=role_of(tables, assignment),
+            scope_name=name_of(tables, assignment.scope),
         )
-
-    def _name_of(self, scope: Scope) -> str:
-        thing: Organization | Project | Resource | None = None
-        match scope.scope_type:
-            case ScopeType.ORGANIZATION:
-                thing = self._tables.organizations.find(OrganizationId(scope.scope_id))
-            case ScopeType.PROJECT:
-                thing = self._tables.projects.find(ProjectId(scope.scope_id))
-            case ScopeType.RESOURCE:
-                thing = self._tables.resources.find(ResourceId(scope.scope_id))
-        return scope.scope_id if thing is None else thing.name
-
-
-def _place(assignment: RoleAssignment) -> Cursor:
-    return Cursor(time_key(assignment.created_at), assignment.assignment_id.value)

@@ -1,9 +1,12 @@
 """What all lists have in common."""
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import TypeVar
 
-from ktrlplane.domain.paging import Cursor, Page, PageRequest, name_key
+from attrs import evolve
+
+from ktrlplane.domain.paging import Cursor, Page, PageRequest, name_key, time_key
 
 T = TypeVar("T")
 
@@ -27,6 +30,18 @@ def paged(rows: Iterable[T], page: PageRequest, place: Callable[[T], Cursor]) ->
         next=place(shown[-1]) if len(rest) > page.limit else None,
         total=len(placed) if page.include_total else None,
     )
+
+
+def by_time(
+    rows: Iterable[T], page: PageRequest, place: Callable[[T], tuple[datetime, str]]
+) -> Page[T]:
+    """For what has no name to be sorted by: ``place`` gives time and id."""
+
+    def cursor(row: T) -> Cursor:
+        moment, identity = place(row)
+        return Cursor(time_key(moment), identity)
+
+    return paged(rows, evolve(page, sort=page.sort.by_time), cursor)
 
 
 def has_text(text: str | None, *fields: str | None) -> bool:

@@ -7,12 +7,16 @@ from ktrlplane.domain.access import (
     Action,
     Grant,
     Permission,
+    Role,
     RoleAssignment,
     Scope,
     ScopeType,
     Standing,
 )
 from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId, ResourceId
+from ktrlplane.domain.organizations import Organization
+from ktrlplane.domain.projects import Project
+from ktrlplane.domain.resources import Resource
 
 READ = Permission.control_plane(Action.READ)
 
@@ -44,19 +48,27 @@ def standing_on(
 
 
 def _grant(tables: Tables, held: RoleAssignment) -> Grant:
-    role = tables.roles.find(held.role_id)
-    assert role is not None, "a role stays while somebody holds it"
     return Grant(
         assignment_id=held.assignment_id,
         role_id=held.role_id,
         scope=held.scope,
-        permissions=role.permissions,
+        permissions=role_of(tables, held).permissions,
+        group_id=held.group_id,
+        expires_at=held.expires_at,
     )
 
 
+def role_of(tables: Tables, held: RoleAssignment) -> Role:
+    role = tables.roles.find(held.role_id)
+    assert role is not None, "a role stays while somebody holds it"
+    return role
+
+
 def unexpired_of(tables: Tables, principal: PrincipalId, at: datetime) -> list[RoleAssignment]:
-    """Oldest first, then by id."""
-    held = tables.assignments.where(principal=principal)
+    """Their own and those of their groups. Oldest first, then by id."""
+    groups = (member.group_id for member in tables.members.where(user=principal))
+    holders = (principal, *groups)
+    held = (one for holder in holders for one in tables.assignments.where(holder=holder))
     return sorted((one for one in held if one.holds_at(at)), key=by_age)
 
 
@@ -71,3 +83,29 @@ def readable_scopes(tables: Tables, principal: PrincipalId, at: datetime) -> fro
         for held in unexpired_of(tables, principal, at)
         if _grant(tables, held).covers(READ)
     )
+
+
+def with_all_in(tables: Tables, scope: Scope) -> list[Scope]:
+    """``scope`` and every scope in it, tombstones too."""
+    match scope.scope_type:
+        case ScopeType.ORGANIZATION:
+            projects = tables.projects.where(organization=OrganizationId(scope.scope_id))
+            inside = [Scope.of(project.project_id) for project in projects]
+            return [scope, *(each for one in inside for each in with_all_in(tables, one))]
+        case ScopeType.PROJECT:
+            resources = tables.resources.where(project=ProjectId(scope.scope_id))
+            return [scope, *(Scope.of(resource.resource_id) for resource in resources)]
+        case ScopeType.RESOURCE | ScopeType.GLOBAL:
+            return [scope]
+
+
+def name_of(tables: Tables, scope: Scope) -> str:
+    thing: Organization | Project | Resource | None = None
+    match scope.scope_type:
+        case ScopeType.ORGANIZATION:
+            thing = tables.organizations.find(OrganizationId(scope.scope_id))
+        case ScopeType.PROJECT:
+            thing = tables.projects.find(ProjectId(scope.scope_id))
+        case ScopeType.RESOURCE:
+            thing = tables.resources.find(ResourceId(scope.scope_id))
+    return scope.scope_id if thing is None else thing.name

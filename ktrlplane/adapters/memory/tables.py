@@ -7,11 +7,14 @@ from typing import Any, Final, Generic, Self, TypeVar
 from attrs import evolve, fields, frozen
 
 from ktrlplane.domain.access import PermissionEntry, Role, RoleAssignment
+from ktrlplane.domain.groups import Group, GroupMember
 from ktrlplane.domain.ids import PrincipalId
+from ktrlplane.domain.invitations import Invitation
 from ktrlplane.domain.organizations import Organization
+from ktrlplane.domain.paging import name_key
 from ktrlplane.domain.projects import Project
 from ktrlplane.domain.resources import Resource
-from ktrlplane.domain.users import User
+from ktrlplane.domain.users import ServiceAccount, User
 from ktrlplane.ports.stores import Answer
 
 Row = TypeVar("Row")
@@ -103,9 +106,13 @@ class Tables:
     projects: Table[Project]
     resources: Table[Resource]
     users: Table[User]
+    service_accounts: Table[ServiceAccount]
     roles: Table[Role]
     permissions: Table[PermissionEntry]
+    groups: Table[Group]
+    members: Table[GroupMember]
     assignments: Table[RoleAssignment]
+    invitations: Table[Invitation]
     answers: Table[Kept]
 
     @classmethod
@@ -115,11 +122,27 @@ class Tables:
             projects=Table(lambda row: row.project_id, organization=lambda row: row.org_id),
             resources=Table(lambda row: row.resource_id, project=lambda row: row.project_id),
             users=Table(lambda row: row.user_id),
-            roles=Table(lambda row: row.role_id),
+            service_accounts=Table(
+                lambda row: (row.org_id, row.user_id), organization=lambda row: row.org_id
+            ),
+            roles=Table(lambda row: row.role_id, organization=lambda row: row.org_id),
             permissions=Table(lambda row: row.permission_id),
+            groups=Table(lambda row: row.group_id, organization=lambda row: row.org_id),
+            members=Table(
+                lambda row: (row.group_id, row.user_id),
+                group=lambda row: row.group_id,
+                user=lambda row: row.user_id,
+            ),
             assignments=Table(
                 lambda row: row.assignment_id,
-                principal=lambda row: row.user_id,
+                holder=lambda row: row.holder,
+                role=lambda row: row.role_id,
+                scope=lambda row: row.scope,
+            ),
+            invitations=Table(
+                lambda row: row.invitation_id,
+                address=lambda row: name_key(row.email),
+                role=lambda row: row.role_id,
                 scope=lambda row: row.scope,
             ),
             answers=Table(lambda row: (row.principal, row.key)),

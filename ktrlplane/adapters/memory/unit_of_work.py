@@ -5,10 +5,13 @@ from threading import Lock
 from ktrlplane.adapters.memory.access import MemoryAccess
 from ktrlplane.adapters.memory.answers import MemoryAnswers
 from ktrlplane.adapters.memory.assignments import MemoryAssignments
+from ktrlplane.adapters.memory.groups import MemoryGroups
+from ktrlplane.adapters.memory.invitations import MemoryInvitations
 from ktrlplane.adapters.memory.organizations import MemoryOrganizations
 from ktrlplane.adapters.memory.projects import MemoryProjects
 from ktrlplane.adapters.memory.resources import MemoryResources
 from ktrlplane.adapters.memory.roles import MemoryRoles
+from ktrlplane.adapters.memory.service_accounts import MemoryServiceAccounts
 from ktrlplane.adapters.memory.tables import Tables
 from ktrlplane.adapters.memory.users import MemoryUsers
 from ktrlplane.domain.errors import Interrupted
@@ -21,8 +24,11 @@ class MemoryUnitOfWork(UnitOfWork):
         self.projects = MemoryProjects(tables)
         self.resources = MemoryResources(tables)
         self.users = MemoryUsers(tables)
+        self.service_accounts = MemoryServiceAccounts(tables)
         self.roles = MemoryRoles(tables)
+        self.groups = MemoryGroups(tables)
         self.assignments = MemoryAssignments(tables)
+        self.invitations = MemoryInvitations(tables)
         self.access = MemoryAccess(tables)
         self.answers = MemoryAnswers(tables)
 
@@ -51,5 +57,5 @@ class MemoryUnitsOfWork(UnitsOfWork):
             self._turn.release()
 
     @contextmanager
-    def view(self) -> Iterator[UnitOfWork]:
+    def view(self, *, fresh: bool = False) -> Iterator[UnitOfWork]:
         yield MemoryUnitOfWork(self._committed)

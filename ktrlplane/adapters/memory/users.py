@@ -1,14 +1,14 @@
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from ktrlplane.adapters.memory.lists import has_text
-from ktrlplane.adapters.memory.sight import path_to, unexpired_of
+from ktrlplane.adapters.memory.sight import path_to, readable_scopes
 from ktrlplane.adapters.memory.tables import Tables
-from ktrlplane.domain.access import Scope, ScopeType
+from ktrlplane.domain.access import RoleAssignment, Scope, ScopeType
 from ktrlplane.domain.ids import OrganizationId, PrincipalId
 from ktrlplane.domain.paging import name_key
 from ktrlplane.domain.users import User
-from ktrlplane.ports.stores import Users
+from ktrlplane.ports.users import Users
 
 SHARED = (ScopeType.ORGANIZATION, ScopeType.PROJECT)
 
@@ -42,10 +42,11 @@ class MemoryUsers(Users):
         self, principal: PrincipalId, at: datetime, text: str, limit: int
     ) -> Sequence[User]:
         members = {
-            held.user_id
+            user_id
             for scope in self._shared_with(principal, at)
             for held in self._tables.assignments.where(scope=scope)
             if held.holds_at(at)
+            for user_id in self._holders(held)
         }
         people = (self._rows.find(user_id) for user_id in members)
         found = [
@@ -55,14 +56,20 @@ class MemoryUsers(Users):
         ]
         return sorted(found, key=_by_name)[:limit]
 
+    def _holders(self, held: RoleAssignment) -> Iterable[PrincipalId]:
+        if held.group_id is not None:
+            return (member.user_id for member in self._tables.members.where(group=held.group_id))
+        return (held.user_id,) if held.user_id is not None else ()
+
     def _shared_with(self, principal: PrincipalId, at: datetime) -> set[Scope]:
-        """The organizations and projects on, above or under which ``principal`` has a role."""
+        """The organizations and projects that ``principal`` may read, and the organizations
+        whose members share those projects."""
         shared: set[Scope] = set()
-        for held in unexpired_of(self._tables, principal, at):
-            path = path_to(self._tables, held.scope) or ()
-            shared.update(scope for scope in path if scope.scope_type in SHARED)
-            if held.scope.scope_type is ScopeType.ORGANIZATION:
-                org_id = OrganizationId(held.scope.scope_id)
+        for scope in readable_scopes(self._tables, principal, at):
+            if scope.scope_type in SHARED:
+                shared.update(path_to(self._tables, scope) or ())
+            if scope.scope_type is ScopeType.ORGANIZATION:
+                org_id = OrganizationId(scope.scope_id)
                 projects = self._tables.projects.where(organization=org_id)
                 shared.update(Scope.of(project.project_id) for project in projects)
         return shared

@@ -3,12 +3,14 @@
 from functools import cache
 from typing import Final
 
-from psycopg.sql import SQL
+from psycopg.sql import SQL, Composable, Composed
 
 from ktrlplane.adapters.postgres.lists import Shape, composed
+from ktrlplane.adapters.postgres.sight import HOLDERS, manages
+from ktrlplane.adapters.postgres.users import USER_BESIDE
 
 COLUMNS: Final = SQL("""
-    a.assignment_id, a.principal_type, a.user_id, a.role_id, a.scope_type, a.scope_id,
+    a.assignment_id, a.user_id, a.group_id, a.role_id, a.scope_type, a.scope_id,
     a.assigned_by, a.created_at, a.expires_at
 """)
 
@@ -16,23 +18,23 @@ _UNEXPIRED: Final = SQL("(a.expires_at IS NULL OR a.expires_at > %(at)s)")
 
 ADD: Final = """
     INSERT INTO ktrlplane.role_assignments AS held (
-        assignment_id, principal_type, user_id, role_id, scope_type, scope_id, assigned_by,
+        assignment_id, user_id, group_id, role_id, scope_type, scope_id, assigned_by,
         created_at, expires_at, updated_at
     )
     VALUES (
-        %(assignment_id)s, %(principal_type)s, %(user_id)s, %(role_id)s, %(scope_type)s,
+        %(assignment_id)s, %(user_id)s, %(group_id)s, %(role_id)s, %(scope_type)s,
         %(scope_id)s, %(assigned_by)s, %(created_at)s, %(expires_at)s, %(created_at)s
     )
-    ON CONFLICT (user_id, scope_type, scope_id, role_id) DO UPDATE
-    SET assignment_id = excluded.assignment_id, principal_type = excluded.principal_type,
-        assigned_by = excluded.assigned_by, created_at = excluded.created_at,
-        expires_at = excluded.expires_at, updated_at = excluded.created_at
+    ON CONFLICT (holder, scope_type, scope_id, role_id) DO UPDATE
+    SET assignment_id = excluded.assignment_id, assigned_by = excluded.assigned_by,
+        created_at = excluded.created_at, expires_at = excluded.expires_at,
+        updated_at = excluded.created_at
     WHERE held.expires_at <= excluded.created_at
 """
 
 REPLACE: Final = """
     UPDATE ktrlplane.role_assignments
-    SET principal_type = %(principal_type)s, user_id = %(user_id)s, role_id = %(role_id)s,
+    SET user_id = %(user_id)s, group_id = %(group_id)s, role_id = %(role_id)s,
         scope_type = %(scope_type)s, scope_id = %(scope_id)s, assigned_by = %(assigned_by)s,
         created_at = %(created_at)s, expires_at = %(expires_at)s, updated_at = now()
     WHERE assignment_id = %(assignment_id)s
@@ -40,13 +42,13 @@ REPLACE: Final = """
 
 REMOVE: Final = """
     DELETE FROM ktrlplane.role_assignments WHERE assignment_id = %(assignment_id)s
+    RETURNING scope_type, scope_id
 """
 
 # In halves, so that each finds its index: that of the living or that of the tombstones.
-REMOVE_BELOW: Final = """
-    DELETE FROM ktrlplane.role_assignments
-    WHERE (scope_type, scope_id) IN (
-        SELECT %(scope_type)s, %(scope_id)s
+BELOW: Final = SQL("""
+    (
+        SELECT %(scope_type)s AS scope_type, %(scope_id)s AS scope_id
         UNION ALL
         SELECT 'project', project_id FROM ktrlplane.projects
         WHERE %(scope_type)s = 'organization' AND org_id = %(scope_id)s AND status <> 'Deleted'
@@ -66,7 +68,16 @@ REMOVE_BELOW: Final = """
         SELECT 'resource', resource_id FROM ktrlplane.resources
         WHERE %(scope_type)s = 'project' AND project_id = %(scope_id)s AND status = 'Deleted'
     )
-"""
+""")
+"""A scope and every scope in it."""
+
+REMOVE_BELOW: Final = composed(
+    """
+    DELETE FROM ktrlplane.role_assignments WHERE (scope_type, scope_id) IN {below}
+    RETURNING scope_type, scope_id
+    """,
+    below=BELOW,
+)
 
 ON: Final = composed(
     """
@@ -81,7 +92,38 @@ ON: Final = composed(
 OF: Final = composed(
     """
     SELECT {columns} FROM ktrlplane.role_assignments a
-    WHERE user_id = %(principal)s
+    WHERE holder = %(holder)s
+    ORDER BY created_at, assignment_id
+    """,
+    columns=COLUMNS,
+)
+
+OF_BELOW: Final = composed(
+    """
+    SELECT {columns} FROM ktrlplane.role_assignments a
+    WHERE holder = %(holder)s AND (scope_type, scope_id) IN {below}
+    ORDER BY created_at, assignment_id
+    """,
+    columns=COLUMNS,
+    below=BELOW,
+)
+
+LENT_BELOW: Final = composed(
+    """
+    SELECT {columns} FROM ktrlplane.role_assignments a
+    JOIN ktrlplane.roles g USING (role_id)
+    WHERE (scope_type, scope_id) IN {below}
+        AND (a.group_id IS NOT NULL OR g.org_id IS NOT NULL)
+    ORDER BY a.created_at, a.assignment_id
+    """,
+    columns=COLUMNS,
+    below=BELOW,
+)
+
+WITH_ROLE: Final = composed(
+    """
+    SELECT {columns} FROM ktrlplane.role_assignments a
+    WHERE role_id = %(role_id)s
     ORDER BY created_at, assignment_id
     """,
     columns=COLUMNS,
@@ -92,30 +134,47 @@ OF_EVERYBODY: Final = composed(
     columns=COLUMNS,
 )
 
+ROLE_BESIDE: Final = SQL("""
+    g.name AS of_role_name, g.display_name AS of_role_display_name,
+    g.description AS of_role_description, g.permissions AS of_role_permissions,
+    g.is_system AS of_role_is_system, g.is_hidden AS of_role_is_hidden,
+    g.org_id AS of_role_org_id, g.display_order AS of_role_display_order
+""")
+"""The columns of a role g beside another thing."""
+
+SCOPE_NAME: Final = SQL("coalesce(o.name, p.name, r.name, a.scope_id) AS scope_name")
+
 _VIEW: Final = SQL("""
     SELECT
-        {columns},
-        u.email AS of_user_email, u.email_verified AS of_user_email_verified,
-        u.name AS of_user_name, u.is_service_account AS of_user_is_service_account,
-        u.claims_at AS of_user_claims_at, u.created_at AS of_user_created_at,
-        u.updated_at AS of_user_updated_at,
-        g.name AS of_role_name, g.display_name AS of_role_display_name,
-        g.description AS of_role_description, g.permissions AS of_role_permissions,
-        g.is_system AS of_role_is_system, g.is_hidden AS of_role_is_hidden,
-        g.org_id AS of_role_org_id, g.display_order AS of_role_display_order,
-        coalesce(o.name, p.name, r.name, a.scope_id) AS scope_name
+        {columns}, {user}, {role},
+        t.org_id AS of_group_org_id, t.name AS of_group_name,
+        t.description AS of_group_description, t.created_at AS of_group_created_at,
+        t.updated_at AS of_group_updated_at,
+        {scope_name}
     FROM {assignments} a
-    JOIN ktrlplane.users u USING (user_id)
-    JOIN ktrlplane.roles g USING (role_id)
+    LEFT JOIN ktrlplane.users u ON u.user_id = a.user_id
+    LEFT JOIN ktrlplane.groups t ON t.group_id = a.group_id
+    JOIN ktrlplane.roles g ON g.role_id = a.role_id
     LEFT JOIN ktrlplane.organizations o
         ON a.scope_type = 'organization' AND o.org_id = a.scope_id
     LEFT JOIN ktrlplane.projects p ON a.scope_type = 'project' AND p.project_id = a.scope_id
     LEFT JOIN ktrlplane.resources r ON a.scope_type = 'resource' AND r.resource_id = a.scope_id
 """)
 
+
+def _viewing(assignments: Composable) -> Composed:
+    return _VIEW.format(
+        columns=COLUMNS,
+        user=USER_BESIDE,
+        role=ROLE_BESIDE,
+        scope_name=SCOPE_NAME,
+        assignments=assignments,
+    )
+
+
 GET: Final = composed(
     "{view} WHERE a.assignment_id = %(assignment_id)s",
-    view=_VIEW.format(columns=COLUMNS, assignments=SQL("ktrlplane.role_assignments")),
+    view=_viewing(SQL("ktrlplane.role_assignments")),
 )
 
 _PATH: Final = """
@@ -147,6 +206,73 @@ COUNT: Final = composed(
     unexpired=_UNEXPIRED,
 )
 
+_REACHED: Final = SQL("""
+    (
+        SELECT * FROM (
+            SELECT {columns} FROM {holders} who
+            JOIN ktrlplane.role_assignments a USING (holder)
+            LEFT JOIN ktrlplane.projects p
+                ON a.scope_type = 'project' AND p.project_id = a.scope_id
+            LEFT JOIN ktrlplane.resources r
+                ON a.scope_type = 'resource' AND r.resource_id = a.scope_id
+            WHERE {unexpired} {managed}
+        ) held
+        WHERE true {beyond}
+        {span}
+    )
+""")
+
+_MANAGED: Final = SQL(" AND {manages}").format(
+    manages=manages(
+        """
+        ('organization', CASE a.scope_type
+            WHEN 'organization' THEN a.scope_id ELSE coalesce(p.org_id, r.org_id) END),
+        ('project', CASE a.scope_type
+            WHEN 'project' THEN a.scope_id ELSE r.project_id END),
+        (a.scope_type, a.scope_id)
+        """,
+        manager="%(manager)s",
+    )
+)
+
+
+@cache
+def reach_query(shape: Shape, *, managed: bool) -> bytes:
+    parts = shape.parts(SQL("assignment_id"), {})
+    return composed(
+        "{view} ORDER BY a.created_at {way}, a.assignment_id {way}",
+        view=_viewing(
+            _reached(managed=managed, beyond=parts["beyond"], span=_SPAN.format(**parts))
+        ),
+        **parts,
+    )
+
+
+@cache
+def reach_count(*, managed: bool) -> bytes:
+    nothing = SQL("")
+    return composed(
+        "SELECT count(*) AS total FROM {reached} a",
+        reached=_reached(managed=managed, beyond=nothing, span=nothing),
+    )
+
+
+def _reached(*, managed: bool, beyond: Composable, span: Composable) -> Composed:
+    return _REACHED.format(
+        columns=COLUMNS,
+        holders=HOLDERS,
+        unexpired=_UNEXPIRED,
+        managed=_MANAGED if managed else SQL(""),
+        beyond=beyond,
+        span=span,
+    )
+
+
+_SPAN: Final = SQL("""
+    ORDER BY created_at {way}, assignment_id {way}
+    LIMIT %(rows)s OFFSET %(offset)s
+""")
+
 
 @cache
 def page_query(shape: Shape) -> bytes:
@@ -154,6 +280,6 @@ def page_query(shape: Shape) -> bytes:
     page = _PAGE.format(path=SQL(_PATH), columns=COLUMNS, unexpired=_UNEXPIRED, **parts)
     return composed(
         "{view} ORDER BY a.created_at {way}, a.assignment_id {way}",
-        view=_VIEW.format(columns=COLUMNS, assignments=page),
+        view=_viewing(page),
         **parts,
     )

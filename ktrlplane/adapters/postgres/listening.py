@@ -1,6 +1,5 @@
 """Hearing of the changes that others make to who may do what."""
 
-import itertools
 import math
 import socket
 import time
@@ -65,16 +64,18 @@ class Listener:
                 self._thread.start()
 
     def _run(self) -> None:
-        pauses = itertools.chain(_PAUSES_S, itertools.repeat(_PAUSES_S[-1]))
+        failures = 0
         while not self._is_closed:
             try:
                 with Line.to(self._url, self.decisions, self._ended) as line:
                     line.listen()
+                    failures = 0
                     self._keep_up(line)
             except (psycopg.Error, Unproven) as exc:
                 self._tell(str(exc))
-            if readable([self._ended.fileno()], next(pauses)):
-                return
+            pause = _PAUSES_S[min(failures, len(_PAUSES_S) - 1)]
+            failures += 1
+            readable([self._ended.fileno()], pause)
 
     def _keep_up(self, line: Line) -> None:
         while not self._is_closed:

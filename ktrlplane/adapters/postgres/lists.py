@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Final, Self, TypeVar
+from functools import cache
+from typing import Any, Final, Self, TypeVar
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 from psycopg.sql import SQL, Composable, Composed
 
 from ktrlplane.adapters.postgres.session import Query, Session, Values
@@ -89,8 +90,64 @@ def count_of(session: Session, query: Query, values: Values) -> int:
     return session.one(_total, query, values) or 0
 
 
+@frozen(kw_only=True, eq=False)
+class Listing:
+    """A list of all that one query gives. ``rows`` is that query; it has ``created_at``, and
+    ``name_key`` where the list can be sorted by name, and an index that ends in one of them
+    and ``identity``. ``filters`` are by name, as in ``Shape``."""
+
+    columns: Composable
+    rows: Composable
+    identity: Composable
+    filters: Mapping[str, Composable] = field(factory=dict)
+
+    def page(
+        self,
+        session: Session,
+        make: Callable[..., T],
+        page: PageRequest,
+        place: Callable[[T], Cursor],
+        values: Values,
+    ) -> Page[T]:
+        """``values`` are those of ``rows`` and, where they are not None, of the filters."""
+        shape = shape_of(page, **{name: values[name] for name in self.filters})
+        given = {**values, **span(page)}
+        rows = session.all(make, _listing_page(self, shape), given)
+        total = None
+        if page.include_total:
+            total = count_of(session, _listing_count(self, shape.uncut()), given)
+        return page_of(rows, page, place, total)
+
+
+_LISTING: Final = "SELECT {columns} FROM ({rows}) listed WHERE true {matching} {beyond}"
+
+
+@cache
+def _listing_page(listing: Listing, shape: Shape) -> bytes:
+    parts = shape.parts(listing.identity, listing.filters)
+    return composed(
+        _LISTING + " ORDER BY {key} {way}, {identity} {way} LIMIT %(rows)s OFFSET %(offset)s",
+        columns=listing.columns,
+        rows=listing.rows,
+        identity=listing.identity,
+        **parts,
+    )
+
+
+@cache
+def _listing_count(listing: Listing, shape: Shape) -> bytes:
+    parts = shape.parts(listing.identity, listing.filters)
+    return composed(_LISTING, columns=SQL("count(*) AS total"), rows=listing.rows, **parts)
+
+
 def _total(total: int) -> int:
     return total
+
+
+def taken(columns: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """Takes the columns of another thing out of ``columns``, by the names that it knows."""
+    names = [name for name in columns if name.startswith(prefix)]
+    return {name.removeprefix(prefix): columns.pop(name) for name in names}
 
 
 def searched(text: str) -> str:

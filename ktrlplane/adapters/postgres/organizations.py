@@ -41,6 +41,14 @@ _REPLACE: Final = """
     WHERE org_id = %(org_id)s AND deleted_at IS NULL
 """
 
+_GET: Final = composed(
+    """
+    SELECT {columns} FROM ktrlplane.organizations
+    WHERE org_id = %(org_id)s AND deleted_at IS NULL
+    """,
+    columns=_COLUMNS,
+)
+
 _WITH_STANDING: Final = composed(
     """
     SELECT {columns}, {grants}
@@ -70,15 +78,26 @@ class PostgresOrganizations(Organizations):
     def with_standing(
         self, org_id: OrganizationId, principal: PrincipalId, at: datetime
     ) -> tuple[Organization, Standing]:
+        scope = Scope.of(org_id)
         values = {"org_id": org_id, "principal": principal, "at": at}
-        found = self._session.one(_with_standing, _WITH_STANDING, values)
+        standing = self._session.remembered(principal, scope, at)
+        if standing is None:
+            found = self._session.remembering(
+                principal, lambda: self._session.one(_with_standing, _WITH_STANDING, values)
+            )
+        else:
+            organization = self._session.one(_organization, _GET, values)
+            found = None if organization is None else (organization, standing)
         if found is None:
-            raise not_found(Scope.of(org_id))
+            raise not_found(scope)
         return found
 
     def replace(self, organization: Organization) -> None:
+        scope = Scope.of(organization.org_id)
         if self._session.change(_REPLACE, _values(organization)) == 0:
-            raise not_found(Scope.of(organization.org_id))
+            raise not_found(scope)
+        if organization.deleted_at is not None:
+            self._session.touched(scope)
 
     def readable_by(
         self, principal: PrincipalId, at: datetime, page: PageRequest, *, text: str | None = None

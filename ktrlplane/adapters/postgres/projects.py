@@ -99,17 +99,25 @@ class PostgresProjects(Projects):
     def with_standing(
         self, project_id: ProjectId, principal: PrincipalId, at: datetime
     ) -> tuple[Project, Standing]:
+        standing = self._session.remembered(principal, Scope.of(project_id), at)
+        if standing is not None:
+            project = self.get(project_id)
+            if project.path == standing.path:
+                return project, standing
         values = {"project_id": project_id, "principal": principal, "at": at}
-        found = self._session.one(_with_standing, _WITH_STANDING, values)
+        found = self._session.remembering(
+            principal, lambda: self._session.one(_with_standing, _WITH_STANDING, values)
+        )
         if found is None:
             raise not_found(Scope.of(project_id))
         return found
 
     def replace(self, project: Project) -> None:
-        values = _values(project)
+        scope, values = Scope.of(project.project_id), _values(project)
         if self._session.change(_REPLACE, values) == 0:
-            raise not_found(Scope.of(project.project_id))
-        self._session.change(_TAKE_ALONG, values)
+            raise not_found(scope)
+        if self._session.change(_TAKE_ALONG, values):
+            self._session.touched(scope)
 
     def of(self, org_id: OrganizationId) -> Sequence[Project]:
         return self._session.all(_project, _OF, {"org_id": org_id})

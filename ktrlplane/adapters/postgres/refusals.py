@@ -17,6 +17,12 @@ _BY_CONSTRAINT: Final[Mapping[str, tuple[type[DomainError], str]]] = {
         "A role was granted while it was being taken away; try again.",
     ),
     "roles_name_key": (AlreadyExists, "Another role has this name; choose another one."),
+    "roles_of_org": (AlreadyExists, "Another role has this name; choose another one."),
+    "groups_name_key": (AlreadyExists, "Another group has this name; choose another one."),
+    "role_assignments_group_id_fkey": (
+        Interrupted,
+        "A role was granted to a group while that was being deleted; try again.",
+    ),
 }
 """Ids that are taken are not here: ON CONFLICT finds them without ending the transaction."""
 

@@ -9,6 +9,7 @@ from psycopg.sql import Identifier
 from psycopg.types.json import Jsonb
 
 from ktrlplane.adapters.postgres.lists import composed, count_of, page_of, searched, shape_of, span
+from ktrlplane.adapters.postgres.prepared import Prepared
 from ktrlplane.adapters.postgres.refusals import taken
 from ktrlplane.adapters.postgres.resource_lists import COLUMNS, count_query, page_query
 from ktrlplane.adapters.postgres.session import Session
@@ -48,21 +49,25 @@ _REPLACE: Final = """
     WHERE resource_id = %(resource_id)s
 """
 
-_GET: Final = composed(
-    "SELECT {columns} FROM ktrlplane.resources WHERE resource_id = %(resource_id)s",
-    columns=COLUMNS,
+_GET: Final = Prepared.of(
+    composed(
+        "SELECT {columns} FROM ktrlplane.resources WHERE resource_id = %(resource_id)s",
+        columns=COLUMNS,
+    )
 )
 
-_WITH_STANDING: Final = composed(
-    """
-    SELECT {columns}, {grants}
-    FROM ktrlplane.resources r
-    WHERE resource_id = %(resource_id)s
-    """,
-    columns=COLUMNS,
-    grants=grants(
-        "('organization', r.org_id), ('project', r.project_id), ('resource', r.resource_id)"
-    ),
+_WITH_STANDING: Final = Prepared.of(
+    composed(
+        """
+        SELECT {columns}, {grants}
+        FROM ktrlplane.resources r
+        WHERE resource_id = %(resource_id)s
+        """,
+        columns=COLUMNS,
+        grants=grants(
+            "('organization', r.org_id), ('project', r.project_id), ('resource', r.resource_id)"
+        ),
+    )
 )
 
 _OF: Final = composed(
@@ -109,19 +114,32 @@ class PostgresResources(Resources):
             raise taken("resource", resource.resource_id)
 
     def get(self, resource_id: ResourceId) -> Resource:
-        resource = self._session.one(_resource, _GET, {"resource_id": resource_id}, row=args_row)
-        if resource is None:
+        found = self._session.prepared(_resource, _GET, {"resource_id": resource_id})
+        if not found:
             raise not_found(Scope.of(resource_id))
-        return resource
+        return found[0]
 
     def with_standing(
         self, resource_id: ResourceId, principal: PrincipalId, at: datetime
     ) -> tuple[Resource, Standing]:
-        values = {"resource_id": resource_id, "principal": principal, "at": at}
-        found = self._session.one(_with_standing, _WITH_STANDING, values, row=args_row)
+        standing = self._session.remembered(principal, Scope.of(resource_id), at)
+        if standing is not None:
+            resource = self.get(resource_id)
+            if resource.path == standing.path:
+                return resource, standing
+        found = self._session.remembering(
+            principal, lambda: self._with_standing(resource_id, principal, at)
+        )
         if found is None:
             raise not_found(Scope.of(resource_id))
         return found
+
+    def _with_standing(
+        self, resource_id: ResourceId, principal: PrincipalId, at: datetime
+    ) -> tuple[Resource, Standing] | None:
+        values = {"resource_id": resource_id, "principal": principal, "at": at}
+        found = self._session.prepared(_with_standing, _WITH_STANDING, values)
+        return found[0] if found else None
 
     def replace(self, resource: Resource) -> None:
         if self._session.change(_REPLACE, _values(resource)) == 0:

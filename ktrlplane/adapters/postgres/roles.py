@@ -7,25 +7,44 @@ from psycopg.sql import SQL
 from ktrlplane.adapters.postgres.lists import composed
 from ktrlplane.adapters.postgres.session import Session
 from ktrlplane.adapters.postgres.sight import permissions_of
-from ktrlplane.domain.access import PermissionEntry, Role
+from ktrlplane.domain.access import PermissionEntry, Role, Scope
+from ktrlplane.domain.errors import NotFound
 from ktrlplane.domain.ids import OrganizationId, PermissionId, RoleId
-from ktrlplane.ports.stores import Roles
+from ktrlplane.ports.access import Roles
 
 _COLUMNS: Final = SQL("""
     role_id, name, display_name, description, permissions, is_system, is_hidden, org_id,
     display_order
 """)
 
-_ALL: Final = composed(
-    "SELECT {columns} FROM ktrlplane.roles ORDER BY display_order, name, role_id",
+_SYSTEM: Final = composed(
+    """
+    SELECT {columns} FROM ktrlplane.roles
+    WHERE org_id IS NULL
+    ORDER BY display_order, name, role_id
+    """,
     columns=_COLUMNS,
+)
+
+_OF: Final = composed(
+    """
+    SELECT {columns} FROM ktrlplane.roles
+    WHERE org_id = %(org_id)s
+    ORDER BY lower(name COLLATE "C"), role_id
+    """,
+    columns=_COLUMNS,
+)
+
+_FIND: Final = composed(
+    "SELECT {columns} FROM ktrlplane.roles WHERE role_id = %(role_id)s", columns=_COLUMNS
 )
 
 _NAMED: Final = composed(
     """
     SELECT {columns} FROM ktrlplane.roles
-    WHERE role_id = %(named)s OR name = %(named)s
-    ORDER BY role_id = %(named)s DESC
+    WHERE (org_id IS NULL OR org_id = %(org_id)s)
+        AND (role_id = %(named)s OR name = %(named)s)
+    ORDER BY role_id = %(named)s DESC, org_id IS NULL DESC
     LIMIT 1
     """,
     columns=_COLUMNS,
@@ -41,7 +60,7 @@ _ALONE: Final = """
     SELECT pg_advisory_xact_lock(hashtextextended('roles and permissions', 0)) AS done
 """
 
-_PUT: Final = """
+_ADD: Final = """
     INSERT INTO ktrlplane.roles (
         role_id, name, display_name, description, permissions, is_system, is_hidden, org_id,
         display_order
@@ -50,12 +69,29 @@ _PUT: Final = """
         %(role_id)s, %(name)s, %(display_name)s, %(description)s, %(permissions)s,
         %(is_system)s, %(is_hidden)s, %(org_id)s, %(display_order)s
     )
+"""
+
+_PUT: Final = (
+    _ADD
+    + """
     ON CONFLICT (role_id) DO UPDATE
     SET name = excluded.name, display_name = excluded.display_name,
         description = excluded.description, permissions = excluded.permissions,
         is_system = excluded.is_system, is_hidden = excluded.is_hidden,
         org_id = excluded.org_id, display_order = excluded.display_order, updated_at = now()
 """
+)
+
+_REPLACE: Final = """
+    UPDATE ktrlplane.roles
+    SET name = %(name)s, display_name = %(display_name)s, description = %(description)s,
+        permissions = %(permissions)s, updated_at = now()
+    WHERE role_id = %(role_id)s
+"""
+
+# Invitations to it go too.
+_REMOVE: Final = "DELETE FROM ktrlplane.roles WHERE role_id = %(role_id)s"
+_REMOVE_OF: Final = "DELETE FROM ktrlplane.roles WHERE org_id = %(org_id)s"
 
 _DROP: Final = """
     DELETE FROM ktrlplane.roles
@@ -91,13 +127,35 @@ class PostgresRoles(Roles):
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def all(self) -> Sequence[Role]:
-        return self._session.all(role_of, _ALL, {})
+    def system(self) -> Sequence[Role]:
+        return self._session.all(role_of, _SYSTEM, {})
 
-    def named(self, id_or_name: str) -> Role | None:
+    def of(self, org_id: OrganizationId) -> Sequence[Role]:
+        return self._session.all(role_of, _OF, {"org_id": org_id})
+
+    def find(self, role_id: RoleId) -> Role | None:
+        return self._session.one(role_of, _FIND, {"role_id": role_id})
+
+    def named(self, id_or_name: str, org_id: OrganizationId | None = None) -> Role | None:
         # PostgreSQL cannot be asked for NUL, and no role has it.
         named = id_or_name.replace("\0", "\1")
-        return self._session.one(role_of, _NAMED, {"named": named})
+        return self._session.one(role_of, _NAMED, {"named": named, "org_id": org_id})
+
+    def add(self, role: Role) -> None:
+        self._session.change(_ADD, _values(role))
+
+    def replace(self, role: Role) -> None:
+        if self._session.change(_REPLACE, _values(role)) == 0:
+            raise _not_there(role.role_id)
+        if role.org_id is not None:
+            self._session.touched(Scope.of(role.org_id))
+
+    def remove(self, role_id: RoleId) -> None:
+        if self._session.change(_REMOVE, {"role_id": role_id}) == 0:
+            raise _not_there(role_id)
+
+    def remove_of(self, org_id: OrganizationId) -> None:
+        self._session.change(_REMOVE_OF, {"org_id": org_id})
 
     def permissions(self) -> Sequence[PermissionEntry]:
         return self._session.all(_entry, _PERMISSIONS, {})
@@ -115,16 +173,12 @@ class PostgresRoles(Roles):
     def _difference(
         self, roles: Collection[Role], permissions: Collection[PermissionEntry]
     ) -> _Difference:
-        present = {role.role_id: role for role in self.all()}
+        present = {role.role_id: role for role in self.system()}
         wanted = {role.role_id for role in roles}
         entries, known = set(permissions), set(self.permissions())
         return _Difference(
             roles=[role for role in roles if present.get(role.role_id) != role],
-            stale_roles=[
-                role.role_id
-                for role in present.values()
-                if role.is_system and role.role_id not in wanted
-            ],
+            stale_roles=[role.role_id for role in present.values() if role.role_id not in wanted],
             permissions=[entry for entry in permissions if entry not in known],
             stale_permissions=[entry.permission_id for entry in known - entries],
         )
@@ -149,6 +203,10 @@ def role_of(role_id: str, org_id: str | None, permissions: Sequence[str], **colu
         permissions=permissions_of(permissions),
         **columns,
     )
+
+
+def _not_there(role_id: RoleId) -> NotFound:
+    return NotFound(f"There is no role {role_id}.")
 
 
 def _values(role: Role) -> dict[str, object]:

@@ -1,13 +1,18 @@
 """One connection in the hands of the stores."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from datetime import datetime
+from typing import Final, TypeVar
 
-import psycopg
 from psycopg.rows import BaseRowFactory, kwargs_row
 
+from ktrlplane.adapters.postgres import changes
+from ktrlplane.adapters.postgres.decisions import Decisions, Question
+from ktrlplane.adapters.postgres.pool import Connection, is_standby
+from ktrlplane.adapters.postgres.prepared import Prepared
 from ktrlplane.adapters.postgres.refusals import Refusals
-from ktrlplane.domain.access import Scope, ScopeType
+from ktrlplane.domain.access import Scope, ScopeType, Standing
+from ktrlplane.domain.ids import PrincipalId
 
 T = TypeVar("T")
 Query = str | bytes
@@ -29,25 +34,72 @@ class Session:
     ONLY would cost every view two round trips.
     """
 
-    def __init__(self, connection: psycopg.Connection[Any], *, may_write: bool) -> None:
-        self._connection: psycopg.Connection[Any] | None = connection
+    def __init__(
+        self,
+        borrow: Callable[[], Connection],
+        *,
+        may_write: bool,
+        decisions: Decisions | None = None,
+    ) -> None:
+        """Borrows a connection when it is first asked something. ``decisions`` are those that
+        may be used instead."""
+        self._borrow = borrow
+        self._connection: Connection | None = None
+        self._has_ended = False
         self._may_write = may_write
-        self._touched: set[Scope] = set()
+        self._decisions = decisions
+        self._touched: set[str] = set()
 
     @property
-    def scopes_touched(self) -> frozenset[Scope]:
-        """Where this unit of work changed who may do what; with ``EVERYWHERE``, everywhere."""
+    def scopes_touched(self) -> frozenset[str]:
+        """Where this unit of work changed who may do what, as ``Decisions`` are told."""
         return frozenset(self._touched)
 
     def touched(self, *scopes: Scope) -> None:
         """A store tells that it changed who may do what at ``scopes``, so that this process
         does not go on deciding on what it knew before. For a group or a role of an
         organization say the organization, for a role of the platform ``EVERYWHERE``."""
-        self._touched.update(scopes)
+        for scope in scopes:
+            self._touched.add(changes.EVERYWHERE if scope is EVERYWHERE else str(scope))
 
-    def end(self) -> None:
-        """The connection is somebody else's from now on."""
-        self._connection = None
+    def end(self) -> Connection | None:
+        """What was borrowed: it is somebody else's from now on."""
+        borrowed, self._connection, self._has_ended = self._connection, None, True
+        return borrowed
+
+    # -- what is remembered --------------------------------------------------------------------
+
+    def standings(
+        self,
+        asked: Sequence[Question],
+        at: datetime,
+        load: Callable[[Sequence[Question]], Sequence[Standing | None]],
+    ) -> Sequence[Standing | None]:
+        """In the order asked; ``load`` is asked at most once, for what is not remembered."""
+        if self._decisions is None:
+            return load(asked)
+        return self._decisions.answered(asked, at, load, self._is_up_to_date)
+
+    def remembered(self, principal: PrincipalId, scope: Scope, at: datetime) -> Standing | None:
+        return None if self._decisions is None else self._decisions.find(principal, scope, at)
+
+    def remembering(
+        self, principal: PrincipalId, load: Callable[[], tuple[T, Standing] | None]
+    ) -> tuple[T, Standing] | None:
+        """What ``load`` gives, its standing remembered as that of ``principal``."""
+        if self._decisions is None:
+            return load()
+        since = self._decisions.changes_known
+        found = load()
+        if found is not None and self._is_up_to_date():
+            self._decisions.keep(principal, found[1], since)
+        return found
+
+    def _is_up_to_date(self) -> bool:
+        # A standby may not have seen yet what its primary has told us of.
+        return not is_standby(self._open())
+
+    # -- what is asked of the database ---------------------------------------------------------
 
     def all(
         self, make: Callable[..., T], query: Query, values: Values, *, row: Rows[T] = kwargs_row
@@ -63,6 +115,11 @@ class Session:
         with Refusals():
             cursor = self._open().cursor(row_factory=row(make))
             return cursor.execute(query, values).fetchone()
+
+    def prepared(self, make: Callable[..., T], query: Prepared, values: Values) -> Sequence[T]:
+        """``make`` takes the columns by position."""
+        with Refusals():
+            return [make(*row) for row in query.rows(self._open(), values)]
 
     def change_returning(
         self, make: Callable[..., T], query: Query, values: Values
@@ -86,10 +143,12 @@ class Session:
             return cursor.rowcount
 
     def _require_writing(self) -> None:
-        if not self._may_write:
+        if not self._may_write or self._has_ended:
             raise ReadOnly("Write in a unit of work that was begun and has not ended.")
 
-    def _open(self) -> psycopg.Connection[Any]:
-        if self._connection is None:
+    def _open(self) -> Connection:
+        if self._has_ended:
             raise ReadOnly("This unit of work has ended; begin another one.")
+        if self._connection is None:
+            self._connection = self._borrow()
         return self._connection

@@ -1,65 +1,100 @@
 """What principals hold, and what they see by it: the parts that queries share."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Final
 
 import orjson
 from psycopg.sql import SQL, Composed, Literal
 
-from ktrlplane.domain.access import Grant, Permission, Scope, ScopeType
-from ktrlplane.domain.ids import AssignmentId, RoleId
+from ktrlplane.domain.access import (
+    CONTROL_PLANE,
+    Action,
+    Grant,
+    Permission,
+    Scope,
+    ScopeType,
+)
+from ktrlplane.domain.ids import AssignmentId, GroupId, RoleId
+
+_HOLDERS: Final = SQL("""
+    (
+        SELECT {principal} AS holder
+        UNION ALL
+        SELECT 'group ' || group_id FROM ktrlplane.group_members WHERE user_id = {principal}
+    )
+""")
 
 _GRANTS: Final = SQL("""
     (
         SELECT json_agg(
             json_build_array(
-                a.assignment_id, a.role_id, a.scope_type, a.scope_id, roles.permissions
+                a.assignment_id, a.role_id, a.scope_type, a.scope_id, roles.permissions,
+                a.group_id, a.expires_at
             )
             ORDER BY a.created_at, a.assignment_id
         )::text
         FROM (VALUES {path}) AS path (scope_type, scope_id)
+        CROSS JOIN {holders} who
         JOIN ktrlplane.role_assignments a
-            ON a.user_id = {principal}
+            ON a.holder = who.holder
             AND a.scope_type = path.scope_type AND a.scope_id = path.scope_id
             AND (a.expires_at IS NULL OR a.expires_at > %(at)s)
         JOIN ktrlplane.roles USING (role_id)
     ) AS grants
 """)
 
-_MAY_READ: Final = SQL("""
+_MAY: Final = SQL("""
     (a.expires_at IS NULL OR a.expires_at > %(at)s)
-    AND roles.permissions && '{{Konnektr.KtrlPlane:read,Konnektr.KtrlPlane:*}}'
-""").format()
-"""An assignment that lets its principal see things: no other text covers ``read`` there."""
+    AND roles.permissions && ARRAY[{action}, {everything}]
+""")
+
+
+def _may(action: Action) -> Composed:
+    """Of an assignment: no other text covers an action of the control plane."""
+    return _MAY.format(
+        action=Literal(str(Permission.control_plane(action))),
+        everything=Literal(str(Permission(CONTROL_PLANE, "*"))),
+    )
+
+
+_MAY_READ: Final = _may(Action.READ)
+"""An assignment that lets its holder see things."""
+
+HOLDERS: Final = _HOLDERS.format(principal=SQL("%(principal)s"))
+"""As whom ``principal`` holds roles: in person, and as a member of groups."""
 
 HELD: Final = SQL("""
     held AS MATERIALIZED (
         SELECT DISTINCT a.scope_type, a.scope_id
-        FROM ktrlplane.role_assignments a
+        FROM {holders} who
+        JOIN ktrlplane.role_assignments a USING (holder)
         JOIN ktrlplane.roles USING (role_id)
-        WHERE a.user_id = %(principal)s AND {may_read}
+        WHERE {may_read}
     )
-""").format(may_read=_MAY_READ)
+""").format(may_read=_MAY_READ, holders=HOLDERS)
 """Where ``principal`` holds a role that may read."""
 
 _HELD_OF_A_KIND: Final = SQL("""
     (
         SELECT a.scope_id
-        FROM ktrlplane.role_assignments a
+        FROM {holders} who
+        JOIN ktrlplane.role_assignments a USING (holder)
         JOIN ktrlplane.roles USING (role_id)
-        WHERE a.user_id = %(principal)s AND a.scope_type = {scope_type} AND {may_read}
+        WHERE a.scope_type = {scope_type} AND {may_read}
     )
 """)
 
-_READS: Final = SQL("""
+_HOLDS_A_RIGHT: Final = SQL("""
     EXISTS (
         SELECT FROM (VALUES {path}) AS path (scope_type, scope_id)
+        CROSS JOIN {holders} who
         JOIN ktrlplane.role_assignments a
-            ON a.user_id = %(principal)s
+            ON a.holder = who.holder
             AND a.scope_type = path.scope_type AND a.scope_id = path.scope_id
         JOIN ktrlplane.roles USING (role_id)
-        WHERE {may_read}
+        WHERE {right}
     )
 """)
 
@@ -70,17 +105,26 @@ def grants(path: str, principal: str = "%(principal)s") -> Composed:
 
     An array of arrays, since a row for each grant would repeat the thing itself.
     """
-    return _GRANTS.format(path=SQL(path), principal=SQL(principal))
+    holders = _HOLDERS.format(principal=SQL(principal))
+    return _GRANTS.format(path=SQL(path), holders=holders)
 
 
 def held_of_a_kind(scope_type: ScopeType) -> Composed:
     """The ids of the scopes of one kind where ``principal`` holds a role that may read."""
-    return _HELD_OF_A_KIND.format(scope_type=Literal(scope_type.value), may_read=_MAY_READ)
+    return _HELD_OF_A_KIND.format(
+        scope_type=Literal(scope_type.value), may_read=_MAY_READ, holders=HOLDERS
+    )
 
 
 def reads(path: str) -> Composed:
     """Whether ``principal`` may see everything at the end of ``path``, written as above."""
-    return _READS.format(path=SQL(path), may_read=_MAY_READ)
+    return _HOLDS_A_RIGHT.format(path=SQL(path), right=_MAY_READ, holders=HOLDERS)
+
+
+def manages(path: str, manager: str) -> Composed:
+    """Whether ``manager`` (SQL) may manage access at the end of ``path``, written as above."""
+    holders = _HOLDERS.format(principal=SQL(manager))
+    return _HOLDS_A_RIGHT.format(path=SQL(path), right=_may(Action.MANAGE_ACCESS), holders=holders)
 
 
 @lru_cache(maxsize=8192)
@@ -93,8 +137,18 @@ def grants_of(held: str | None) -> tuple[Grant, ...]:
             role_id=RoleId(role_id),
             scope=Scope(ScopeType(scope_type), scope_id),
             permissions=permissions_of(texts),
+            group_id=None if group_id is None else GroupId(group_id),
+            expires_at=None if expires_at is None else datetime.fromisoformat(expires_at),
         )
-        for assignment_id, role_id, scope_type, scope_id, texts in orjson.loads(held or "[]")
+        for (
+            assignment_id,
+            role_id,
+            scope_type,
+            scope_id,
+            texts,
+            group_id,
+            expires_at,
+        ) in orjson.loads(held or "[]")
     )
 
 

@@ -1,8 +1,8 @@
 """Units of work as transactions of PostgreSQL."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import Final
 
 import psycopg
@@ -10,28 +10,50 @@ import psycopg
 from ktrlplane.adapters.postgres.access import PostgresAccess
 from ktrlplane.adapters.postgres.answers import PostgresAnswers
 from ktrlplane.adapters.postgres.assignments import PostgresAssignments
+from ktrlplane.adapters.postgres.decisions import Decisions
+from ktrlplane.adapters.postgres.groups import PostgresGroups
+from ktrlplane.adapters.postgres.invitations import PostgresInvitations
+from ktrlplane.adapters.postgres.listening import Listener
 from ktrlplane.adapters.postgres.organizations import PostgresOrganizations
 from ktrlplane.adapters.postgres.pool import Connection, Pool, is_alive
+from ktrlplane.adapters.postgres.prepared import after_rollback
 from ktrlplane.adapters.postgres.projects import PostgresProjects
 from ktrlplane.adapters.postgres.refusals import Refusals, is_loss
 from ktrlplane.adapters.postgres.resources import PostgresResources
 from ktrlplane.adapters.postgres.roles import PostgresRoles
+from ktrlplane.adapters.postgres.service_accounts import PostgresServiceAccounts
 from ktrlplane.adapters.postgres.session import Session
 from ktrlplane.adapters.postgres.users import PostgresUsers
 from ktrlplane.domain.errors import UpstreamError
 from ktrlplane.ports.unit_of_work import UnitOfWork, UnitsOfWork
 
+_STORES: Final[Mapping[str, Callable[[Session], object]]] = {
+    "organizations": PostgresOrganizations,
+    "projects": PostgresProjects,
+    "resources": PostgresResources,
+    "users": PostgresUsers,
+    "service_accounts": PostgresServiceAccounts,
+    "roles": PostgresRoles,
+    "groups": PostgresGroups,
+    "assignments": PostgresAssignments,
+    "invitations": PostgresInvitations,
+    "access": PostgresAccess,
+    "answers": PostgresAnswers,
+}
+
 
 class PostgresUnitOfWork(UnitOfWork):
+    """Makes a store when that is first asked for: most requests want one or two."""
+
     def __init__(self, session: Session) -> None:
-        self.organizations = PostgresOrganizations(session)
-        self.projects = PostgresProjects(session)
-        self.resources = PostgresResources(session)
-        self.users = PostgresUsers(session)
-        self.roles = PostgresRoles(session)
-        self.assignments = PostgresAssignments(session)
-        self.access = PostgresAccess(session)
-        self.answers = PostgresAnswers(session)
+        self._session = session
+
+    def __getattr__(self, name: str) -> object:
+        if name not in _STORES:
+            raise AttributeError(f"A unit of work has no {name}.")
+        store = _STORES[name](self._session)
+        setattr(self, name, store)
+        return store
 
 
 _UNKNOWN: Final = (
@@ -54,49 +76,43 @@ class PostgresUnitsOfWork(UnitsOfWork):
     docs/decisions/0004-transactions.md has the numbers against SERIALIZABLE.
     """
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, listener: Listener | None = None) -> None:
+        """What ``listener`` keeps up to date is used in views."""
         self._pool = pool
+        self._listener = listener
 
     @contextmanager
     def begin(self) -> Iterator[UnitOfWork]:
-        with self._lent() as connection, Refusals():
-            committing = False
+        with self._lent() as connection:
+            session = Session(lambda: connection, may_write=True)
             try:
-                with connection.transaction():
-                    with _session(connection, may_write=True) as session:
-                        yield PostgresUnitOfWork(session)
-                    committing = True
-            except psycopg.OperationalError as raised:
-                if committing and is_loss(raised):
-                    raise UpstreamError(_UNKNOWN) from raised
-                raise
+                with Refusals():
+                    yield from _committed(connection, session)
+            finally:
+                # Also where nobody knows whether it was committed; it does no harm.
+                if self._listener is not None and session.scopes_touched:
+                    self._listener.decisions.changed(session.scopes_touched)
 
-    @contextmanager
-    def view(self) -> Iterator[UnitOfWork]:
-        # Spelled out: every request reads, and each context within the other has its price.
-        with Refusals():
-            connection = self._live_connection()
-        session = Session(connection, may_write=False)
-        try:
-            yield PostgresUnitOfWork(session)
-        finally:
-            session.end()
-            self._give_back(connection)
+    def view(self, *, fresh: bool = False) -> "_View":
+        if self._listener is None or fresh:
+            return _View(self)
+        self._listener.want()
+        return _View(self, self._listener.decisions)
 
     @contextmanager
     def _lent(self) -> Iterator[Connection]:
         with Refusals():
-            connection = self._live_connection()
+            connection = self.live_connection()
         try:
             yield connection
         finally:
-            self._give_back(connection)
+            self.give_back(connection)
 
-    def _give_back(self, connection: Connection) -> None:
+    def give_back(self, connection: Connection) -> None:
         connection.used_at = time.monotonic()
         self._pool.putconn(connection)
 
-    def _live_connection(self) -> Connection:
+    def live_connection(self) -> Connection:
         """After a restart of the database every idle connection is dead: pass over them, so
         that nobody notices. The pool replaces what comes back closed."""
         for _ in range(self._pool.max_size):
@@ -108,10 +124,37 @@ class PostgresUnitsOfWork(UnitsOfWork):
         return self._pool.getconn()
 
 
-@contextmanager
-def _session(connection: Connection, *, may_write: bool) -> Iterator[Session]:
-    session = Session(connection, may_write=may_write)
+class _View(AbstractContextManager[UnitOfWork]):
+    """Spelled out: every request reads, and a generator in between has its price."""
+
+    __slots__ = ("_session", "_units")
+
+    def __init__(self, units: PostgresUnitsOfWork, decisions: Decisions | None = None) -> None:
+        self._units = units
+        self._session = Session(units.live_connection, may_write=False, decisions=decisions)
+
+    def __enter__(self) -> UnitOfWork:
+        return PostgresUnitOfWork(self._session)
+
+    def __exit__(self, *raised: object) -> None:
+        borrowed = self._session.end()
+        if borrowed is not None:
+            self._units.give_back(borrowed)
+
+
+def _committed(connection: Connection, session: Session) -> Iterator[UnitOfWork]:
+    committing = False
     try:
-        yield session
+        with connection.transaction():
+            try:
+                yield PostgresUnitOfWork(session)
+            finally:
+                session.end()
+            committing = True
+    except psycopg.OperationalError as raised:
+        if committing and is_loss(raised):
+            raise UpstreamError(_UNKNOWN) from raised
+        raise
     finally:
-        session.end()
+        if not committing:
+            after_rollback(connection)

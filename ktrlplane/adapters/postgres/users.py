@@ -7,13 +7,22 @@ from psycopg.sql import SQL
 
 from ktrlplane.adapters.postgres.lists import composed, searched
 from ktrlplane.adapters.postgres.session import Session
+from ktrlplane.adapters.postgres.sight import HELD
 from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.domain.users import User
-from ktrlplane.ports.stores import Users
+from ktrlplane.ports.users import Users
 
 _COLUMNS: Final = SQL("""
     user_id, email, email_verified, name, is_service_account, claims_at, created_at, updated_at
 """)
+
+USER_BESIDE: Final = SQL("""
+    u.email AS of_user_email, u.email_verified AS of_user_email_verified,
+    u.name AS of_user_name, u.is_service_account AS of_user_is_service_account,
+    u.claims_at AS of_user_claims_at, u.created_at AS of_user_created_at,
+    u.updated_at AS of_user_updated_at
+""")
+"""The columns of a user u beside another thing."""
 
 _FIND: Final = composed(
     "SELECT {columns} FROM ktrlplane.users WHERE user_id = %(user_id)s", columns=_COLUMNS
@@ -48,39 +57,34 @@ _PUT: Final = """
 
 _SEARCH: Final = composed(
     """
-    WITH mine AS MATERIALIZED (
-        SELECT DISTINCT scope_type, scope_id
-        FROM ktrlplane.role_assignments
-        WHERE user_id = %(principal)s AND (expires_at IS NULL OR expires_at > %(at)s)
-    ), shared AS MATERIALIZED (
-        SELECT scope_type, scope_id FROM mine WHERE scope_type IN ('organization', 'project')
+    WITH {held}, shared AS MATERIALIZED (
+        SELECT scope_type, scope_id FROM held WHERE scope_type IN ('organization', 'project')
         UNION
         SELECT 'organization', p.org_id
-        FROM mine JOIN ktrlplane.projects p ON p.project_id = mine.scope_id
-        WHERE mine.scope_type = 'project' AND p.org_id IS NOT NULL
-        UNION
-        SELECT above.scope_type, above.scope_id
-        FROM mine JOIN ktrlplane.resources r ON r.resource_id = mine.scope_id
-        CROSS JOIN LATERAL (VALUES ('organization', r.org_id), ('project', r.project_id))
-            AS above (scope_type, scope_id)
-        WHERE mine.scope_type = 'resource' AND above.scope_id IS NOT NULL
+        FROM held JOIN ktrlplane.projects p ON p.project_id = held.scope_id
+        WHERE held.scope_type = 'project' AND p.org_id IS NOT NULL
         UNION
         SELECT 'project', p.project_id
-        FROM mine JOIN ktrlplane.projects p ON p.org_id = mine.scope_id
-        WHERE mine.scope_type = 'organization' AND p.status <> 'Deleted'
+        FROM held JOIN ktrlplane.projects p ON p.org_id = held.scope_id
+        WHERE held.scope_type = 'organization' AND p.status <> 'Deleted'
+    ), sharing AS MATERIALIZED (
+        SELECT user_id, group_id
+        FROM shared JOIN ktrlplane.role_assignments USING (scope_type, scope_id)
+        WHERE expires_at IS NULL OR expires_at > %(at)s
     )
     SELECT {columns} FROM ktrlplane.users
     WHERE NOT is_service_account
         AND (strpos(name_key, %(text)s) > 0 OR strpos(lower(email COLLATE "C"), %(text)s) > 0)
         AND user_id IN (
-            SELECT user_id
-            FROM shared JOIN ktrlplane.role_assignments USING (scope_type, scope_id)
-            WHERE expires_at IS NULL OR expires_at > %(at)s
+            SELECT user_id FROM sharing WHERE user_id IS NOT NULL
+            UNION ALL
+            SELECT m.user_id FROM sharing JOIN ktrlplane.group_members m USING (group_id)
         )
     ORDER BY name_key NULLS LAST, user_id
     LIMIT %(limit)s
     """,
     columns=_COLUMNS,
+    held=HELD,
 )
 
 

@@ -16,7 +16,7 @@ from ktrlplane.domain.access import (
     Standing,
 )
 from ktrlplane.domain.errors import Fault, Forbidden, NotFound, ValidationFailed
-from ktrlplane.domain.ids import PrincipalId
+from ktrlplane.domain.ids import PrincipalId, RoleId
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
@@ -160,16 +160,34 @@ def _require_on_behalf(mine: Standing | None) -> None:
 
 
 def list_roles(work: UnitOfWork) -> Sequence[Role]:
-    """Those that can be granted, by display order. Everybody may read them."""
-    return [role for role in work.roles.all() if not role.is_hidden]
+    """The platform's own that can be granted, by display order. Everybody may read them."""
+    return [role for role in work.roles.system() if not role.is_hidden]
 
 
-def read_role(work: UnitOfWork, id_or_name: str) -> Role:
-    """Raises: NotFound."""
-    role = work.roles.named(id_or_name)
+def read_role(
+    work: UnitOfWork, id_or_name: str, *, actor: PrincipalId, platform: Platform
+) -> Role:
+    """One of the platform's own by id or name, or one of an organization that the caller may
+    read, by id. Raises: NotFound."""
+    role = work.roles.named(id_or_name) or _custom_role(work, id_or_name)
     if role is None or role.is_hidden:
-        raise NotFound(f"There is no role {id_or_name}.")
+        raise _no_role(id_or_name)
+    if role.org_id is not None:
+        (standing,) = work.access.standings([(actor, Scope.of(role.org_id))], platform.now())
+        if standing is None or not standing.may(Action.READ):
+            raise _no_role(id_or_name)
     return role
+
+
+def _custom_role(work: UnitOfWork, text: str) -> Role | None:
+    try:
+        return work.roles.find(RoleId(text))
+    except ValueError:
+        return None
+
+
+def _no_role(id_or_name: str) -> NotFound:
+    return NotFound(f"There is no role {id_or_name}, or you may not see it.")
 
 
 def list_permissions(work: UnitOfWork) -> Sequence[PermissionEntry]:
@@ -177,9 +195,12 @@ def list_permissions(work: UnitOfWork) -> Sequence[PermissionEntry]:
     return work.roles.permissions()
 
 
-def role_permissions(work: UnitOfWork, id_or_name: str) -> Sequence[PermissionEntry]:
+def role_permissions(
+    work: UnitOfWork, id_or_name: str, *, actor: PrincipalId, platform: Platform
+) -> Sequence[PermissionEntry]:
     """What a role grants, as entries. Raises: NotFound."""
-    granted = set(read_role(work, id_or_name).permissions)
+    role = read_role(work, id_or_name, actor=actor, platform=platform)
+    granted = set(role.permissions)
     return [
         entry
         for entry in work.roles.permissions()

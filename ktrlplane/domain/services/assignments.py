@@ -3,36 +3,41 @@
 from datetime import datetime
 
 from attrs import evolve, field, frozen
+from attrs.validators import optional
 
-from ktrlplane.domain.access import (
-    GLOBAL,
-    Action,
-    Role,
-    RoleAssignment,
-    Scope,
-    ScopeType,
-    Standing,
-    missing_from,
-    not_found,
-)
-from ktrlplane.domain.errors import Fault, Forbidden, NotFound, ValidationFailed
-from ktrlplane.domain.ids import AssignmentId, PrincipalId, ProjectId, ResourceId
+from ktrlplane.domain.access import Holder, RoleAssignment, Scope
+from ktrlplane.domain.errors import Forbidden, NotFound, ValidationFailed
+from ktrlplane.domain.ids import AssignmentId, GroupId, PrincipalId
+from ktrlplane.domain.naming import is_an_email
 from ktrlplane.domain.paging import Page, PageRequest
 from ktrlplane.domain.services.commands import apart
+from ktrlplane.domain.services.grantees import grantable_role, grantee
+from ktrlplane.domain.services.invitations import invite
 from ktrlplane.domain.services.ownership import require_other_owner
 from ktrlplane.domain.services.platform import Expectation, Platform, expect
-from ktrlplane.domain.users import User
-from ktrlplane.ports.stores import AssignmentView
+from ktrlplane.domain.services.previews import AccessChange, Affected, Effect, compared, members_of
+from ktrlplane.domain.services.standings import (
+    expiry_faults,
+    hold_to_manage,
+    require_alive,
+    require_no_more_than_held,
+    standing_on,
+)
+from ktrlplane.ports.access import AssignmentView, InvitationView
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 
 @frozen(kw_only=True)
 class GrantRole:
-    """To a user named by id or by verified e-mail address. ``role_id`` takes a role's id or
-    its name. Without ``expires_at`` the assignment lasts."""
+    """To a user named by id or by e-mail address, or to a group of the organization.
+
+    An address that no user has proven to be theirs is invited. ``role_id`` takes a role's id
+    or its name. Without ``expires_at`` the assignment lasts.
+    """
 
     user_id: PrincipalId | None = field(default=None, metadata=apart())
-    email: str | None = None
+    email: str | None = field(default=None, validator=optional(is_an_email), metadata=apart())
+    group_id: GroupId | None = field(default=None, metadata=apart())
     role_id: str
     expires_at: datetime | None = field(default=None, metadata=apart())
 
@@ -51,31 +56,64 @@ def grant_role(
     *,
     actor: PrincipalId,
     platform: Platform,
-) -> AssignmentView:
+) -> AssignmentView | InvitationView:
     """Raises: NotFound, Forbidden, ValidationFailed, AlreadyExists, InvalidTransition."""
     now = platform.now()
-    standing = _held(work, scope, actor, now)
+    standing = hold_to_manage(work, scope, actor, now)
     require_alive(work, scope)
-    role = work.roles.named(command.role_id)
-    user, faults = _grantee(work, command)
-    if role is None or role.is_hidden:
-        detail = "There is no such role; take the id or the name of one that is listed as a role."
-        faults.append(Fault("/role_id", "unknown_role", detail))
-    faults += expiry_faults(command.expires_at, now)
-    if faults or role is None or user is None:
-        raise ValidationFailed(faults)
-    _require_held(standing, role)
-    assignment = RoleAssignment(
-        assignment_id=AssignmentId.new(now),
-        user_id=user.user_id,
-        role_id=role.role_id,
-        scope=scope,
-        assigned_by=actor,
-        created_at=now,
-        expires_at=command.expires_at,
+    to, faults = grantee(
+        work,
+        standing,
+        user_id=command.user_id,
+        email=command.email,
+        group_id=command.group_id,
     )
-    work.assignments.add(assignment)
-    return work.assignments.get(assignment.assignment_id)
+    role, more = grantable_role(work, standing, command.role_id)
+    faults += [*more, *expiry_faults(command.expires_at, now)]
+    if faults or role is None or to is None:
+        raise ValidationFailed(faults)
+    require_no_more_than_held(standing, role.permissions, f"The role {role.name}")
+    if to.holder is None:
+        assert to.email is not None
+        return invite(
+            work,
+            scope,
+            to.email,
+            role,
+            role_expires_at=command.expires_at,
+            actor=actor,
+            platform=platform,
+        )
+    granted = RoleAssignment.granted(
+        to.holder, role.role_id, scope, by=actor, at=now, expires_at=command.expires_at
+    )
+    work.assignments.add(granted)
+    return work.assignments.get(granted.assignment_id)
+
+
+def preview_grant(
+    work: UnitOfWork,
+    scope: Scope,
+    command: GrantRole,
+    *,
+    actor: PrincipalId,
+    platform: Platform,
+) -> tuple[AssignmentView | InvitationView, AccessChange]:
+    """As ``grant_role``, and who would gain what. For a unit of work that will not last."""
+    holders: list[Holder] = [one for one in (command.user_id, command.group_id) if one is not None]
+    if command.email is not None:
+        holders += [user.user_id for user in work.users.with_email(command.email)]
+    affected = [(user_id, scope) for holder in holders for user_id in members_of(work, holder)]
+    view, change = compared(
+        work,
+        affected,
+        lambda: grant_role(work, scope, command, actor=actor, platform=platform),
+        platform.now(),
+    )
+    if isinstance(view, InvitationView):
+        gain = Effect(email=command.email, scope=scope, permissions=view.role.permissions)
+        change = evolve(change, gains=(gain,))
+    return view, change
 
 
 def change_assignment(
@@ -91,18 +129,27 @@ def change_assignment(
     """Raises: NotFound, Forbidden, PreconditionFailed, ValidationFailed, LastOwner,
     InvalidTransition."""
     now = platform.now()
-    standing = _held(work, scope, actor, now)
+    standing = hold_to_manage(work, scope, actor, now)
     require_alive(work, scope)
     view = _directly_on(work, scope, assignment_id, now)
     expect(view, as_seen)
     faults = expiry_faults(command.expires_at, now)
     if faults:
         raise ValidationFailed(faults)
-    _require_held(standing, view.role)
+    if view.role.is_hidden:
+        raise Forbidden(f"The role {view.role.name} is the platform's operator's to give.")
+    if _lasts_longer(command.expires_at, view.assignment.expires_at):
+        require_no_more_than_held(standing, view.role.permissions, f"The role {view.role.name}")
     if command.expires_at is not None:
         require_other_owner(work, view.assignment, now)
     work.assignments.replace(evolve(view.assignment, expires_at=command.expires_at))
     return work.assignments.get(assignment_id)
+
+
+def _lasts_longer(one: datetime | None, other: datetime | None) -> bool:
+    if other is None:
+        return False
+    return one is None or one > other
 
 
 def revoke_assignment(
@@ -116,7 +163,7 @@ def revoke_assignment(
 ) -> None:
     """Raises: NotFound, Forbidden, PreconditionFailed, LastOwner."""
     now = platform.now()
-    _held(work, scope, actor, now)
+    hold_to_manage(work, scope, actor, now)
     view = _directly_on(work, scope, assignment_id, now)
     expect(view, as_seen)
     require_other_owner(work, view.assignment, now)
@@ -134,7 +181,7 @@ def list_assignments(
     """Those on the scope and those it inherits from what the actor may read above it: who was
     let in further down sees nothing of what is above (R1.4). Raises: NotFound."""
     now = platform.now()
-    standing = _standing(work, scope, actor, now)
+    standing = standing_on(work, scope, actor, now)
     standing.require()
     return work.assignments.view(standing.readable_path(), now, page)
 
@@ -149,74 +196,41 @@ def read_assignment(
 ) -> AssignmentView:
     """One directly on the scope. Raises: NotFound."""
     now = platform.now()
-    _standing(work, scope, actor, now).require()
+    standing_on(work, scope, actor, now).require()
     return _directly_on(work, scope, assignment_id, now)
 
 
-def _standing(work: UnitOfWork, scope: Scope, actor: PrincipalId, at: datetime) -> Standing:
-    (standing,) = work.access.standings([(actor, scope)], at)
-    if standing is None:
-        raise not_found(scope)
-    return standing
+def reachable(
+    work: UnitOfWork,
+    user_id: PrincipalId,
+    page: PageRequest,
+    *,
+    actor: PrincipalId,
+    platform: Platform,
+) -> Page[AssignmentView]:
+    """What a user can reach, and by which assignment: all of one's own; of others what is at
+    scopes where one may manage access.
 
-
-def _held(work: UnitOfWork, scope: Scope, actor: PrincipalId, at: datetime) -> Standing:
-    """The tenant, this unit of work's to change, once the actor may manage access there."""
-    work.access.hold(scope)
-    standing = _standing(work, scope, actor, at)
-    standing.require(Action.MANAGE_ACCESS)
-    if scope == GLOBAL:
-        raise Forbidden("Roles at global scope are the platform's operator's to give and take.")
-    return standing
-
-
-def require_alive(work: UnitOfWork, scope: Scope) -> None:
-    """Raises: InvalidTransition for what is on its way out, where nothing is granted any more."""
-    if scope.scope_type is ScopeType.PROJECT:
-        work.projects.get(ProjectId(scope.scope_id)).require_active()
-    elif scope.scope_type is ScopeType.RESOURCE:
-        work.resources.get(ResourceId(scope.scope_id)).require_alive()
-
-
-def _grantee(work: UnitOfWork, command: GrantRole) -> tuple[User | None, list[Fault]]:
-    if (command.user_id is None) == (command.email is None):
-        detail = "Name the user either by user_id or by email."
-        return None, [Fault("/user_id", "one_of", detail)]
-    if command.user_id is not None:
-        user = work.users.find(command.user_id)
-        return user, [] if user else [_unknown_user("/user_id", "id")]
-    known = work.users.with_email(command.email or "")
-    if len(known) > 1:
-        detail = "Several users have this address; name the one you mean by user_id."
-        return None, [Fault("/email", "ambiguous", detail)]
-    return (known[0], []) if known else (None, [_unknown_user("/email", "verified address")])
-
-
-def _unknown_user(pointer: str, what: str) -> Fault:
-    detail = f"No user with this {what} has signed in yet; ask them to sign in once, then grant."
-    return Fault(pointer, "unknown_user", detail)
-
-
-def expiry_faults(expires_at: datetime | None, now: datetime) -> list[Fault]:
-    if expires_at is None:
-        return []
-    if expires_at.utcoffset() is None:
-        return [Fault("/expires_at", "time", "A time needs its zone; give it in UTC.")]
-    if expires_at <= now:
-        return [Fault("/expires_at", "in_the_past", "An assignment must expire in the future.")]
-    return []
-
-
-def _require_held(standing: Standing, role: Role) -> None:
-    """Nobody hands out more than they hold, and hidden roles are the operator's (R1.5)."""
-    if role.is_hidden:
-        raise Forbidden(f"The role {role.name} is the platform's operator's to give.")
-    missing = missing_from(standing, role.permissions)
-    if missing:
-        listed = ", ".join(str(permission) for permission in missing)
-        raise Forbidden(
-            f"The role {role.name} gives more than you hold on {standing.scope}: {listed}."
+    Raises: NotFound for another user who reaches nothing there.
+    """
+    now = platform.now()
+    if user_id == actor:
+        return work.assignments.reach(user_id, now, page)
+    found = work.assignments.reach(user_id, now, page, manager=actor)
+    if not found.items and page.after is None and page.offset == 0:
+        raise NotFound(
+            f"There is no user {user_id} who can reach anything where you may manage access."
         )
+    return found
+
+
+def affected_by_assignment(work: UnitOfWork, assignment_id: AssignmentId) -> Affected:
+    """Whose standing a change of an assignment may change, and where."""
+    try:
+        held = work.assignments.get(assignment_id).assignment
+    except NotFound:
+        return []
+    return [(user_id, held.scope) for user_id in members_of(work, held.holder)]
 
 
 def _directly_on(

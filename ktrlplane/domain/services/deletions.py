@@ -6,6 +6,7 @@ from ktrlplane.domain.access import Scope
 from ktrlplane.domain.ids import ProjectId, ResourceId
 from ktrlplane.domain.projects import ProjectStatus
 from ktrlplane.domain.resources import Status
+from ktrlplane.domain.services.endings import end_access
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.services.projects import end_project
 from ktrlplane.ports.unit_of_work import UnitOfWork
@@ -29,7 +30,7 @@ def end_resource(work: UnitOfWork, resource_id: ResourceId, *, platform: Platfor
     if resource.status is not Status.DELETING:
         return
     work.resources.replace(resource.moved_to(Status.DELETED))
-    work.assignments.remove_below(Scope.of(resource_id))
+    end_access(work, Scope.of(resource_id))
     end_emptied_project(work, resource.project_id, platform=platform)
 
 

@@ -2,24 +2,26 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from attrs import frozen
 
-from ktrlplane.domain.access import RoleAssignment, Scope, not_found
+from ktrlplane.domain.access import Holder, RoleAssignment, Scope, Standing
 from ktrlplane.domain.errors import Fault, NotFound, ValidationFailed
-from ktrlplane.domain.ids import AssignmentId, PrincipalId
-from ktrlplane.domain.services.assignments import expiry_faults, require_alive
+from ktrlplane.domain.ids import GroupId, PrincipalId, RoleId
 from ktrlplane.domain.services.ownership import require_other_owner
 from ktrlplane.domain.services.platform import Platform
+from ktrlplane.domain.services.standings import expiry_faults, require_alive, standing_on
 from ktrlplane.domain.users import User
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 
 @frozen(kw_only=True)
 class OperatorGrant:
-    """``role`` is an id or a name, hidden roles included."""
+    """``role`` is an id or a name, hidden roles and those of the scope's organization
+    included."""
 
-    principal: PrincipalId
+    principal: Holder
     role: str
     scope: Scope
     expires_at: datetime | None = None
@@ -33,68 +35,88 @@ def synchronize_catalog(work: UnitOfWork, *, platform: Platform) -> None:
 def operator_grant(
     work: UnitOfWork, command: OperatorGrant, *, platform: Platform
 ) -> RoleAssignment:
-    """A principal that has not called yet is added, so that a service account can be prepared.
+    """A user that has not called yet is added, so that a service account can be prepared.
 
     Raises: NotFound or InvalidTransition for the scope, ValidationFailed, AlreadyExists.
     """
     now = platform.now()
     work.access.hold(command.scope)
-    (standing,) = work.access.standings([(command.principal, command.scope)], now)
-    if standing is None:
-        raise not_found(command.scope)
+    standing = standing_on(work, command.scope, _NOBODY, now)
     require_alive(work, command.scope)
-    role = work.roles.named(command.role)
+    role = work.roles.named(command.role, standing.org_id)
     faults = expiry_faults(command.expires_at, now)
     if role is None:
         faults.append(Fault("/role", "unknown_role", "There is no such role."))
+    if isinstance(command.principal, GroupId):
+        faults += _group_faults(work, command.principal, standing)
     if faults or role is None:
         raise ValidationFailed(faults)
-    if work.users.find(command.principal) is None:
-        work.users.put(_announced(command.principal, now))
-    assignment = RoleAssignment(
-        assignment_id=AssignmentId.new(now),
-        user_id=command.principal,
-        role_id=role.role_id,
-        scope=command.scope,
-        assigned_by=None,
-        created_at=now,
+    if isinstance(command.principal, PrincipalId) and not work.users.find(command.principal):
+        work.users.put(User.announced(command.principal, now))
+    granted = RoleAssignment.granted(
+        command.principal,
+        role.role_id,
+        command.scope,
+        by=None,
+        at=now,
         expires_at=command.expires_at,
     )
-    work.assignments.add(assignment)
-    return assignment
+    work.assignments.add(granted)
+    return granted
 
 
-def _announced(principal: PrincipalId, now: datetime) -> User:
-    return User(
-        user_id=principal,
-        email=None,
-        email_verified=False,
-        name=None,
-        is_service_account=principal.is_service_account,
-        claims_at=datetime.fromtimestamp(0, tz=now.tzinfo),
-        created_at=now,
-        updated_at=now,
-    )
+def _group_faults(work: UnitOfWork, group_id: GroupId, standing: Standing) -> list[Fault]:
+    try:
+        group = work.groups.get(group_id)
+    except NotFound:
+        return [Fault("/principal", "unknown_group", "There is no such group.")]
+    if group.org_id == standing.org_id:
+        return []
+    detail = f"The group belongs to {group.org_id}; it can be granted nothing elsewhere."
+    return [Fault("/principal", "elsewhere", detail)]
 
 
 def operator_revoke(
-    work: UnitOfWork, principal: PrincipalId, role: str, scope: Scope, *, platform: Platform
+    work: UnitOfWork, principal: Holder, role: str, scope: Scope, *, platform: Platform
 ) -> None:
-    """Raises: NotFound, LastOwner."""
+    """``role`` is an id or a name; on a scope that is gone, an id. Raises: NotFound, LastOwner."""
     work.access.hold(scope)
-    named = work.roles.named(role)
+    now = platform.now()
+    (standing,) = work.access.standings([(_NOBODY, scope)], now)
+    named = work.roles.named(role, None if standing is None else standing.org_id)
+    role_id = role if named is None else named.role_id.value
     held = [
         assignment
         for assignment in work.assignments.of(principal)
-        if assignment.scope == scope and named and assignment.role_id == named.role_id
+        if assignment.scope == scope and assignment.role_id.value == role_id
     ]
     if not held:
         raise NotFound(f"{principal} does not have the role {role} on {scope}.")
     for assignment in held:
-        require_other_owner(work, assignment, platform.now())
+        require_other_owner(work, assignment, now)
         work.assignments.remove(assignment.assignment_id)
 
 
-def operator_grants(work: UnitOfWork, principal: PrincipalId | None) -> Sequence[RoleAssignment]:
+@frozen(kw_only=True)
+class OperatorView:
+    """An assignment with the name of its role."""
+
+    assignment: RoleAssignment
+    role_name: str
+
+
+def operator_grants(work: UnitOfWork, principal: Holder | None) -> Sequence[OperatorView]:
     """Expired ones too, oldest first."""
-    return work.assignments.of(principal)
+    names: dict[RoleId, str] = {}
+    views = []
+    for held in work.assignments.of(principal):
+        if held.role_id not in names:
+            role = work.roles.find(held.role_id)
+            assert role is not None, "a role stays while somebody holds it"
+            names[held.role_id] = role.name
+        views.append(OperatorView(assignment=held, role_name=names[held.role_id]))
+    return views
+
+
+_NOBODY: Final = PrincipalId("nobody")
+"""Whose standing is asked for where only the way to the scope matters."""

@@ -10,6 +10,7 @@ from ktrlplane.domain.organizations import Organization, PurchasePolicy
 from ktrlplane.domain.paging import Page, PageRequest
 from ktrlplane.domain.projects import ProjectStatus
 from ktrlplane.domain.services.commands import apart
+from ktrlplane.domain.services.endings import end_access
 from ktrlplane.domain.services.ownership import make_creator_owner, require_person
 from ktrlplane.domain.services.platform import Expectation, Platform, expect
 from ktrlplane.domain.services.projects import begin_project_deletion
@@ -129,4 +130,4 @@ def delete_organization(
     for project in projects:
         begin_project_deletion(work, project, now=now)
     work.organizations.replace(organization.deleted(now))
-    work.assignments.remove_below(Scope.of(org_id))
+    end_access(work, Scope.of(org_id))

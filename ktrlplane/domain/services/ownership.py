@@ -16,16 +16,7 @@ def make_creator_owner(
     """Owner of what one has just created, with the roles that the catalog adds (R2.2)."""
     now = platform.now()
     for role_id in (OWNER.role_id, *platform.catalog.creator_roles):
-        work.assignments.add(
-            RoleAssignment(
-                assignment_id=AssignmentId.new(now),
-                user_id=actor,
-                role_id=role_id,
-                scope=scope,
-                assigned_by=actor,
-                created_at=now,
-            )
-        )
+        work.assignments.add(RoleAssignment.granted(actor, role_id, scope, by=actor, at=now))
 
 
 def require_person(work: UnitOfWork, actor: PrincipalId) -> None:
@@ -55,7 +46,7 @@ def has_lasting_owner(
     return any(
         held.role_id == OWNER.role_id
         and held.expires_at is None
-        and held.principal_type == "user"
+        and held.user_id is not None
         and held.assignment_id != without
         and not is_machine(work, held.user_id)
         for held in work.assignments.on(scope, at)

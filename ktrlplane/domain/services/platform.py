@@ -28,6 +28,7 @@ class Platform:
     clock: Clock
     reserved_ids: tuple[str, ...] = ()
     deletion_grace: timedelta = timedelta(days=1)
+    invitation_ttl: timedelta = timedelta(days=7)
 
     def now(self) -> datetime:
         return self.clock.now()

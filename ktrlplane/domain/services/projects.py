@@ -5,19 +5,15 @@ from datetime import datetime
 from attrs import field, frozen
 
 from ktrlplane.domain.access import Action, Scope
-from ktrlplane.domain.errors import LastOwner, NotEmpty
+from ktrlplane.domain.errors import NotEmpty
 from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId
 from ktrlplane.domain.naming import is_a_name, is_no_name_or_a_name
 from ktrlplane.domain.paging import Page, PageRequest
 from ktrlplane.domain.projects import Project, ProjectStatus
 from ktrlplane.domain.resources import Status
 from ktrlplane.domain.services.commands import apart
-from ktrlplane.domain.services.limits import require_room_for_all
-from ktrlplane.domain.services.ownership import (
-    has_lasting_owner,
-    make_creator_owner,
-    require_person,
-)
+from ktrlplane.domain.services.endings import end_access
+from ktrlplane.domain.services.ownership import make_creator_owner, require_person
 from ktrlplane.domain.services.platform import Expectation, Platform, expect
 from ktrlplane.ports.stores import ProjectFilter
 from ktrlplane.ports.unit_of_work import UnitOfWork
@@ -38,13 +34,6 @@ class UpdateProject:
     """What is left out stays as it is."""
 
     name: str | None = field(default=None, validator=is_no_name_or_a_name, metadata=apart())
-
-
-@frozen(kw_only=True)
-class MoveProject:
-    """To another organization, or out of any where ``org_id`` is null."""
-
-    org_id: OrganizationId | None
 
 
 def create_project(
@@ -113,48 +102,6 @@ def update_project(
     return changed
 
 
-def move_project(
-    work: UnitOfWork,
-    project_id: ProjectId,
-    command: MoveProject,
-    *,
-    as_seen: Expectation[Project] | None = None,
-    actor: PrincipalId,
-    platform: Platform,
-) -> Project:
-    """By who may delete it where it is and write where it goes (R2.3).
-
-    It goes on paying through an organization only where the mover may spend the new one's
-    money (R5.2).
-
-    Raises: NotFound, Forbidden, PreconditionFailed, InvalidTransition, LastOwner when it
-    would stand alone without an Owner of its own, LimitExceeded.
-    """
-    target = () if command.org_id is None else (Scope.of(command.org_id),)
-    work.access.hold(Scope.of(project_id), *target)
-    now = platform.now()
-    project, standing = work.projects.with_standing(project_id, actor, now)
-    standing.require(Action.DELETE)
-    inherits = False
-    if command.org_id is not None:
-        _, there = work.organizations.with_standing(command.org_id, actor, now)
-        there.require(Action.WRITE)
-        inherits = project.inherits_billing_from_org and there.may(Action.MANAGE_BILLING)
-    expect(project, as_seen)
-    if command.org_id == project.org_id:
-        return project
-    if command.org_id is None and not has_lasting_owner(work, Scope.of(project_id), now):
-        raise LastOwner(
-            f"Project {project_id} has no Owner of its own. Grant a user Owner on it, "
-            "without an expiry, before it leaves its organization."
-        )
-    if command.org_id is not None:
-        require_room_for_all(work, project, command.org_id, platform)
-    moved = project.moved(command.org_id, inherits_billing=inherits, now=now)
-    work.projects.replace(moved)
-    return moved
-
-
 def delete_project(
     work: UnitOfWork,
     project_id: ProjectId,
@@ -201,7 +148,7 @@ def end_project(work: UnitOfWork, project: Project, *, now: datetime) -> Project
     """Deleted: only the tombstone stays, and nobody holds a role on it any more (R1.8)."""
     deleted = project.moved_to(ProjectStatus.DELETED, now)
     work.projects.replace(deleted)
-    work.assignments.remove_below(Scope.of(project.project_id))
+    end_access(work, Scope.of(project.project_id))
     return deleted
 
 

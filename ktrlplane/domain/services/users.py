@@ -48,6 +48,8 @@ def recognize(work: UnitOfWork, claims: Claims, *, platform: Platform) -> User:
         now=now,
     )
     if user != known:
+        if user.email is not None and user.email_verified:
+            work.access.hold_address(user.email)  # nobody invites it meanwhile
         work.users.put(user)
     return user
 

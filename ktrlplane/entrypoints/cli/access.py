@@ -1,11 +1,12 @@
 """Tokens of the local issuer, and what the platform's operator grants."""
 
+import re
 from datetime import UTC, datetime
 
 import click
 
-from ktrlplane.domain.access import RoleAssignment, Scope, ScopeType
-from ktrlplane.domain.ids import PrincipalId
+from ktrlplane.domain.access import Holder, Scope, ScopeType
+from ktrlplane.domain.ids import GroupId, PrincipalId
 from ktrlplane.domain.services import operator
 from ktrlplane.entrypoints.cli.databases import current
 from ktrlplane.entrypoints.cli.options import Command, config_option, settings_of
@@ -14,6 +15,7 @@ from ktrlplane.entrypoints.container import Container
 from ktrlplane.entrypoints.tables import table
 
 _SCOPE_TYPES = [str(scope_type) for scope_type in ScopeType]
+_GROUP = re.compile(r"grp_[0-9a-f]{32}")
 _LONGEST_TTL_S = 10 * 365 * 24 * 3600
 
 
@@ -86,7 +88,12 @@ def _named_grant(command: Command) -> Command:
         ),
         click.option("--scope-type", required=True, type=click.Choice(_SCOPE_TYPES)),
         click.option("--role", required=True, metavar="R", help="A role's id or name."),
-        click.option("--principal", required=True, metavar="P", help="A user or service account."),
+        click.option(
+            "--principal",
+            required=True,
+            metavar="P",
+            help="A user, service account or group, by id.",
+        ),
     ):
         command = option(command)
     return command
@@ -118,7 +125,7 @@ def grant(
         made = container.transact()(
             lambda work: operator.operator_grant(work, command, platform=platform)
         )
-    click.echo(f"granted: {made.user_id} has {role} on {made.scope} ({made.assignment_id})")
+    click.echo(f"granted: {made.holder} has {role} on {made.scope} ({made.assignment_id})")
 
 
 @click.command()
@@ -146,25 +153,23 @@ def grants(context: click.Context, principal: str | None) -> None:
     """List who has which role where, oldest first, expired ones too."""
     who = None if principal is None else _principal(principal)
     with current(settings_of(context)) as container:
-        held, roles = container.transact().read(
-            lambda work: (operator.operator_grants(work, who), work.roles.all())
-        )
+        held = container.transact().read(lambda work: operator.operator_grants(work, who))
         now = container.platform().now()
-    names = {role.role_id: role.name for role in roles}
-    rows = [_row(assignment, names.get(assignment.role_id), now) for assignment in held]
+    rows = [_row(view, now) for view in held]
     for line in table(("PRINCIPAL", "ROLE", "SCOPE", "EXPIRES"), rows):
         click.echo(line)
 
 
-def _row(held: RoleAssignment, role: str | None, now: datetime) -> tuple[str, ...]:
+def _row(view: operator.OperatorView, now: datetime) -> tuple[str, ...]:
+    held = view.assignment
     expires = "never" if held.expires_at is None else f"{held.expires_at:%Y-%m-%dT%H:%M:%SZ}"
     note = "" if held.holds_at(now) else " (expired)"
-    return str(held.user_id), role or str(held.role_id), str(held.scope), expires + note
+    return str(held.holder), view.role_name, str(held.scope), expires + note
 
 
-def _principal(text: str) -> PrincipalId:
+def _principal(text: str) -> Holder:
     try:
-        return PrincipalId(text)
+        return GroupId(text) if _GROUP.fullmatch(text) else PrincipalId(text)
     except ValueError as exc:
         raise click.BadParameter(str(exc), param_hint="--principal") from None
 

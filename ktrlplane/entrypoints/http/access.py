@@ -1,6 +1,7 @@
 """Roles, permissions and checks over HTTP."""
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any, Final
 
 from attrs import field, frozen
@@ -10,16 +11,16 @@ from ktrlplane.domain.access import PermissionEntry, Role, Scope, ScopeType
 from ktrlplane.domain.errors import Fault, ValidationFailed
 from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.domain.services import access as service
-from ktrlplane.entrypoints.http.operations import Call, Operation, Reply
-from ktrlplane.entrypoints.http.pages import whole
-from ktrlplane.entrypoints.http.parameters import Parameters, said
-from ktrlplane.entrypoints.http.shapes import (
+from ktrlplane.entrypoints.http.access_shapes import (
     CheckedPermissions,
     CheckResult,
     CheckResults,
     HeldPermissions,
     Via,
 )
+from ktrlplane.entrypoints.http.operations import Call, Operation, Reply, signed_in
+from ktrlplane.entrypoints.http.pages import whole
+from ktrlplane.entrypoints.http.parameters import Parameters, said
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 
@@ -36,6 +37,11 @@ class CheckParameters(Parameters):
         default=None, metadata=said("Such as read, or Product:action; answered by allowed.")
     )
 
+    @cached_property
+    def scope(self) -> Scope:
+        """Raises: ValueError, with a sentence."""
+        return Scope.parse(self.scope_type, self.scope_id)
+
     @classmethod
     def clashes(cls, given: Mapping[str, Any], listing: bytes | None) -> Iterator[Fault]:
         if given.get("scopeType") is not ScopeType.GLOBAL and not given.get("scopeId"):
@@ -48,11 +54,11 @@ def roles(work: UnitOfWork, call: Call) -> Reply:
 
 
 def role(work: UnitOfWork, call: Call) -> Reply:
-    return Reply(content=service.read_role(work, call.text("role_id")))
+    return Reply(content=service.read_role(work, call.text("role_id"), **call.asked))
 
 
 def role_permissions(work: UnitOfWork, call: Call) -> Reply:
-    return whole(service.role_permissions(work, call.text("role_id")))
+    return whole(service.role_permissions(work, call.text("role_id"), **call.asked))
 
 
 def permissions(work: UnitOfWork, call: Call) -> Reply:
@@ -62,7 +68,7 @@ def permissions(work: UnitOfWork, call: Call) -> Reply:
 def held(work: UnitOfWork, call: Call) -> Reply:
     query: CheckParameters = call.query
     try:
-        scope = Scope.parse(query.scope_type, query.scope_id)
+        scope = query.scope
     except ValueError as exc:
         faults = [Fault("/scopeId", "pattern", str(exc))]
         faults += service.action_faults(query.action, "/action", call.platform)
@@ -83,6 +89,9 @@ def check(work: UnitOfWork, call: Call) -> Reply:
 
 
 _TAG: Final = "Access"
+_ASKING: Final = signed_in(
+    "and, to ask for another user, check_permissions_on_behalf_of at global scope"
+)
 
 OPERATIONS: Final = (
     Operation(
@@ -92,6 +101,7 @@ OPERATIONS: Final = (
         summary="List the roles that can be granted",
         tag=_TAG,
         handle=roles,
+        needs=signed_in(),
         answer=Role,
         listed=True,
     ),
@@ -102,6 +112,7 @@ OPERATIONS: Final = (
         summary="Read a role, by id or by name",
         tag=_TAG,
         handle=role,
+        needs=signed_in("or read on its organization, for an organization's own"),
         answer=Role,
         tagged=True,
         refusals=(errors.NotFound,),
@@ -113,6 +124,7 @@ OPERATIONS: Final = (
         summary="List what a role grants",
         tag=_TAG,
         handle=role_permissions,
+        needs=signed_in("or read on its organization, for an organization's own"),
         answer=PermissionEntry,
         listed=True,
         refusals=(errors.NotFound,),
@@ -124,6 +136,7 @@ OPERATIONS: Final = (
         summary="List the permissions that the platform knows",
         tag=_TAG,
         handle=permissions,
+        needs=signed_in(),
         answer=PermissionEntry,
         listed=True,
     ),
@@ -134,6 +147,7 @@ OPERATIONS: Final = (
         summary="What a user holds at a scope, and whether an action is allowed there",
         tag=_TAG,
         handle=held,
+        needs=_ASKING,
         query=CheckParameters,
         answer=HeldPermissions | CheckedPermissions,
         tagged=True,
@@ -146,6 +160,7 @@ OPERATIONS: Final = (
         summary="Ask up to 100 questions about who may do what",
         tag=_TAG,
         handle=check,
+        needs=_ASKING,
         body=service.CheckPermissions,
         answer=CheckResults,
         refusals=(errors.Forbidden,),

@@ -14,6 +14,9 @@ from ktrlplane.entrypoints.http import (
     access,
     assignments,
     catalog,
+    custom_roles,
+    groups,
+    invitations,
     metrics,
     openapi,
     organizations,
@@ -22,6 +25,7 @@ from ktrlplane.entrypoints.http import (
     public,
     rendering,
     resources,
+    service_accounts,
     users,
 )
 from ktrlplane.entrypoints.http.dispatch import Edge, Responder
@@ -35,6 +39,10 @@ OPERATIONS: tuple[Operation, ...] = (
     *projects.OPERATIONS,
     *resources.OPERATIONS,
     *assignments.OPERATIONS,
+    *invitations.OPERATIONS,
+    *groups.OPERATIONS,
+    *custom_roles.OPERATIONS,
+    *service_accounts.OPERATIONS,
     *access.OPERATIONS,
     *catalog.OPERATIONS,
 )

@@ -1,5 +1,6 @@
 """From a request to a call of an operation, or to all that is wrong with it."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from ktrlplane.domain.errors import MAX_FAULTS, Fault, ValidationFailed, summary
 from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.domain.services.platform import Expectation, Platform
 from ktrlplane.entrypoints.http import bodies, etags
+from ktrlplane.entrypoints.http.freshness import wants_fresh
 from ktrlplane.entrypoints.http.operations import Call, Operation
 from ktrlplane.entrypoints.http.parameters import NoParameters
 from ktrlplane.entrypoints.http.problems import EdgeError
@@ -18,22 +20,25 @@ from ktrlplane.entrypoints.http.queries import (
     UNKNOWN,
     ParameterFault,
     Query,
-    read_query,
+    query_of,
 )
 from ktrlplane.entrypoints.http.wire import Reading, member_of
 
 _NOTHING_ASKED: Final = Query(value=NoParameters())
 _NO_BODY: Final = Reading()
+_HOST: Final = re.compile(r"[A-Za-z0-9._-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
 
 
 @frozen(kw_only=True)
 class Asked:
     """``call`` is what was asked for. With ``faults`` it must not be done; it is there for a
-    service to find out what else is wrong, if it ``is_judgeable``. ``raw`` is the body."""
+    service to find out what else is wrong, if it ``is_judgeable``. ``raw`` is the body; with
+    ``fresh`` nothing remembered will do."""
 
     call: Call
     raw: bytes
     rehearsed: bool
+    fresh: bool
     faults: tuple[Fault, ...]
     is_judgeable: bool
     has_body: bool
@@ -60,11 +65,12 @@ def ask(
     path: Mapping[str, str],
     actor: PrincipalId,
     platform: Platform,
+    public_url: str | None,
 ) -> Asked:
     """Raises: EdgeError for a body or a header that cannot be read."""
     query, raw, body = _NOTHING_ASKED, b"", _NO_BODY
     if req.query_string or operation.query is not NoParameters:
-        query = read_query(req.params, operation.query, address=req.path, writes=operation.writes)
+        query = query_of(req, operation.query, writes=operation.writes)
     if operation.writes or operation.body is not None:
         raw = bodies.raw_body(req)
     if operation.body is not None:
@@ -76,16 +82,25 @@ def ask(
         body=body.value,
         as_seen=_as_seen(req, operation),
         listing=query.listing,
+        origin=lambda: public_url or origin(req),
+        rehearsed=query.rehearsed,
         platform=platform,
     )
     return Asked(
         call=call,
         raw=raw,
         rehearsed=query.rehearsed,
+        fresh=query.fresh or wants_fresh(req.env.get("HTTP_CACHE_CONTROL")),
         faults=(*query.faults, *body.faults),
         is_judgeable=_is_judgeable(operation, query, body),
         has_body=operation.body is not None,
     )
+
+
+def origin(req: falcon.Request) -> str:
+    """Empty, for a relative address, where the caller's Host is nothing to repeat."""
+    host = req.get_header("Host", default="")
+    return f"{req.scheme}://{host}" if _HOST.fullmatch(host) else ""
 
 
 def _is_judgeable(operation: Operation, query: Query, body: Reading) -> bool:

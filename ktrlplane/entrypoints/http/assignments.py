@@ -3,25 +3,20 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+from attrs import evolve
+
 from ktrlplane.domain import errors
-from ktrlplane.domain.access import Scope
+from ktrlplane.domain.access import Action, Scope
 from ktrlplane.domain.ids import AssignmentId
 from ktrlplane.domain.services import assignments as service
 from ktrlplane.domain.services.platform import Expectation
-from ktrlplane.entrypoints.http.operations import BASE, Call, Operation, Reply
+from ktrlplane.entrypoints.http.access_shapes import AccessPreview, Assignment, Invitation
+from ktrlplane.entrypoints.http.operations import BASE, Call, Operation, Reply, needs
 from ktrlplane.entrypoints.http.pages import paged
 from ktrlplane.entrypoints.http.parameters import PageParameters
-from ktrlplane.entrypoints.http.shapes import Assignment
-from ktrlplane.ports.stores import AssignmentView
+from ktrlplane.entrypoints.http.previews import previewed
+from ktrlplane.ports.access import AssignmentView, InvitationView
 from ktrlplane.ports.unit_of_work import UnitOfWork
-
-
-def _scope(call: Call) -> Scope:
-    if "org_id" in call.path:
-        return Scope.of(call.organization())
-    if "project_id" in call.path:
-        return Scope.of(call.project())
-    return Scope.of(call.resource())
 
 
 def _shown(scope: Scope, view: AssignmentView) -> Assignment:
@@ -35,20 +30,38 @@ def _as_seen(call: Call, scope: Scope) -> Expectation[AssignmentView] | None:
 
 
 def listed(work: UnitOfWork, call: Call) -> Reply:
-    scope, page = _scope(call), call.query.page()
+    scope, page = call.scope(), call.query.page()
     found = service.list_assignments(work, scope, page, **call.asked)
     return paged(call, found, page, [_shown(scope, view) for view in found.items])
 
 
 def grant(work: UnitOfWork, call: Call) -> Reply:
-    scope = _scope(call)
-    granted = _shown(scope, service.grant_role(work, scope, call.body, **call.asked))
-    address = f"{scope.scope_type}s/{scope.scope_id}/rbac/{granted.assignment_id}"
-    return Reply(content=granted, location=f"{BASE}/{address}")
+    scope = call.scope()
+    if not call.rehearsed:
+        return _granted(call, scope, service.grant_role(work, scope, call.body, **call.asked))
+    view, change = service.preview_grant(work, scope, call.body, **call.asked)
+    reply = _granted(call, scope, view)
+    return evolve(reply, content=_untold(reply.content), preview=AccessPreview.of(change))
+
+
+def _granted(call: Call, scope: Scope, view: AssignmentView | InvitationView) -> Reply:
+    at = f"{BASE}/{scope.scope_type}s/{scope.scope_id}"
+    if isinstance(view, InvitationView):
+        invited = Invitation.of(view, origin=call.origin(), now=call.platform.now())
+        return Reply(content=invited, location=f"{at}/invitations/{invited.invitation_id}")
+    granted = _shown(scope, view)
+    return Reply(content=granted, location=f"{at}/rbac/{granted.assignment_id}")
+
+
+def _untold(content: Any) -> Any:
+    """A rehearsal is nothing that anybody notices: it tells no names or addresses."""
+    if not isinstance(content, Assignment) or content.user is None:
+        return content
+    return evolve(content, user=evolve(content.user, name=None, email=None))
 
 
 def read(work: UnitOfWork, call: Call) -> Reply:
-    scope = _scope(call)
+    scope = call.scope()
     identity = call.identity("assignment_id", AssignmentId)
     return Reply(
         content=_shown(scope, service.read_assignment(work, scope, identity, **call.asked))
@@ -56,19 +69,28 @@ def read(work: UnitOfWork, call: Call) -> Reply:
 
 
 def change(work: UnitOfWork, call: Call) -> Reply:
-    scope = _scope(call)
+    scope = call.scope()
     identity = call.identity("assignment_id", AssignmentId)
-    changed = service.change_assignment(
-        work, scope, identity, call.body, as_seen=_as_seen(call, scope), **call.asked
-    )
-    return Reply(content=_shown(scope, changed))
+
+    def act() -> Reply:
+        changed = service.change_assignment(
+            work, scope, identity, call.body, as_seen=_as_seen(call, scope), **call.asked
+        )
+        return Reply(content=_shown(scope, changed))
+
+    return previewed(work, call, lambda: service.affected_by_assignment(work, identity), act)
 
 
 def revoke(work: UnitOfWork, call: Call) -> Reply:
-    scope = _scope(call)
+    scope = call.scope()
     identity = call.identity("assignment_id", AssignmentId)
-    service.revoke_assignment(work, scope, identity, as_seen=_as_seen(call, scope), **call.asked)
-    return Reply()
+
+    def act() -> Reply:
+        as_seen = _as_seen(call, scope)
+        service.revoke_assignment(work, scope, identity, as_seen=as_seen, **call.asked)
+        return Reply()
+
+    return previewed(work, call, lambda: service.affected_by_assignment(work, identity), act)
 
 
 _TAG: Final = "Access"
@@ -77,13 +99,21 @@ _TAG: Final = "Access"
 def _on(scope: str, noun: str) -> Iterator[Operation]:
     many, one = f"{scope}/rbac", f"{scope}/rbac/{{assignment_id}}"
     common: dict[str, Any] = {"tag": _TAG}
+    place = noun.lower()
+    reading = needs(Action.READ, on=place)
+    granting = needs(
+        Action.MANAGE_ACCESS,
+        on=place,
+        note="and escalate there, or every permission of the role",
+    )
     changing = (errors.NotFound, errors.Forbidden, errors.InvalidTransition)
     yield Operation(
         method="GET",
         path=many,
         name=f"list{noun}Assignments",
-        summary=f"List who has which role on the {noun.lower()}, inherited ones too",
+        summary=f"List who has which role on the {place}, inherited ones too",
         handle=listed,
+        needs=reading,
         query=PageParameters,
         answer=Assignment,
         listed=True,
@@ -94,10 +124,12 @@ def _on(scope: str, noun: str) -> Iterator[Operation]:
         method="POST",
         path=many,
         name=f"grant{noun}Role",
-        summary=f"Grant a role on the {noun.lower()}",
+        summary=f"Grant a role on the {place}, or invite somebody to it",
         handle=grant,
+        needs=granting,
         body=service.GrantRole,
-        answer=Assignment,
+        answer=Assignment | Invitation,
+        previewed=True,
         status=201,
         tagged=True,
         refusals=(*changing, errors.AlreadyExists),
@@ -109,6 +141,7 @@ def _on(scope: str, noun: str) -> Iterator[Operation]:
         name=f"get{noun}Assignment",
         summary="Read an assignment",
         handle=read,
+        needs=reading,
         answer=Assignment,
         tagged=True,
         refusals=(errors.NotFound,),
@@ -120,6 +153,12 @@ def _on(scope: str, noun: str) -> Iterator[Operation]:
         name=f"change{noun}Assignment",
         summary="Change when an assignment expires",
         handle=change,
+        needs=needs(
+            Action.MANAGE_ACCESS,
+            on=place,
+            note="and, to let it last longer, escalate there or every permission of the role",
+        ),
+        previewed=True,
         body=service.ChangeAssignment,
         answer=Assignment,
         tagged=True,
@@ -132,6 +171,8 @@ def _on(scope: str, noun: str) -> Iterator[Operation]:
         name=f"revoke{noun}Assignment",
         summary="Take a role back",
         handle=revoke,
+        needs=needs(Action.MANAGE_ACCESS, on=place),
+        previewed=True,
         status=204,
         tagged=True,
         refusals=(errors.NotFound, errors.Forbidden, errors.LastOwner),

@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from ktrlplane.domain.errors import Unauthenticated
 from ktrlplane.domain.services.platform import Platform
-from ktrlplane.domain.services.users import is_up_to_date, recognize
+from ktrlplane.entrypoints.recognition import welcome
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.ports.identity import Claims, Tokens
 
@@ -20,7 +20,8 @@ _KNOWN_AT_MOST: Final = 10_000
 
 @frozen
 class Recognition:
-    """Keeps users up to date with their tokens without a query on every request.
+    """Keeps users up to date with their tokens, and lets them in where they were invited,
+    without a query on every request.
 
     A claim set seen within the last minute is taken as known. Whatever happens to the table
     meanwhile, a minute later it is looked at again; and a change recognizes its user inside
@@ -36,9 +37,7 @@ class Recognition:
         now = time.monotonic()
         if self._seen.get(claims, 0.0) > now:
             return
-        platform = self.platform
-        if not self.transact.read(lambda work: is_up_to_date(work, claims, platform=platform)):
-            self.transact(lambda work: recognize(work, claims, platform=platform))
+        welcome(self.transact, claims, self.platform)
         with self._lock:
             self._seen[claims] = now + _KNOWN_FOR_S
             self._seen.move_to_end(claims)
@@ -48,7 +47,7 @@ class Recognition:
 
 def bearer(req: falcon.Request, tokens: Tokens) -> Claims:
     """Raises: Unauthenticated."""
-    header = req.get_header("Authorization")
+    header = req.env.get("HTTP_AUTHORIZATION")
     if header is None:
         raise Unauthenticated("Send the header Authorization: Bearer <token>.")
     scheme, _, token = header.partition(" ")

@@ -7,7 +7,7 @@ from attrs import field, frozen
 from ktrlplane.domain import errors
 from ktrlplane.domain.catalog import Preset, ResourceType, Tier
 from ktrlplane.domain.errors import NotFound
-from ktrlplane.entrypoints.http.operations import Call, Operation, Reply
+from ktrlplane.entrypoints.http.operations import Call, Operation, Reply, anybody
 from ktrlplane.entrypoints.http.pages import whole
 from ktrlplane.entrypoints.http.parameters import Parameters, said
 from ktrlplane.entrypoints.http.shapes import CatalogEntry, ResourcePrice
@@ -81,6 +81,7 @@ OPERATIONS: Final = (
         name="listResourceTypes",
         summary="List the resource types of the platform",
         handle=types,
+        needs=anybody(),
         answer=CatalogEntry,
         listed=True,
         **_COMMON,
@@ -90,6 +91,7 @@ OPERATIONS: Final = (
         name="getResourceType",
         summary="Read a resource type, by its type or a former name",
         handle=one_type,
+        needs=anybody(),
         answer=CatalogEntry,
         tagged=True,
         refusals=_FOUND,
@@ -100,6 +102,7 @@ OPERATIONS: Final = (
         name="listTiers",
         summary="List the tiers that are offered",
         handle=tiers,
+        needs=anybody(),
         answer=Tier,
         listed=True,
         refusals=_FOUND,
@@ -110,6 +113,7 @@ OPERATIONS: Final = (
         name="getSettingsSchema",
         summary="Read the JSON Schema of the settings, with a tier's overlay where sku says",
         handle=schema,
+        needs=anybody(),
         query=SchemaParameters,
         answer=dict,
         tagged=True,
@@ -121,6 +125,7 @@ OPERATIONS: Final = (
         name="listPresets",
         summary="List the presets",
         handle=presets,
+        needs=anybody(),
         answer=Preset,
         listed=True,
         refusals=_FOUND,
@@ -131,6 +136,7 @@ OPERATIONS: Final = (
         name="getResourcePricing",
         summary="Read what a tier costs",
         handle=pricing,
+        needs=anybody(),
         query=PricingParameters,
         answer=ResourcePrice,
         tagged=True,

@@ -1,7 +1,6 @@
 """From a request to an operation and back: authenticate, read, transact, write."""
 
 import hashlib
-import re
 from collections.abc import Iterable
 from typing import Final
 from urllib.parse import urlencode
@@ -15,7 +14,7 @@ from ktrlplane.domain.services.idempotency import once
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.services.users import recognize
 from ktrlplane.entrypoints.http import etags, rendering
-from ktrlplane.entrypoints.http.asking import Asked, ask
+from ktrlplane.entrypoints.http.asking import Asked, ask, origin
 from ktrlplane.entrypoints.http.authentication import Recognition, bearer
 from ktrlplane.entrypoints.http.operations import Operation, Reply
 from ktrlplane.entrypoints.http.problems import EdgeError
@@ -27,7 +26,6 @@ from ktrlplane.ports.unit_of_work import UnitOfWork
 
 NOBODY: Final = PrincipalId("nobody")
 _KEY_LENGTH: Final = 255
-_HOST: Final = re.compile(r"[A-Za-z0-9._-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
 
 
 @frozen(kw_only=True)
@@ -61,9 +59,18 @@ class Responder:
             req.context.actor = claims.principal_id.value
             edge.rate_limit.count(claims.principal_id.value, resp)
         actor = NOBODY if claims is None else claims.principal_id
-        asked = ask(req, operation, path=path, actor=actor, platform=edge.platform)
+        asked = ask(
+            req,
+            operation,
+            path=path,
+            actor=actor,
+            platform=edge.platform,
+            public_url=edge.public_url,
+        )
         if asked.faults:
             raise asked.refusal(self._found_too(asked, claims))
+        if claims is not None and not asked.rehearsed:
+            edge.recognition(claims)
         act = self._write if operation.writes else self._read
         try:
             act(req, resp, asked, claims)
@@ -74,9 +81,9 @@ class Responder:
         self, req: falcon.Request, resp: falcon.Response, asked: Asked, claims: Claims | None
     ) -> None:
         operation, edge = self.operation, self.edge
-        if claims is not None:
-            edge.recognition(claims)
-        reply = edge.transact.read(lambda work: operation.handle(work, asked.call))
+        reply = edge.transact.read(
+            lambda work: operation.handle(work, asked.call), fresh=asked.fresh
+        )
         resp.data = written = rendering.dump(reply.content)
         if not operation.public:
             resp.set_header("Cache-Control", "private, no-cache")
@@ -134,7 +141,7 @@ def _tag(req: falcon.Request, resp: falcon.Response, body: bytes) -> None:
     """Raises: PreconditionFailed."""
     tag = etags.tag_of(body)
     resp.set_header("ETag", tag)
-    if_match, if_none_match = req.get_header("If-Match"), req.get_header("If-None-Match")
+    if_match, if_none_match = req.env.get("HTTP_IF_MATCH"), req.env.get("HTTP_IF_NONE_MATCH")
     # Both are read before either is heeded, so that a malformed one is always told.
     is_other = if_match is not None and not etags.matches(if_match, tag)
     is_known = if_none_match is not None and etags.unchanged(if_none_match, tag)
@@ -148,17 +155,13 @@ def _tag(req: falcon.Request, resp: falcon.Response, body: bytes) -> None:
 def _next_url(req: falcon.Request, edge: Edge, cursor: str) -> str:
     parameters = {name: text for name, text in req.params.items() if name != "offset"}
     query = urlencode(parameters | {"cursor": cursor})
-    return f"{edge.public_url or _origin(req)}{req.path}?{query}"
-
-
-def _origin(req: falcon.Request) -> str:
-    """Empty, for a relative address, where the caller's Host is nothing to repeat."""
-    host = req.get_header("Host", default="")
-    return f"{req.scheme}://{host}" if _HOST.fullmatch(host) else ""
+    return f"{edge.public_url or origin(req)}{req.path}?{query}"
 
 
 def _answer(operation: Operation, reply: Reply, fingerprint: bytes, *, rehearsed: bool) -> Answer:
     body = b"" if reply.content is None else rendering.dump(reply.content)
+    if reply.preview is not None:
+        body = rendering.joined(body, rendering.dump(reply.preview))
     headers = []
     if operation.tagged and body:
         headers.append(("ETag", etags.tag_of(body)))

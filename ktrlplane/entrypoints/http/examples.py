@@ -10,17 +10,18 @@ from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.roles import OWNER
 from ktrlplane.domain.services.access import CheckPermissions
 from ktrlplane.domain.services.assignments import ChangeAssignment, GrantRole
+from ktrlplane.domain.services.moves import MoveProject
 from ktrlplane.domain.services.organizations import CreateOrganization, UpdateOrganization
-from ktrlplane.domain.services.projects import CreateProject, MoveProject, UpdateProject
+from ktrlplane.domain.services.projects import CreateProject, UpdateProject
 from ktrlplane.domain.services.resources import CreateResource, UpdateResource
-from ktrlplane.entrypoints.http.shapes import (
+from ktrlplane.entrypoints.http.access_shapes import (
     Assignment,
     CheckedPermissions,
     CheckResults,
     HeldPermissions,
-    ResourcePrice,
     ShortUser,
 )
+from ktrlplane.entrypoints.http.shapes import ResourcePrice
 
 _TIMES = {"created_at": "2026-01-31T09:30:00.000000Z", "updated_at": "2026-01-31T09:30:00.000000Z"}
 
@@ -93,8 +94,10 @@ _EXAMPLES: dict[Any, dict[str, Any]] = {
     ChangeAssignment: {"expires_at": "2030-01-31T12:00:00Z"},
     Assignment: {
         "assignment_id": "asg_019bd5a1c0007c3e8f2a6b4d9e1f0a2b",
+        "status": "active",
         "principal_type": "user",
         "user_id": "auth0|grace",
+        "group_id": None,
         "role_id": "10000000-0001-0000-0000-000000000002",
         "scope_type": "organization",
         "scope_id": "acme",
@@ -102,6 +105,7 @@ _EXAMPLES: dict[Any, dict[str, Any]] = {
         "created_at": "2026-01-31T09:30:00.000000Z",
         "expires_at": None,
         "user": {"id": "auth0|grace", "email": "grace@example.com", "name": "Grace"},
+        "group": None,
         "role": {
             "role_id": "10000000-0001-0000-0000-000000000002",
             "name": "Editor",
@@ -132,6 +136,8 @@ _EXAMPLES: dict[Any, dict[str, Any]] = {
                         "role_id": OWNER.role_id.value,
                         "scope_type": "organization",
                         "scope_id": "acme",
+                        "group_id": None,
+                        "expires_at": None,
                     }
                 ],
             }

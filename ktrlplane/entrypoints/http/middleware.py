@@ -3,6 +3,7 @@
 import random
 import re
 import time
+from logging import DEBUG, INFO
 from typing import Any, Final
 
 import falcon
@@ -31,7 +32,7 @@ def begin(req: falcon.Request, resp: falcon.Response) -> None:
     """
     if hasattr(req.context, "request_id"):
         return
-    given = req.get_header("X-Request-Id")
+    given = req.env.get("HTTP_X_REQUEST_ID")
     lawful = given is not None and _REQUEST_ID.fullmatch(given)
     req.context.request_id = given if lawful else new_request_id()
     req.context.actor = None
@@ -60,8 +61,11 @@ class RequestIds:
         seconds = time.perf_counter() - req.context.began
         metrics.count(req, status, seconds)
         # Products read on every request of theirs: what went well is counted, not told.
-        tell = _log.debug if req.method == "GET" and status < _REFUSED else _log.info
-        tell(
+        level = DEBUG if req.method == "GET" and status < _REFUSED else INFO
+        if not _log.is_enabled_for(level):
+            return
+        _log.log(
+            level,
             "request",
             request_id=req.context.request_id,
             method=req.method,

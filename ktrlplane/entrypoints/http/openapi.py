@@ -13,6 +13,7 @@ from ktrlplane.domain.ids import Identity
 from ktrlplane.entrypoints.http.bodies import JSON, MERGE_PATCH
 from ktrlplane.entrypoints.http.examples import examples_of
 from ktrlplane.entrypoints.http.operations import Operation
+from ktrlplane.entrypoints.http.parameters import Consistency
 from ktrlplane.entrypoints.http.public_paths import public_paths
 from ktrlplane.entrypoints.http.queries import parameters_of
 from ktrlplane.entrypoints.http.responses import HEADERS, Responses
@@ -29,6 +30,9 @@ _PATH: Final[dict[str, type[Identity]]] = {
     "project_id": ids.ProjectId,
     "resource_id": ids.ResourceId,
     "assignment_id": ids.AssignmentId,
+    "invitation_id": ids.InvitationId,
+    "group_id": ids.GroupId,
+    "user_id": ids.PrincipalId,
 }
 _TAGS: Final = {
     "Users": "People and machines that sign in.",
@@ -36,6 +40,9 @@ _TAGS: Final = {
     "Projects": "Workspaces, in an organization or standing alone.",
     "Resources": "Managed instances of products.",
     "Access": "Roles, who has them where, and what that allows.",
+    "Groups": "People who are granted roles together.",
+    "Roles of organizations": "Roles that an organization makes for itself.",
+    "Service accounts": "Machines that an organization works with.",
     "Catalog": "What the platform offers.",
     "Public": "What needs no token.",
 }
@@ -129,6 +136,14 @@ class _Document:
 
 def _of_every(operation: Operation) -> Iterator[Schema]:
     """What operations take by their nature."""
+    if not operation.writes:
+        yield {
+            "name": "consistency",
+            "in": "query",
+            "description": "Who may do what is as of a second ago at the earliest, with full as "
+            "of now. The header Cache-Control: no-cache asks for full too.",
+            "schema": {"type": "string", "enum": list(Consistency), "default": "bounded"},
+        }
     if operation.writes:
         yield {
             "name": "validate_only",

@@ -6,6 +6,7 @@ from typing import Any, Final, TypeVar
 from attrs import field, frozen
 
 from ktrlplane.domain import errors
+from ktrlplane.domain.access import Action, Scope
 from ktrlplane.domain.errors import DomainError
 from ktrlplane.domain.ids import Identity, OrganizationId, PrincipalId, ProjectId, ResourceId
 from ktrlplane.domain.services.platform import Expectation, Platform
@@ -24,7 +25,8 @@ Id = TypeVar("Id", bound=Identity)
 class Call:
     """A request that has been read: who asks for what. ``body`` and ``query`` are of the
     operation's types. ``as_seen`` is what ``If-Match`` and ``If-None-Match`` say of the thing;
-    ``listing`` tells which list is asked for (see ``cursors.listing``)."""
+    ``listing`` tells which list is asked for (see ``cursors.listing``). ``origin`` tells
+    where clients find this server; with ``rehearsed`` nothing will stay of it."""
 
     actor: PrincipalId
     path: Mapping[str, str]
@@ -32,6 +34,8 @@ class Call:
     body: Any = None
     as_seen: Expectation[Any] | None = None
     listing: bytes = b""
+    origin: Callable[[], str] = str
+    rehearsed: bool = False
     platform: Platform
 
     @property
@@ -51,34 +55,72 @@ class Call:
         """Raises: NotFound for what cannot be an id."""
         return self.identity("resource_id", ResourceId)
 
+    def scope(self) -> Scope:
+        """The organization, project or resource that the path begins with. Raises: NotFound
+        for what cannot be an id."""
+        if "org_id" in self.path:
+            return Scope.of(self.organization())
+        if "project_id" in self.path:
+            return Scope.of(self.project())
+        return Scope.of(self.resource())
+
     def identity(self, name: str, kind: type[Id]) -> Id:
         """Raises: NotFound for what cannot be an id."""
         try:
             return kind(self.path[name])
         except ValueError as exc:
-            raise _no_such(name) from exc
+            raise no_such(_noun(name)) from exc
 
     def text(self, name: str) -> str:
         """Raises: NotFound for what no store could look up."""
         text = self.path[name]
         if "\0" in text or len(text) > _LONGEST:
-            raise _no_such(name)
+            raise no_such(_noun(name))
         return text
 
 
-def _no_such(name: str) -> errors.NotFound:
-    noun = name.removesuffix("_id").replace("org", "organization")
+def no_such(noun: str) -> errors.NotFound:
     return errors.NotFound(f"There is no such {noun}, or you may not see it.")
+
+
+def _noun(name: str) -> str:
+    return name.removesuffix("_id").replace("org", "organization")
 
 
 @frozen(kw_only=True)
 class Reply:
-    """``content`` None means an empty body."""
+    """``content`` None means an empty body. ``preview`` is what a change that is rehearsed
+    would do to whom: its members stand beside those of ``content``."""
 
     content: Any = None
+    preview: Any = None
     status: int | None = None
     location: str | None = None
     next_cursor: str | None = None
+
+
+@frozen
+class Needs:
+    """What one must hold to do something: ``actions`` at ``scope``, which is in the path or is
+    named by words. ``note`` tells what else is asked."""
+
+    actions: tuple[Action, ...] = ()
+    scope: str = ""
+    note: str = ""
+
+
+def needs(*actions: Action, on: str, note: str = "") -> Needs:
+    return Needs(actions, on, note)
+
+
+def signed_in(note: str = "") -> Needs:
+    """Nothing but a token."""
+    return Needs(note=note)
+
+
+def anybody() -> Needs:
+    """Not even a token."""
+    return Needs(note="no token")
 
 
 Handler = Callable[[UnitOfWork, Call], Reply]
@@ -95,6 +137,7 @@ class Operation:
     summary: str
     tag: str
     handle: Handler
+    needs: Needs
     answer: Any = None
     listed: bool = False
     body: type | None = None
@@ -105,6 +148,8 @@ class Operation:
     public: bool = False
     tagged: bool = False
     """Whether it deals with one thing that has an ETag."""
+    previewed: bool = False
+    """Whether a rehearsal says who would gain and lose what."""
     reads_only: bool = False
     """Whether it changes nothing in spite of its method."""
 

@@ -3,10 +3,11 @@
 from typing import Final
 
 from ktrlplane.domain import errors
+from ktrlplane.domain.access import Action
 from ktrlplane.domain.organizations import Organization
 from ktrlplane.domain.paging import Page
 from ktrlplane.domain.services import organizations as service
-from ktrlplane.entrypoints.http.operations import BASE, Call, Operation, Reply
+from ktrlplane.entrypoints.http.operations import BASE, Call, Operation, Reply, needs, signed_in
 from ktrlplane.entrypoints.http.pages import paged
 from ktrlplane.entrypoints.http.parameters import DeleteParameters, SortedParameters
 from ktrlplane.ports.unit_of_work import UnitOfWork
@@ -58,6 +59,7 @@ OPERATIONS: Final = (
         summary="Create an organization and become its Owner",
         tag=_TAG,
         handle=create,
+        needs=signed_in("as a person, not a service account"),
         body=service.CreateOrganization,
         answer=Organization,
         status=201,
@@ -71,6 +73,7 @@ OPERATIONS: Final = (
         summary="List the organizations that one may read",
         tag=_TAG,
         handle=listed,
+        needs=signed_in("lists what one may read"),
         query=SortedParameters,
         answer=Organization,
         listed=True,
@@ -82,6 +85,7 @@ OPERATIONS: Final = (
         summary="Read an organization",
         tag=_TAG,
         handle=read,
+        needs=needs(Action.READ, on="organization"),
         answer=Organization,
         tagged=True,
         refusals=(errors.NotFound,),
@@ -94,6 +98,11 @@ OPERATIONS: Final = (
             summary="Change an organization; what is left out stays",
             tag=_TAG,
             handle=update,
+            needs=needs(
+                Action.WRITE,
+                on="organization",
+                note="and manage_billing there to change purchase_policy",
+            ),
             body=service.UpdateOrganization,
             answer=Organization,
             tagged=True,
@@ -108,6 +117,7 @@ OPERATIONS: Final = (
         summary="Delete an organization, with all in it where cascade is true",
         tag=_TAG,
         handle=delete,
+        needs=needs(Action.DELETE, on="organization"),
         query=DeleteParameters,
         status=204,
         tagged=True,

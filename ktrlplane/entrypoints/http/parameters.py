@@ -1,5 +1,6 @@
 """Query parameters, described by attrs classes: a field a parameter."""
 
+import enum
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -51,6 +52,20 @@ class WriteParameters(Parameters):
     """Of every operation that changes something."""
 
     validate_only: bool = False
+
+
+class Consistency(enum.StrEnum):
+    """Of what moment an answer may be."""
+
+    BOUNDED = "bounded"
+    FULL = "full"
+
+
+@frozen(kw_only=True)
+class ReadParameters(Parameters):
+    """Of every operation that changes nothing."""
+
+    consistency: Consistency = Consistency.BOUNDED
 
 
 @frozen(kw_only=True)

@@ -3,11 +3,14 @@
 from typing import Final
 
 from ktrlplane.domain import errors
+from ktrlplane.domain.access import Action
 from ktrlplane.domain.projects import Project
+from ktrlplane.domain.services import moves
 from ktrlplane.domain.services import projects as service
-from ktrlplane.entrypoints.http.operations import BASE, Call, Operation, Reply
+from ktrlplane.entrypoints.http.operations import BASE, Call, Operation, Reply, needs, signed_in
 from ktrlplane.entrypoints.http.pages import paged
 from ktrlplane.entrypoints.http.parameters import DeleteParameters, ProjectParameters
+from ktrlplane.entrypoints.http.previews import previewed
 from ktrlplane.ports.stores import ProjectFilter
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
@@ -35,10 +38,17 @@ def update(work: UnitOfWork, call: Call) -> Reply:
 
 
 def move(work: UnitOfWork, call: Call) -> Reply:
-    project = service.move_project(
-        work, call.project(), call.body, as_seen=call.as_seen, **call.asked
+    project_id = call.project()
+
+    def act() -> Reply:
+        project = moves.move_project(
+            work, project_id, call.body, as_seen=call.as_seen, **call.asked
+        )
+        return Reply(content=project)
+
+    return previewed(
+        work, call, lambda: moves.affected_by_move(work, project_id, call.body, **call.asked), act
     )
-    return Reply(content=project)
 
 
 def delete(work: UnitOfWork, call: Call) -> Reply:
@@ -59,6 +69,11 @@ OPERATIONS: Final = (
         summary="Create a project and become its Owner",
         tag=_TAG,
         handle=create,
+        needs=needs(
+            Action.WRITE,
+            on="organization",
+            note="of the organization in the body; without one, any person",
+        ),
         body=service.CreateProject,
         answer=Project,
         status=201,
@@ -72,6 +87,7 @@ OPERATIONS: Final = (
         summary="List the projects that one may read",
         tag=_TAG,
         handle=listed,
+        needs=signed_in("lists what one may read"),
         query=ProjectParameters,
         answer=Project,
         listed=True,
@@ -83,6 +99,7 @@ OPERATIONS: Final = (
         summary="Read a project",
         tag=_TAG,
         handle=read,
+        needs=needs(Action.READ, on="project"),
         answer=Project,
         tagged=True,
         refusals=(errors.NotFound,),
@@ -95,6 +112,7 @@ OPERATIONS: Final = (
             summary="Change a project; what is left out stays",
             tag=_TAG,
             handle=update,
+            needs=needs(Action.WRITE, on="project"),
             body=service.UpdateProject,
             answer=Project,
             tagged=True,
@@ -109,6 +127,7 @@ OPERATIONS: Final = (
         summary="Begin to delete a project, with all in it where cascade is true",
         tag=_TAG,
         handle=delete,
+        needs=needs(Action.DELETE, on="project"),
         query=DeleteParameters,
         answer=Project,
         status=202,
@@ -122,7 +141,14 @@ OPERATIONS: Final = (
         summary="Move a project to another organization, or out of any",
         tag=_TAG,
         handle=move,
-        body=service.MoveProject,
+        needs=needs(
+            Action.DELETE,
+            on="project",
+            note="and write on the organization where it goes; and manage_access on the project, "
+            "with escalate or every permission that people of that organization have there",
+        ),
+        previewed=True,
+        body=moves.MoveProject,
         answer=Project,
         tagged=True,
         refusals=(

@@ -9,13 +9,20 @@ from itertools import islice
 from typing import Any, Final
 
 import attrs
+import falcon
 from attrs import frozen
 
 from ktrlplane.domain.documents import pointer
 from ktrlplane.domain.errors import MAX_FAULTS, Fault
 from ktrlplane.domain.ids import Identity
 from ktrlplane.entrypoints.http.cursors import Place, listing, read_cursor
-from ktrlplane.entrypoints.http.parameters import PAGING, PageParameters, WriteParameters
+from ktrlplane.entrypoints.http.parameters import (
+    PAGING,
+    Consistency,
+    PageParameters,
+    ReadParameters,
+    WriteParameters,
+)
 from ktrlplane.entrypoints.http.wire import Unfit, read_choice, unknown
 
 UNKNOWN: Final = "unknown_parameter"
@@ -41,10 +48,12 @@ class ParameterFault(Fault):
 @frozen(kw_only=True)
 class Query:
     """``value`` is of the operation's type; with ``faults`` it has what could be read, and is
-    None where that is too little. ``listing`` tells which list was asked for."""
+    None where that is too little. ``listing`` tells which list was asked for, ``fresh`` that
+    nothing remembered will do."""
 
     value: Any
     rehearsed: bool = False
+    fresh: bool = False
     listing: bytes = b""
     faults: tuple[ParameterFault, ...] = ()
 
@@ -87,18 +96,38 @@ def _required(kind: Any) -> frozenset[str]:
     return frozenset(name for name, one in known if one.field.default is attrs.NOTHING)
 
 
+def query_of(req: falcon.Request, kind: Any, *, writes: bool) -> Query:
+    """What products ask, they ask again and again: the same text is read once."""
+    key = (req.query_string, req.path, kind, writes)
+    known = _read.get(key)
+    if known is None:
+        known = read_query(req.params, kind, address=req.path, writes=writes)
+        if len(req.query_string) + len(req.path) <= _REMEMBERED_LENGTH:
+            if len(_read) >= _REMEMBERED:
+                _read.clear()
+            _read[key] = known
+    return known
+
+
+_REMEMBERED: Final = 2048
+_REMEMBERED_LENGTH: Final = 512
+_read: dict[tuple[str, str, Any, bool], Query] = {}
+
+
 def read_query(given: Given, kind: Any, *, address: str, writes: bool = False) -> Query:
-    known = parameters_of(kind, WriteParameters) if writes else parameters_of(kind)
+    known = parameters_of(kind, WriteParameters if writes else ReadParameters)
     values, faults = _each(given, known)
     asked_for = _listing(address, given, known) if issubclass(kind, PageParameters) else None
     blurred = any(fault.parameter not in PAGING for fault in faults)
     faults += _faults_together(kind, given, values, None if blurred else asked_for)
-    rehearsed = values.pop("validate_only", False) if writes else False
+    rehearsed = values.pop("validate_only", False)
+    fresh = values.pop("consistency", None) is Consistency.FULL
     for fault in faults:
         values.pop(fault.parameter, None)
     return Query(
         value=_made(kind, known, values),
         rehearsed=rehearsed,
+        fresh=fresh,
         listing=asked_for or b"",
         faults=tuple(faults),
     )
@@ -142,7 +171,8 @@ def _made(kind: Any, known: Mapping[str, Parameter], values: Mapping[str, Any]) 
 
 
 def _listing(address: str, given: Given, known: Collection[str]) -> bytes:
-    filters = {n: str(text) for n, text in given.items() if n in known and n not in PAGING}
+    beside = PAGING | parameters_of(ReadParameters).keys()
+    filters = {n: str(text) for n, text in given.items() if n in known and n not in beside}
     return listing(address, filters)
 
 

@@ -22,6 +22,11 @@ def dump(value: Any) -> bytes:
     return orjson.dumps(_with_plain_items(value), _plain, _OPTIONS)
 
 
+def joined(one: bytes, other: bytes) -> bytes:
+    """One object with the members of two, the first of which may be empty."""
+    return one[:-1] + b"," + other[1:] if one else other
+
+
 def shown_fields(kind: type) -> tuple[str, ...]:
     """The fields of an attrs class that go over the wire, in order."""
     hidden = HIDDEN.get(kind, frozenset())

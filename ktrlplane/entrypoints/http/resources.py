@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from ktrlplane.domain import errors
+from ktrlplane.domain.access import Action
 from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services import resources as service
-from ktrlplane.entrypoints.http.operations import BASE, Call, Operation, Reply
+from ktrlplane.entrypoints.http.operations import BASE, Call, Operation, Reply, needs, signed_in
 from ktrlplane.entrypoints.http.pages import paged
 from ktrlplane.entrypoints.http.parameters import AllResourceParameters, ResourceParameters
 from ktrlplane.ports.stores import ResourceFilter
@@ -99,6 +100,7 @@ def _single(path: str, suffix: str) -> Iterator[Operation]:
         name=f"getResource{suffix}",
         summary="Read a resource",
         handle=read,
+        needs=needs(Action.READ, on="resource"),
         refusals=(errors.NotFound,),
         **common,
     )
@@ -107,6 +109,7 @@ def _single(path: str, suffix: str) -> Iterator[Operation]:
         name=f"updateResource{suffix}",
         summary="Change a resource; settings_json is a merge patch (RFC 7396)",
         handle=patch,
+        needs=needs(Action.WRITE, on="resource"),
         body=service.UpdateResource,
         refusals=changing,
         **common,
@@ -116,6 +119,7 @@ def _single(path: str, suffix: str) -> Iterator[Operation]:
         name=f"putResource{suffix}",
         summary="Change a resource; what is given is replaced whole",
         handle=put,
+        needs=needs(Action.WRITE, on="resource"),
         body=service.UpdateResource,
         refusals=changing,
         **common,
@@ -125,6 +129,7 @@ def _single(path: str, suffix: str) -> Iterator[Operation]:
         name=f"deleteResource{suffix}",
         summary="Begin to delete a resource",
         handle=delete,
+        needs=needs(Action.DELETE, on="resource"),
         status=202,
         refusals=(errors.NotFound, errors.Forbidden),
         **common,
@@ -139,6 +144,7 @@ OPERATIONS: Final = (
         summary="Create a resource in a project",
         tag=_TAG,
         handle=create,
+        needs=needs(Action.WRITE, on="project"),
         body=service.CreateResource,
         answer=Resource,
         status=201,
@@ -158,6 +164,7 @@ OPERATIONS: Final = (
         summary="List the resources of a project",
         tag=_TAG,
         handle=listed_in_project,
+        needs=needs(Action.READ, on="project", note="or on a resource in it, to see that"),
         query=ResourceParameters,
         answer=Resource,
         listed=True,
@@ -170,6 +177,7 @@ OPERATIONS: Final = (
         summary="List the resources that one may read, over all projects",
         tag=_TAG,
         handle=listed,
+        needs=signed_in("lists what one may read"),
         query=AllResourceParameters,
         answer=Resource,
         listed=True,

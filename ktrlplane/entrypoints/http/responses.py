@@ -8,15 +8,14 @@ from attrs import field, frozen
 
 from ktrlplane.domain import errors
 from ktrlplane.entrypoints.http import problems
+from ktrlplane.entrypoints.http.access_shapes import AccessPreview
 from ktrlplane.entrypoints.http.bodies import JSON
 from ktrlplane.entrypoints.http.operations import CREATED, Operation
 from ktrlplane.entrypoints.http.parameters import NoParameters
 from ktrlplane.entrypoints.http.problems import Definition
 from ktrlplane.entrypoints.http.schemas import Components, Schema
-from ktrlplane.entrypoints.http.shapes import CheckedPermissions, HeldPermissions
 
 _OK: Final = 200
-_NAMELESS: Final = (dict, HeldPermissions | CheckedPermissions)
 _TEXT: Final = {"type": "string"}
 _COUNT: Final = {"type": "integer", "minimum": 0}
 
@@ -101,7 +100,9 @@ class Responses:
 
     def _successes(self, operation: Operation) -> dict[str, Any]:
         found = {str(operation.status): self._success(operation, operation.status)}
-        if operation.writes and operation.answer is not None:
+        if operation.previewed:
+            found["200"] = self._preview(operation)
+        elif operation.writes and operation.answer is not None:
             # A change that is only rehearsed gives 200.
             found.setdefault("200", self._success(operation, _OK))
         if operation.tagged and not operation.writes:
@@ -121,7 +122,8 @@ class Responses:
         kind = operation.answer
         if kind is None:
             return self._shared(phrase.replace(" ", ""), described)
-        page, what = "", operation.name if kind in _NAMELESS else kind.__name__
+        is_named = isinstance(kind, type) and kind is not dict
+        page, what = "", kind.__name__ if is_named else operation.name
         schema = self._components.schema(kind)
         if operation.listed:
             page, schema = "Page", self._components.page(kind)
@@ -129,6 +131,23 @@ class Responses:
         made = "" if status == _OK else phrase
         key = "WithKey" if operation.writes and operation.method == "POST" else ""
         return self._shared(f"{what[0].upper()}{what[1:]}{page}{made}{key}", described)
+
+    def _preview(self, operation: Operation) -> Schema:
+        """Of a rehearsal, and of the change itself where that gives 200 too."""
+        preview = self._components.schema(AccessPreview)
+        schema = preview
+        if operation.answer is not None:
+            answer = self._components.schema(operation.answer)
+            schema = {"allOf": [answer, preview]}
+            if operation.status == _OK:
+                schema = {"anyOf": [schema, answer]}
+        name = f"{operation.name[0].upper()}{operation.name[1:]}Preview"
+        described = {
+            "description": "With validate_only=true, also who would gain and lose what.",
+            "headers": _refer(_headers(operation)),
+            "content": {JSON: {"schema": schema}},
+        }
+        return self._shared(name, described)
 
     def _shared(self, name: str, described: dict[str, Any]) -> Schema:
         """A reference, where others of this name are the same."""

@@ -1,0 +1,269 @@
+"""Roles that an organization makes for itself."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from attrs import evolve, field, frozen
+from attrs.validators import optional
+
+from ktrlplane.domain.access import Action, Permission, Role, Scope, Standing
+from ktrlplane.domain.errors import (
+    Fault,
+    Forbidden,
+    LimitExceeded,
+    NotEmpty,
+    NotFound,
+    ValidationFailed,
+)
+from ktrlplane.domain.ids import OrganizationId, PrincipalId, RoleId
+from ktrlplane.domain.naming import (
+    is_a_description,
+    is_a_name,
+    is_no_name_or_a_name,
+)
+from ktrlplane.domain.paging import name_key
+from ktrlplane.domain.roles import OPERATORS_ALONE
+from ktrlplane.domain.services.commands import apart
+from ktrlplane.domain.services.platform import Expectation, Platform, expect
+from ktrlplane.domain.services.previews import Affected, members_of
+from ktrlplane.domain.services.standings import (
+    hold_to_manage,
+    require_no_more_than_held,
+    standing_on,
+)
+from ktrlplane.ports.unit_of_work import UnitOfWork
+
+MAX_ROLES: Final = 200
+MAX_PERMISSIONS: Final = 200
+DISPLAY_ORDER: Final = 500
+"""After the platform's own."""
+
+
+def _are_permissions(_: object, __: object, value: tuple[str, ...]) -> None:
+    if not 1 <= len(value) <= MAX_PERMISSIONS:
+        raise ValueError(f"A role has 1 to {MAX_PERMISSIONS} permissions.")
+
+
+@frozen(kw_only=True)
+class CreateRole:
+    """``permissions`` as ``GET /permissions`` lists them: ``Product:action``, or a bare action
+    of the control plane. The name is unique in the organization and unlike the platform's."""
+
+    name: str = field(validator=is_a_name, metadata=apart("unnamed"))
+    display_name: str | None = field(
+        default=None, validator=is_no_name_or_a_name, metadata=apart()
+    )
+    description: str = field(default="", validator=is_a_description, metadata=apart())
+    permissions: tuple[str, ...] = field(validator=_are_permissions, metadata=apart(()))
+
+
+@frozen(kw_only=True)
+class UpdateRole:
+    """What is left out stays as it is; ``permissions`` are replaced whole."""
+
+    name: str | None = field(default=None, validator=is_no_name_or_a_name, metadata=apart())
+    display_name: str | None = field(
+        default=None, validator=is_no_name_or_a_name, metadata=apart()
+    )
+    description: str | None = field(
+        default=None, validator=optional(is_a_description), metadata=apart()
+    )
+    permissions: tuple[str, ...] | None = field(
+        default=None, validator=optional(_are_permissions), metadata=apart()
+    )
+
+
+def create_role(
+    work: UnitOfWork,
+    org_id: OrganizationId,
+    command: CreateRole,
+    *,
+    actor: PrincipalId,
+    platform: Platform,
+) -> Role:
+    """Raises: NotFound, Forbidden, ValidationFailed, AlreadyExists, LimitExceeded."""
+    now = platform.now()
+    standing = hold_to_manage(work, Scope.of(org_id), actor, now)
+    permissions, faults = _known(command.permissions, platform)
+    faults += _name_faults(work, command.name)
+    if faults:
+        raise ValidationFailed(faults)
+    require_no_more_than_held(standing, permissions, f"The role {command.name}")
+    if len(work.roles.of(org_id)) >= MAX_ROLES:
+        raise LimitExceeded(f"An organization has at most {MAX_ROLES} roles of its own.")
+    role = Role(
+        role_id=RoleId.new(now),
+        name=command.name,
+        display_name=command.display_name or command.name,
+        description=command.description,
+        permissions=permissions,
+        is_system=False,
+        org_id=org_id,
+        display_order=DISPLAY_ORDER,
+    )
+    work.roles.add(role)
+    return role
+
+
+def list_custom_roles(
+    work: UnitOfWork, org_id: OrganizationId, *, actor: PrincipalId, platform: Platform
+) -> Sequence[Role]:
+    """By name. Raises: NotFound."""
+    standing_on(work, Scope.of(org_id), actor, platform.now()).require()
+    return work.roles.of(org_id)
+
+
+def read_custom_role(
+    work: UnitOfWork,
+    org_id: OrganizationId,
+    id_or_name: str,
+    *,
+    actor: PrincipalId,
+    platform: Platform,
+) -> Role:
+    """Raises: NotFound."""
+    standing = standing_on(work, Scope.of(org_id), actor, platform.now())
+    standing.require()
+    return _of(work, org_id, id_or_name)
+
+
+def update_role(
+    work: UnitOfWork,
+    org_id: OrganizationId,
+    id_or_name: str,
+    command: UpdateRole,
+    *,
+    as_seen: Expectation[Role] | None = None,
+    actor: PrincipalId,
+    platform: Platform,
+) -> Role:
+    """Whoever has the role has what it gives at once, so what is added must be held (R1.5): on
+    the organization, and with that everywhere in it.
+
+    Raises: NotFound, Forbidden, PreconditionFailed, ValidationFailed, AlreadyExists.
+    """
+    role, standing = _hold(work, org_id, id_or_name, actor, platform)
+    expect(role, as_seen)
+    permissions = role.permissions
+    faults: list[Fault] = []
+    if command.permissions is not None:
+        permissions, faults = _known(command.permissions, platform, already=role.permissions)
+    if command.name is not None and command.name != role.name:
+        faults += _name_faults(work, command.name)
+    if faults:
+        raise ValidationFailed(faults)
+    added = [one for one in permissions if not any(old.covers(one) for old in role.permissions)]
+    require_no_more_than_held(standing, added, f"The role {role.name}")
+    changed = evolve(
+        role,
+        name=command.name or role.name,
+        display_name=command.display_name or role.display_name,
+        description=role.description if command.description is None else command.description,
+        permissions=permissions,
+    )
+    if changed != role:
+        work.roles.replace(changed)
+    return changed
+
+
+def delete_role(
+    work: UnitOfWork,
+    org_id: OrganizationId,
+    id_or_name: str,
+    *,
+    cascade: bool = False,
+    as_seen: Expectation[Role] | None = None,
+    actor: PrincipalId,
+    platform: Platform,
+) -> None:
+    """With ``cascade`` everybody who has it loses it. Raises: NotFound, Forbidden,
+    PreconditionFailed, NotEmpty."""
+    role, _ = _hold(work, org_id, id_or_name, actor, platform)
+    expect(role, as_seen)
+    held = work.assignments.with_role(role.role_id)
+    if not cascade and any(one.holds_at(platform.now()) for one in held):
+        raise NotEmpty(
+            f"The role {role.name} is granted to somebody. Take it back first, or delete it "
+            "with cascade=true."
+        )
+    for assignment in held:
+        work.assignments.remove(assignment.assignment_id)
+    work.roles.remove(role.role_id)
+
+
+def affected_by_role(work: UnitOfWork, org_id: OrganizationId, id_or_name: str) -> Affected:
+    """Whose standing a change of the role would change, and where."""
+    role = work.roles.named(id_or_name, org_id)
+    if role is None or role.org_id is None:
+        return []
+    return [
+        (user_id, held.scope)
+        for held in work.assignments.with_role(role.role_id)
+        for user_id in members_of(work, held.holder)
+    ]
+
+
+def _hold(
+    work: UnitOfWork,
+    org_id: OrganizationId,
+    id_or_name: str,
+    actor: PrincipalId,
+    platform: Platform,
+) -> tuple[Role, Standing]:
+    """Raises: NotFound, Forbidden, for one of the platform's own too."""
+    scope = Scope.of(org_id)
+    work.access.hold(scope)
+    standing = standing_on(work, scope, actor, platform.now())
+    standing.require()
+    role = _of(work, org_id, id_or_name)
+    standing.require(Action.MANAGE_ACCESS)
+    if role.org_id is None:
+        raise Forbidden(
+            f"The role {role.name} is the platform's own: nobody changes it. Make a role of "
+            "the organization's instead."
+        )
+    return role, standing
+
+
+def _of(work: UnitOfWork, org_id: OrganizationId, id_or_name: str) -> Role:
+    """One that can be granted in the organization. Raises: NotFound."""
+    role = work.roles.named(id_or_name, org_id)
+    if role is None or role.is_hidden:
+        raise NotFound(f"There is no role {id_or_name} in organization {org_id}.")
+    return role
+
+
+def _name_faults(work: UnitOfWork, name: str) -> list[Fault]:
+    taken = {name_key(text) for role in work.roles.system() for text in _texts(role)}
+    if name_key(name) not in taken:
+        return []
+    detail = "The platform has a role of this name or id; choose another one."
+    return [Fault("/name", "reserved", detail)]
+
+
+def _texts(role: Role) -> tuple[str, ...]:
+    return role.name, role.display_name, role.role_id.value
+
+
+def _known(
+    texts: Sequence[str], platform: Platform, already: Sequence[Permission] = ()
+) -> tuple[tuple[Permission, ...], list[Fault]]:
+    """Each once, in the order given. One that the role has ``already`` stays its to have."""
+    entries = {
+        Permission(entry.resource_type, entry.action)
+        for entry in platform.catalog.all_permissions()
+    }
+    found: dict[Permission, None] = {}
+    faults = []
+    for number, text in enumerate(texts):
+        permission = platform.catalog.permission(text)
+        pointer = f"/permissions/{number}"
+        if permission is None or (permission not in entries and permission not in already):
+            detail = "The platform has no such permission; take one that is listed as such."
+            faults.append(Fault(pointer, "unknown_permission", detail))
+        elif permission in OPERATORS_ALONE:
+            detail = f"Only the platform's operator gives {permission.action}."
+            faults.append(Fault(pointer, "operators_alone", detail))
+        else:
+            found[permission] = None
+    return tuple(found), faults

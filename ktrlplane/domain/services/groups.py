@@ -1,0 +1,270 @@
+"""Groups of an organization and who is in them."""
+
+from attrs import field, frozen
+from attrs.validators import optional
+
+from ktrlplane.domain.access import Action, Scope, Standing
+from ktrlplane.domain.errors import NotFound
+from ktrlplane.domain.groups import Group, GroupMember
+from ktrlplane.domain.ids import GroupId, OrganizationId, PrincipalId
+from ktrlplane.domain.naming import is_a_description, is_a_name, is_no_name_or_a_name
+from ktrlplane.domain.paging import Page, PageRequest
+from ktrlplane.domain.services.commands import apart
+from ktrlplane.domain.services.platform import Expectation, Platform, expect
+from ktrlplane.domain.services.previews import Affected
+from ktrlplane.domain.services.standings import (
+    hold_to_manage,
+    require_no_more_than_held,
+    standing_on,
+)
+from ktrlplane.ports.access import MemberView
+from ktrlplane.ports.unit_of_work import UnitOfWork
+
+
+@frozen(kw_only=True)
+class CreateGroup:
+    """A new group without members. Its name is unique in the organization."""
+
+    name: str = field(validator=is_a_name, metadata=apart("unnamed"))
+    description: str = field(default="", validator=is_a_description, metadata=apart())
+
+
+@frozen(kw_only=True)
+class UpdateGroup:
+    """What is left out stays as it is."""
+
+    name: str | None = field(default=None, validator=is_no_name_or_a_name, metadata=apart())
+    description: str | None = field(
+        default=None, validator=optional(is_a_description), metadata=apart()
+    )
+
+
+def create_group(
+    work: UnitOfWork,
+    org_id: OrganizationId,
+    command: CreateGroup,
+    *,
+    actor: PrincipalId,
+    platform: Platform,
+) -> Group:
+    """Raises: NotFound, Forbidden, AlreadyExists."""
+    now = platform.now()
+    hold_to_manage(work, Scope.of(org_id), actor, now)
+    group = Group(
+        group_id=GroupId.new(now),
+        org_id=org_id,
+        name=command.name,
+        description=command.description,
+        created_at=now,
+        updated_at=now,
+    )
+    work.groups.add(group)
+    return group
+
+
+def list_groups(
+    work: UnitOfWork,
+    org_id: OrganizationId,
+    page: PageRequest,
+    *,
+    text: str | None = None,
+    actor: PrincipalId,
+    platform: Platform,
+) -> Page[Group]:
+    """Raises: NotFound."""
+    standing_on(work, Scope.of(org_id), actor, platform.now()).require()
+    return work.groups.of(org_id, page, text=text)
+
+
+def read_group(
+    work: UnitOfWork,
+    group_id: GroupId,
+    *,
+    org_id: OrganizationId | None = None,
+    actor: PrincipalId,
+    platform: Platform,
+) -> Group:
+    """Of ``org_id``, if that is given. Raises: NotFound."""
+    group = _of(work, group_id, org_id)
+    standing = _standing_above(work, group, actor, platform)
+    if standing is None or not standing.may(Action.READ):
+        raise _not_there(group_id)
+    return group
+
+
+def update_group(
+    work: UnitOfWork,
+    group_id: GroupId,
+    command: UpdateGroup,
+    *,
+    org_id: OrganizationId | None = None,
+    as_seen: Expectation[Group] | None = None,
+    actor: PrincipalId,
+    platform: Platform,
+) -> Group:
+    """Raises: NotFound, Forbidden, PreconditionFailed, AlreadyExists."""
+    group = _hold(work, group_id, org_id, actor, platform)
+    expect(group, as_seen)
+    changed = group.changed(
+        name=command.name or group.name,
+        description=group.description if command.description is None else command.description,
+        now=platform.now(),
+    )
+    if changed != group:
+        work.groups.replace(changed)
+    return changed
+
+
+def delete_group(
+    work: UnitOfWork,
+    group_id: GroupId,
+    *,
+    org_id: OrganizationId | None = None,
+    as_seen: Expectation[Group] | None = None,
+    actor: PrincipalId,
+    platform: Platform,
+) -> None:
+    """What was granted to it, its members lose. Raises: NotFound, Forbidden,
+    PreconditionFailed."""
+    group = _hold(work, group_id, org_id, actor, platform)
+    expect(group, as_seen)
+    work.groups.remove(group_id)
+
+
+def list_members(
+    work: UnitOfWork,
+    group_id: GroupId,
+    page: PageRequest,
+    *,
+    org_id: OrganizationId | None = None,
+    actor: PrincipalId,
+    platform: Platform,
+) -> Page[MemberView]:
+    """Raises: NotFound."""
+    read_group(work, group_id, org_id=org_id, actor=actor, platform=platform)
+    return work.groups.members(group_id, page)
+
+
+def read_member(
+    work: UnitOfWork,
+    group_id: GroupId,
+    user_id: PrincipalId,
+    *,
+    org_id: OrganizationId | None = None,
+    actor: PrincipalId,
+    platform: Platform,
+) -> MemberView:
+    """Raises: NotFound."""
+    read_group(work, group_id, org_id=org_id, actor=actor, platform=platform)
+    return work.groups.member(group_id, user_id)
+
+
+def put_member(
+    work: UnitOfWork,
+    group_id: GroupId,
+    user_id: PrincipalId,
+    *,
+    org_id: OrganizationId | None = None,
+    actor: PrincipalId,
+    platform: Platform,
+) -> MemberView:
+    """Whoever joins gains all that the group has, wherever it has it: nobody lets in more
+    than they could grant there (R1.5). Who is a member stays as they are.
+
+    Raises: NotFound, Forbidden.
+    """
+    group = _hold(work, group_id, org_id, actor, platform)
+    if work.users.find(user_id) is None:
+        raise NotFound(
+            f"No user {user_id} has signed in yet; ask them to sign in once, or register a "
+            "service account in the organization."
+        )
+    if user_id not in work.groups.member_ids(group_id):
+        _require_all_held(work, group, actor, platform)
+        member = GroupMember(
+            group_id=group_id, user_id=user_id, added_by=actor, added_at=platform.now()
+        )
+        work.groups.put_member(member)
+    return work.groups.member(group_id, user_id)
+
+
+def remove_member(
+    work: UnitOfWork,
+    group_id: GroupId,
+    user_id: PrincipalId,
+    *,
+    org_id: OrganizationId | None = None,
+    actor: PrincipalId,
+    platform: Platform,
+) -> None:
+    """Raises: NotFound, Forbidden."""
+    _hold(work, group_id, org_id, actor, platform)
+    work.groups.remove_member(group_id, user_id)
+
+
+def affected_by_group(work: UnitOfWork, group_id: GroupId) -> Affected:
+    """Whose standing the group's end would change, and where."""
+    return [
+        (user_id, held.scope)
+        for held in work.assignments.of(group_id)
+        for user_id in work.groups.member_ids(group_id)
+    ]
+
+
+def affected_by_membership(work: UnitOfWork, group_id: GroupId, user_id: PrincipalId) -> Affected:
+    return [(user_id, held.scope) for held in work.assignments.of(group_id)]
+
+
+def _require_all_held(
+    work: UnitOfWork, group: Group, actor: PrincipalId, platform: Platform
+) -> None:
+    """Raises: Forbidden."""
+    now = platform.now()
+    held = [one for one in work.assignments.of(group.group_id) if one.holds_at(now)]
+    standings = work.access.standings([(actor, one.scope) for one in held], now)
+    for assignment, standing in zip(held, standings, strict=True):
+        role = work.roles.find(assignment.role_id)
+        if standing is not None and role is not None:
+            what = f"The group {group.name} has the role {role.name} on {assignment.scope}, which"
+            require_no_more_than_held(standing, role.permissions, what)
+
+
+def _of(work: UnitOfWork, group_id: GroupId, org_id: OrganizationId | None) -> Group:
+    """Raises: NotFound, in the same words whether it is elsewhere or nowhere (R1.4)."""
+    try:
+        group = work.groups.get(group_id)
+    except NotFound:
+        raise _not_there(group_id) from None
+    if org_id not in (None, group.org_id):
+        raise _not_there(group_id)
+    return group
+
+
+def _standing_above(
+    work: UnitOfWork, group: Group, actor: PrincipalId, platform: Platform
+) -> Standing | None:
+    (standing,) = work.access.standings([(actor, Scope.of(group.org_id))], platform.now())
+    return standing
+
+
+def _hold(
+    work: UnitOfWork,
+    group_id: GroupId,
+    org_id: OrganizationId | None,
+    actor: PrincipalId,
+    platform: Platform,
+) -> Group:
+    """The group, this unit of work's to change, once the actor may manage access in its
+    organization. Raises: NotFound, Forbidden."""
+    group = _of(work, group_id, org_id)
+    work.access.hold(Scope.of(group.org_id))
+    group = _of(work, group_id, org_id)
+    standing = _standing_above(work, group, actor, platform)
+    if standing is None or not standing.may(Action.READ):
+        raise _not_there(group_id)
+    standing.require(Action.MANAGE_ACCESS)
+    return group
+
+
+def _not_there(group_id: GroupId) -> NotFound:
+    return NotFound(f"There is no group {group_id}, or you may not see it.")

@@ -1,0 +1,213 @@
+"""Inviting people by e-mail, and letting them in once they have proven who they are."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from attrs import evolve
+
+from ktrlplane.domain.access import Action, Role, RoleAssignment, Scope, missing_from
+from ktrlplane.domain.errors import AlreadyExists, Conflict, DomainError, NotFound
+from ktrlplane.domain.ids import InvitationId, PrincipalId
+from ktrlplane.domain.invitations import Invitation
+from ktrlplane.domain.paging import Page, PageRequest, name_key
+from ktrlplane.domain.services.platform import Platform
+from ktrlplane.domain.services.standings import (
+    hold_to_manage,
+    require_alive,
+    require_no_more_than_held,
+    standing_on,
+)
+from ktrlplane.domain.users import User
+from ktrlplane.ports.access import InvitationView
+from ktrlplane.ports.unit_of_work import UnitOfWork
+
+
+def invite(
+    work: UnitOfWork,
+    scope: Scope,
+    email: str,
+    role: Role,
+    *,
+    role_expires_at: datetime | None,
+    actor: PrincipalId,
+    platform: Platform,
+) -> InvitationView:
+    """For ``grant_role``, which has made sure that ``actor`` may. Raises: AlreadyExists."""
+    now = platform.now()
+    invitation = Invitation(
+        invitation_id=InvitationId.new(now),
+        email=email,
+        role_id=role.role_id,
+        scope=scope,
+        invited_by=actor,
+        created_at=now,
+        expires_at=now + platform.invitation_ttl,
+        role_expires_at=role_expires_at,
+        mail_due_at=now,
+    )
+    work.invitations.add(invitation)
+    return work.invitations.get(invitation.invitation_id)
+
+
+def list_invitations(
+    work: UnitOfWork,
+    scope: Scope,
+    page: PageRequest,
+    *,
+    actor: PrincipalId,
+    platform: Platform,
+) -> Page[InvitationView]:
+    """Directly to the scope, those that have expired too. Raises: NotFound, Forbidden."""
+    standing_on(work, scope, actor, platform.now()).require(Action.MANAGE_ACCESS)
+    return work.invitations.of(scope, page)
+
+
+def read_invitation(
+    work: UnitOfWork,
+    scope: Scope,
+    invitation_id: InvitationId,
+    *,
+    actor: PrincipalId,
+    platform: Platform,
+) -> InvitationView:
+    """Raises: NotFound, Forbidden."""
+    standing_on(work, scope, actor, platform.now()).require(Action.MANAGE_ACCESS)
+    return _directly_to(work, scope, invitation_id)
+
+
+def resend_invitation(
+    work: UnitOfWork,
+    scope: Scope,
+    invitation_id: InvitationId,
+    *,
+    actor: PrincipalId,
+    platform: Platform,
+) -> InvitationView:
+    """From now on ``actor`` is who invites, for the whole time again.
+
+    Raises: NotFound, Forbidden, InvalidTransition, Conflict where what it would give has
+    expired itself.
+    """
+    now = platform.now()
+    standing = hold_to_manage(work, scope, actor, now)
+    require_alive(work, scope)
+    view = _directly_to(work, scope, invitation_id)
+    require_no_more_than_held(standing, view.role.permissions, f"The role {view.role.name}")
+    again = view.invitation.sent_again(actor, lasts=platform.invitation_ttl, now=now)
+    if not again.is_open(now):
+        raise Conflict("What it would give has expired; revoke it and invite again.")
+    work.invitations.replace(again)
+    return work.invitations.get(invitation_id)
+
+
+def revoke_invitation(
+    work: UnitOfWork,
+    scope: Scope,
+    invitation_id: InvitationId,
+    *,
+    actor: PrincipalId,
+    platform: Platform,
+) -> None:
+    """Raises: NotFound, Forbidden."""
+    hold_to_manage(work, scope, actor, platform.now())
+    _directly_to(work, scope, invitation_id)
+    work.invitations.remove(invitation_id)
+
+
+def _directly_to(work: UnitOfWork, scope: Scope, invitation_id: InvitationId) -> InvitationView:
+    """Raises: NotFound, in the same words whether it is elsewhere or nowhere (R1.4)."""
+    nowhere = NotFound(f"There is no invitation {invitation_id} to {scope} itself.")
+    try:
+        view = work.invitations.get(invitation_id)
+    except NotFound:
+        raise nowhere from None
+    if view.invitation.scope != scope:
+        raise nowhere
+    return view
+
+
+def awaiting(work: UnitOfWork, user_id: PrincipalId) -> Sequence[InvitationId]:
+    """The invitations to an address that the identity provider has verified to be the
+    user's (R1.9), oldest first."""
+    user = work.users.find(user_id)
+    if user is None or not _has_proven(user):
+        return []
+    assert user.email is not None
+    return [one.invitation_id for one in work.invitations.to(user.email)]
+
+
+def accept_invitation(
+    work: UnitOfWork, invitation_id: InvitationId, user_id: PrincipalId, *, platform: Platform
+) -> None:
+    """Gives the user what they were invited to, if whoever invited them may still hand it out
+    (R1.5); an invitation that no longer may be is gone. An expired one stays, to be sent
+    again. Doing it twice does it once.
+
+    Raises: TooBusy at once, where others change the tenant."""
+    now = platform.now()
+    try:
+        scope = work.invitations.get(invitation_id).invitation.scope
+        work.access.hold(scope, patiently=False)
+        view = work.invitations.get(invitation_id)
+    except NotFound:
+        return
+    invitation, user = view.invitation, work.users.find(user_id)
+    if user is None or not _is_to(invitation, user) or not invitation.is_open(now):
+        return
+    work.invitations.remove(invitation_id)
+    if not _is_still_meant(work, view, now):
+        return
+    granted = RoleAssignment.granted(
+        user_id,
+        invitation.role_id,
+        invitation.scope,
+        by=invitation.invited_by,
+        at=now,
+        expires_at=invitation.role_expires_at,
+    )
+    try:
+        work.assignments.add(granted)
+    except AlreadyExists:
+        return  # somebody granted it meanwhile
+
+
+def _is_to(invitation: Invitation, user: User) -> bool:
+    return _has_proven(user) and name_key(user.email or "") == name_key(invitation.email)
+
+
+def _has_proven(user: User) -> bool:
+    return user.email is not None and user.email_verified and not user.is_service_account
+
+
+def _is_still_meant(work: UnitOfWork, view: InvitationView, now: datetime) -> bool:
+    """Whether the one who invited could grant it at this moment."""
+    invitation, role = view.invitation, view.role
+    try:
+        standing = standing_on(work, invitation.scope, invitation.invited_by, now)
+        standing.require(Action.MANAGE_ACCESS)
+        require_alive(work, invitation.scope)
+    except DomainError:
+        return False
+    if role.is_hidden or role.org_id not in (None, standing.org_id):
+        return False
+    return not missing_from(standing, role.permissions)
+
+
+def due_mail(
+    work: UnitOfWork, *, until: datetime, limit: int, platform: Platform
+) -> Sequence[InvitationView]:
+    """Invitations to be sent now by whoever asks, until ``until``."""
+    return work.invitations.take_mail(platform.now(), until, limit)
+
+
+def mark_sent(work: UnitOfWork, seen: Invitation, *, was_sent: bool, platform: Platform) -> None:
+    """The mail of the invitation as it was ``seen`` has gone out, or never will. Nothing for
+    one that is gone or was to be sent again meanwhile."""
+    work.access.hold(seen.scope)
+    try:
+        present = work.invitations.get(seen.invitation_id).invitation
+    except NotFound:
+        return
+    if present.mail_due_at == seen.mail_due_at:
+        sent_at = platform.now() if was_sent else present.sent_at
+        work.invitations.replace(evolve(present, mail_due_at=None, sent_at=sent_at))

@@ -1,0 +1,106 @@
+"""The machines that an organization works with."""
+
+from attrs import field, frozen
+
+from ktrlplane.domain.access import Scope
+from ktrlplane.domain.ids import OrganizationId, PrincipalId
+from ktrlplane.domain.naming import is_a_name
+from ktrlplane.domain.paging import Page, PageRequest
+from ktrlplane.domain.services.commands import apart
+from ktrlplane.domain.services.platform import Platform
+from ktrlplane.domain.services.previews import Affected
+from ktrlplane.domain.services.standings import hold_to_manage, standing_on
+from ktrlplane.domain.users import ServiceAccount, User, principal_of
+from ktrlplane.ports.unit_of_work import UnitOfWork
+
+
+def _is_a_client_id(_: object, __: object, value: str) -> None:
+    if principal_of(value).value == principal_of("").value:
+        raise ValueError(PrincipalId.rule)
+
+
+@frozen(kw_only=True)
+class RegisterServiceAccount:
+    """``client_id`` is the client's at the identity provider. Whatever the client does, it does
+    by what is granted to it (R1.10)."""
+
+    client_id: str = field(validator=_is_a_client_id)
+    name: str = field(validator=is_a_name, metadata=apart("unnamed"))
+
+
+def register_service_account(
+    work: UnitOfWork,
+    org_id: OrganizationId,
+    command: RegisterServiceAccount,
+    *,
+    actor: PrincipalId,
+    platform: Platform,
+) -> ServiceAccount:
+    """It can be granted roles from now on, whether it has called or not.
+
+    Raises: NotFound, Forbidden, AlreadyExists.
+    """
+    now = platform.now()
+    hold_to_manage(work, Scope.of(org_id), actor, now)
+    user_id = principal_of(command.client_id)
+    if work.users.find(user_id) is None:
+        work.users.put(User.announced(user_id, now))
+    account = ServiceAccount(
+        org_id=org_id, user_id=user_id, name=command.name, created_by=actor, created_at=now
+    )
+    work.service_accounts.add(account)
+    return account
+
+
+def list_service_accounts(
+    work: UnitOfWork,
+    org_id: OrganizationId,
+    page: PageRequest,
+    *,
+    actor: PrincipalId,
+    platform: Platform,
+) -> Page[ServiceAccount]:
+    """Raises: NotFound."""
+    standing_on(work, Scope.of(org_id), actor, platform.now()).require()
+    return work.service_accounts.of(org_id, page)
+
+
+def read_service_account(
+    work: UnitOfWork,
+    org_id: OrganizationId,
+    user_id: PrincipalId,
+    *,
+    actor: PrincipalId,
+    platform: Platform,
+) -> ServiceAccount:
+    """Raises: NotFound."""
+    standing_on(work, Scope.of(org_id), actor, platform.now()).require()
+    return work.service_accounts.get(org_id, user_id)
+
+
+def remove_service_account(
+    work: UnitOfWork,
+    org_id: OrganizationId,
+    user_id: PrincipalId,
+    *,
+    actor: PrincipalId,
+    platform: Platform,
+) -> None:
+    """With every role that it has in the organization, its own or by groups.
+
+    Raises: NotFound, Forbidden.
+    """
+    scope = Scope.of(org_id)
+    hold_to_manage(work, scope, actor, platform.now())
+    work.service_accounts.remove(org_id, user_id)
+    for assignment in work.assignments.of_below(user_id, scope):
+        work.assignments.remove(assignment.assignment_id)
+    work.groups.leave(user_id, org_id)
+
+
+def affected_by_removal(
+    work: UnitOfWork, org_id: OrganizationId, user_id: PrincipalId
+) -> Affected:
+    """Where the standing of the service account would change."""
+    held = work.assignments.of_below(user_id, Scope.of(org_id))
+    return [(user_id, scope) for scope in (Scope.of(org_id), *(one.scope for one in held))]

@@ -1,0 +1,40 @@
+"""Making a caller known, and letting them in where they were invited."""
+
+import logging
+from functools import partial
+from typing import Final
+
+from ktrlplane.domain.errors import Interrupted
+from ktrlplane.domain.services.invitations import accept_invitation, awaiting
+from ktrlplane.domain.services.platform import Platform
+from ktrlplane.domain.services.users import is_up_to_date, recognize
+from ktrlplane.entrypoints.transactions import Transact
+from ktrlplane.ports.identity import Claims
+
+AT_ONCE: Final = 20
+
+_log = logging.getLogger(__name__)
+
+
+def welcome(transact: Transact, claims: Claims, platform: Platform) -> None:
+    """Brings the user up to date with their token, and accepts what waits for the address
+    that it proves to be theirs (R1.9). Reads first: mostly there is nothing to do.
+
+    Whoever invites does not keep the invited from their own affairs: no more than ``AT_ONCE``
+    are looked at, and none of a tenant that is busy; they are the next time.
+    """
+    if not transact.read(lambda work: is_up_to_date(work, claims, platform=platform)):
+        transact(lambda work: recognize(work, claims, platform=platform))
+    user_id = claims.principal_id
+    for invitation_id in transact.read(lambda work: awaiting(work, user_id))[:AT_ONCE]:
+        try:
+            transact(
+                partial(
+                    accept_invitation,
+                    invitation_id=invitation_id,
+                    user_id=user_id,
+                    platform=platform,
+                )
+            )
+        except Interrupted:
+            _log.info("invitation_waits", extra={"invitation_id": str(invitation_id)})

@@ -1,0 +1,290 @@
+"""Who may do what where, as the domain keeps it. See stores.py for what all stores keep to.
+
+Lists are sorted by time of creation, whatever the page asks for, unless they say otherwise.
+"""
+
+from abc import abstractmethod
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from attrs import frozen
+
+from ktrlplane.domain.access import (
+    Holder,
+    PermissionEntry,
+    Role,
+    RoleAssignment,
+    Scope,
+    Standing,
+)
+from ktrlplane.domain.groups import Group, GroupMember
+from ktrlplane.domain.ids import (
+    AssignmentId,
+    GroupId,
+    InvitationId,
+    OrganizationId,
+    PrincipalId,
+    RoleId,
+)
+from ktrlplane.domain.invitations import Invitation
+from ktrlplane.domain.paging import Page, PageRequest
+from ktrlplane.domain.users import User
+
+
+class Access(Protocol):
+    @abstractmethod
+    def standings(
+        self, asked: Sequence[tuple[PrincipalId, Scope]], at: datetime
+    ) -> Sequence[Standing | None]:
+        """One for each question, in order, in one round trip; None where the scope is not
+        there (never, for the global scope)."""
+
+    @abstractmethod
+    def hold(self, *scopes: Scope, patiently: bool = True) -> None:
+        """Keeps the tenants of ``scopes`` to this unit of work until it ends: whatever else
+        would change them waits (see UnitOfWork). A scope that is not there is passed over.
+
+        Raises: TooBusy when others held on for too long or, unless ``patiently``, at all.
+        """
+
+    @abstractmethod
+    def hold_address(self, email: str) -> None:
+        """Keeps whatever concerns an e-mail address to this unit of work, like ``hold``. To
+        be called after it, if both are."""
+
+
+class Roles(Protocol):
+    """The platform's own roles, and those of organizations."""
+
+    @abstractmethod
+    def system(self) -> Sequence[Role]:
+        """The platform's own by display order, then name. Hidden ones too."""
+
+    @abstractmethod
+    def of(self, org_id: OrganizationId) -> Sequence[Role]:
+        """An organization's own, by name, then id."""
+
+    @abstractmethod
+    def find(self, role_id: RoleId) -> Role | None:
+        """Whosesoever it is."""
+
+    @abstractmethod
+    def named(self, id_or_name: str, org_id: OrganizationId | None = None) -> Role | None:
+        """Among the platform's own and those of ``org_id``: by id, then by name, the
+        platform's first."""
+
+    @abstractmethod
+    def add(self, role: Role) -> None:
+        """Raises: AlreadyExists where its organization has one of this name, ASCII letters
+        without regard to case."""
+
+    @abstractmethod
+    def replace(self, role: Role) -> None:
+        """Raises: NotFound, AlreadyExists."""
+
+    @abstractmethod
+    def remove(self, role_id: RoleId) -> None:
+        """One that nobody holds; invitations to it go too. Raises: NotFound."""
+
+    @abstractmethod
+    def remove_of(self, org_id: OrganizationId) -> None:
+        """All of an organization, which nobody holds."""
+
+    @abstractmethod
+    def permissions(self) -> Sequence[PermissionEntry]:
+        """By product, then action."""
+
+    @abstractmethod
+    def synchronize(
+        self, roles: Collection[Role], permissions: Collection[PermissionEntry]
+    ) -> None:
+        """Makes the system roles and the known permissions these. A system role that is no
+        longer among them stays while somebody holds it, and goes otherwise."""
+
+
+@frozen(kw_only=True)
+class MemberView:
+    member: GroupMember
+    user: User
+
+
+class Groups(Protocol):
+    @abstractmethod
+    def add(self, group: Group) -> None:
+        """Raises: AlreadyExists where the organization has one of this name, ASCII letters
+        without regard to case."""
+
+    @abstractmethod
+    def get(self, group_id: GroupId) -> Group:
+        """Raises: NotFound."""
+
+    @abstractmethod
+    def replace(self, group: Group) -> None:
+        """Raises: NotFound, AlreadyExists."""
+
+    @abstractmethod
+    def remove(self, group_id: GroupId) -> None:
+        """With its members and assignments. Raises: NotFound."""
+
+    @abstractmethod
+    def remove_of(self, org_id: OrganizationId) -> None:
+        """All of an organization, as ``remove`` does."""
+
+    @abstractmethod
+    def of(
+        self, org_id: OrganizationId, page: PageRequest, *, text: str | None = None
+    ) -> Page[Group]:
+        """Sorted as the page asks. ``text`` must be in the name or the id, ASCII letters
+        without regard to case."""
+
+    @abstractmethod
+    def put_member(self, member: GroupMember) -> bool:
+        """Whether it is new; who is a member stays as they are."""
+
+    @abstractmethod
+    def remove_member(self, group_id: GroupId, user_id: PrincipalId) -> None:
+        """Raises: NotFound."""
+
+    @abstractmethod
+    def member(self, group_id: GroupId, user_id: PrincipalId) -> MemberView:
+        """Raises: NotFound."""
+
+    @abstractmethod
+    def members(self, group_id: GroupId, page: PageRequest) -> Page[MemberView]:
+        """Sorted by when they were added."""
+
+    @abstractmethod
+    def member_ids(self, group_id: GroupId) -> Sequence[PrincipalId]:
+        """All of them, in order."""
+
+    @abstractmethod
+    def leave(self, user_id: PrincipalId, org_id: OrganizationId) -> None:
+        """Takes a user out of every group of an organization."""
+
+
+@frozen(kw_only=True)
+class AssignmentView:
+    """An assignment with what a person wants to see beside it: its user or its group.
+
+    ``scope_name`` is the name of the thing at the assignment's scope, ``*`` for global.
+    """
+
+    assignment: RoleAssignment
+    user: User | None
+    group: Group | None
+    role: Role
+    scope_name: str
+
+
+class Assignments(Protocol):
+    @abstractmethod
+    def add(self, assignment: RoleAssignment) -> None:
+        """One that has expired is replaced (R1.7). Raises: AlreadyExists for an unexpired one
+        of the same holder, role and scope."""
+
+    @abstractmethod
+    def get(self, assignment_id: AssignmentId) -> AssignmentView:
+        """Raises: NotFound."""
+
+    @abstractmethod
+    def replace(self, assignment: RoleAssignment) -> None:
+        """Raises: NotFound."""
+
+    @abstractmethod
+    def remove(self, assignment_id: AssignmentId) -> None:
+        """Raises: NotFound."""
+
+    @abstractmethod
+    def remove_below(self, scope: Scope) -> None:
+        """Every assignment on ``scope`` and on what is in it (R1.8)."""
+
+    @abstractmethod
+    def on(self, scope: Scope, at: datetime) -> Sequence[RoleAssignment]:
+        """Unexpired ones directly on ``scope``, oldest first, then by id."""
+
+    @abstractmethod
+    def of(self, holder: Holder | None) -> Sequence[RoleAssignment]:
+        """All of a holder's own (of everybody for None), expired ones too, oldest first, then
+        by id."""
+
+    @abstractmethod
+    def with_role(self, role_id: RoleId) -> Sequence[RoleAssignment]:
+        """All that give a role, expired ones too, oldest first, then by id."""
+
+    @abstractmethod
+    def of_below(self, holder: Holder, scope: Scope) -> Sequence[RoleAssignment]:
+        """A holder's own on ``scope`` and on what is in it, expired ones too, oldest first,
+        then by id."""
+
+    @abstractmethod
+    def lent_below(self, scope: Scope) -> Sequence[RoleAssignment]:
+        """Those on ``scope`` and on what is in it that an organization lends: held by a group
+        or giving a custom role. Expired ones too, oldest first, then by id."""
+
+    @abstractmethod
+    def view(self, path: Sequence[Scope], at: datetime, page: PageRequest) -> Page[AssignmentView]:
+        """Unexpired ones on any scope of ``path``."""
+
+    @abstractmethod
+    def reach(
+        self,
+        user_id: PrincipalId,
+        at: datetime,
+        page: PageRequest,
+        *,
+        manager: PrincipalId | None = None,
+    ) -> Page[AssignmentView]:
+        """Unexpired ones that a user holds, themselves or by a group; with ``manager`` only
+        those at scopes where ``manager`` has ``manage_access``."""
+
+
+@frozen(kw_only=True)
+class InvitationView:
+    """``scope_name`` is the name of the thing at the invitation's scope."""
+
+    invitation: Invitation
+    inviter: User
+    role: Role
+    scope_name: str
+
+
+class Invitations(Protocol):
+    @abstractmethod
+    def add(self, invitation: Invitation) -> None:
+        """One to the same address, role and scope that is no longer open is replaced.
+        Raises: AlreadyExists for one that is."""
+
+    @abstractmethod
+    def get(self, invitation_id: InvitationId) -> InvitationView:
+        """Raises: NotFound."""
+
+    @abstractmethod
+    def replace(self, invitation: Invitation) -> None:
+        """Raises: NotFound."""
+
+    @abstractmethod
+    def remove(self, invitation_id: InvitationId) -> None:
+        """Raises: NotFound."""
+
+    @abstractmethod
+    def remove_below(self, scope: Scope) -> None:
+        """Every one to ``scope`` and to what is in it (R1.8)."""
+
+    @abstractmethod
+    def remove_lent_below(self, scope: Scope) -> None:
+        """Those to ``scope`` and to what is in it that would give a custom role."""
+
+    @abstractmethod
+    def of(self, scope: Scope, page: PageRequest) -> Page[InvitationView]:
+        """Directly to ``scope``, those no longer open too."""
+
+    @abstractmethod
+    def to(self, email: str) -> Sequence[Invitation]:
+        """To an address, ASCII letters without regard to case, oldest first, then by id."""
+
+    @abstractmethod
+    def take_mail(self, at: datetime, until: datetime, limit: int) -> Sequence[InvitationView]:
+        """Open ones whose mail is due at ``at``, the longest due first, and theirs no longer:
+        it is due again at ``until``, should whoever takes them not come to say how it went.
+        Others who ask meanwhile are given other ones."""
