@@ -126,7 +126,7 @@ class Changes(Machine):
         elif moves and self.world.is_over(("project", name)):
             refusal = "InvalidTransition"
         command = moves.MoveProject(org_id=organization_or_none(where))
-        move = projects.move_project
+        move = moves.move_project
         self.demand(refusal, move, ProjectId(name), command, by=who)
         if refusal is None:
             _, called, status = self.world.projects[name]
