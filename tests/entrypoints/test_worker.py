@@ -205,7 +205,7 @@ class StubbornUnits(UnitsOfWork):
             work.resources = StubbornResources(work.resources, self.bad)
             yield work
 
-    def view(self) -> AbstractContextManager[UnitOfWork]:
+    def view(self, *, fresh: bool = False) -> AbstractContextManager[UnitOfWork]:
         return self.units.view()
 
 

@@ -32,7 +32,7 @@ class _Down(UnitsOfWork):
     def begin(self) -> AbstractContextManager[UnitOfWork]:
         return self.view()
 
-    def view(self) -> AbstractContextManager[UnitOfWork]:
+    def view(self, *, fresh: bool = False) -> AbstractContextManager[UnitOfWork]:
         raise self._error
 
 

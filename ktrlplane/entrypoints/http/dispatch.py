@@ -129,7 +129,10 @@ class Responder:
             operation.handle(work, asked.call)
 
         try:
-            (edge.transact.rehearse if operation.writes else edge.transact.read)(act)
+            if operation.writes:
+                edge.transact.rehearse(act)
+            else:
+                edge.transact.read(act, fresh=asked.fresh)
         except ValidationFailed as refusal:
             return refusal.faults
         except DomainError:
