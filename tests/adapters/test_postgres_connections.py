@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Barrier
-from typing import Any
+from typing import Any, get_type_hints
 
 import psycopg
 import pytest
@@ -280,3 +280,12 @@ def test_after_its_end_a_unit_of_work_touches_nobodys_connection(
         pass
     with pytest.raises(ReadOnly):
         work.users.find(ALICE)
+
+
+def test_a_unit_of_work_has_every_store_and_nothing_else(postgres_units: UnitsOfWork) -> None:
+    with postgres_units.view() as work:
+        for name, port in get_type_hints(UnitOfWork).items():
+            assert port in type(getattr(work, name)).__mro__
+            assert getattr(work, name) is getattr(work, name)
+        with pytest.raises(AttributeError):
+            _ = work.nothing

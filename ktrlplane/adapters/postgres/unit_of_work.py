@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import Final
+from typing import Final, cast
 
 import psycopg
 
@@ -42,8 +42,8 @@ _STORES: Final[Mapping[str, Callable[[Session], object]]] = {
 }
 
 
-class PostgresUnitOfWork(UnitOfWork):
-    """Makes a store when that is first asked for: most requests want one or two."""
+class _Stores:
+    """Each is made when it is first asked for: most requests want one or two."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -54,6 +54,10 @@ class PostgresUnitOfWork(UnitOfWork):
         store = _STORES[name](self._session)
         setattr(self, name, store)
         return store
+
+
+def _unit_of_work(session: Session) -> UnitOfWork:
+    return cast("UnitOfWork", _Stores(session))
 
 
 _UNKNOWN: Final = (
@@ -134,7 +138,7 @@ class _View(AbstractContextManager[UnitOfWork]):
         self._session = Session(units.live_connection, may_write=False, decisions=decisions)
 
     def __enter__(self) -> UnitOfWork:
-        return PostgresUnitOfWork(self._session)
+        return _unit_of_work(self._session)
 
     def __exit__(self, *raised: object) -> None:
         borrowed = self._session.end()
@@ -147,7 +151,7 @@ def _committed(connection: Connection, session: Session) -> Iterator[UnitOfWork]
     try:
         with connection.transaction():
             try:
-                yield PostgresUnitOfWork(session)
+                yield _unit_of_work(session)
             finally:
                 session.end()
             committing = True
