@@ -144,7 +144,7 @@ def test_lines_end_as_lines_end_in_mail(text: str) -> None:
 
 def test_what_goes_over_the_wire_has_short_lines_of_ascii() -> None:
     message = evolve(INVITED, subject="ü" * 500, text="é" * 5000 + "x" * 5000)
-    named = evolve(SENDER, name="Wörd " * 30)
+    named = evolve(SENDER, name="Wörd " * 13)
     content = taken(lambda mail: mail.send(message), named).content
     assert content.isascii()
     assert max(map(len, content.split(b"\r\n"))) <= 76
@@ -485,8 +485,8 @@ def test_a_server_that_says_too_much_is_not_heard_to_the_end(
 
 @pytest.mark.usefixtures("impatient")
 def test_a_server_that_never_encrypts_does_not_hold_us() -> None:
-    with scripted_server(greeting=SILENCE) as script, pytest.raises(UpstreamError):
-        mail_by(f"smtps://127.0.0.1:{script.port}").send(INVITED)
+    with socket.create_server(("127.0.0.1", 0)) as listener, pytest.raises(UpstreamError):
+        mail_by(f"smtps://127.0.0.1:{listener.getsockname()[1]}").send(INVITED)
 
 
 def test_a_server_that_is_not_there_is_for_later() -> None:
