@@ -13,7 +13,8 @@ from ktrlplane.domain.ids import InvitationId, PrincipalId, RoleId
 class Invitation:
     """``expires_at`` is when the invitation does, ``role_expires_at`` when what it gives will.
 
-    A mail is due at ``mail_due_at``, unless that is None.
+    A mail is due at ``mail_due_at``, unless that is None; ``sent_at`` is when the last one went
+    out since it was last to be sent.
     """
 
     invitation_id: InvitationId
@@ -41,5 +42,10 @@ class Invitation:
     def sent_again(self, by: PrincipalId, *, lasts: timedelta, now: datetime) -> Self:
         """From now on ``by`` is who invites: it is theirs to be allowed to."""
         return evolve(
-            self, invited_by=by, expires_at=now + lasts, mail_due_at=now, mail_attempts=0
+            self,
+            invited_by=by,
+            expires_at=now + lasts,
+            sent_at=None,
+            mail_due_at=now,
+            mail_attempts=0,
         )

@@ -148,6 +148,7 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         reserved_ids=settings.provided.reserved_ids,
         deletion_grace=settings.provided.deletion_grace,
+        invitation_ttl=settings.provided.invitation_ttl,
     )
 
 

@@ -12,14 +12,15 @@ from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.domain.services import operator, users
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.entrypoints.container import Container, in_memory, on_postgres, replaced
+from ktrlplane.entrypoints.jobs import jobs_of
 from ktrlplane.entrypoints.places import Place, id_of, id_or_none, scope_of
 from ktrlplane.entrypoints.recognition import welcome
 from ktrlplane.entrypoints.session import Session
 from ktrlplane.entrypoints.settings import Settings
 from ktrlplane.entrypoints.transactions import Transact
-from ktrlplane.entrypoints.worker import jobs_of
 from ktrlplane.ports.clock import Clock
 from ktrlplane.ports.identity import Claims, Tokens
+from ktrlplane.ports.mail import Mail
 from ktrlplane.ports.schemas import SettingsValidator
 from ktrlplane.ports.unit_of_work import UnitsOfWork
 
@@ -33,8 +34,10 @@ class Adapters(TypedDict, total=False):
     clock: Clock | None
     validator: SettingsValidator | None
     tokens: Tokens | None
+    mail: Mail | None
     reserved_ids: Sequence[str]
     deletion_grace: timedelta
+    invitation_ttl: timedelta
 
 
 class ControlPlane:
@@ -52,10 +55,16 @@ class ControlPlane:
         clock: Clock | None = None,
         validator: SettingsValidator | None = None,
         tokens: Tokens | None = None,
+        mail: Mail | None = None,
         reserved_ids: Sequence[str] = (),
         deletion_grace: timedelta = timedelta(days=1),
+        invitation_ttl: timedelta = timedelta(days=7),
     ) -> None:
-        settings = Settings(reserved_ids=tuple(reserved_ids), deletion_grace=deletion_grace)
+        settings = Settings(
+            reserved_ids=tuple(reserved_ids),
+            deletion_grace=deletion_grace,
+            invitation_ttl=invitation_ttl,
+        )
         self.container: Container = replaced(
             in_memory(settings),
             units=units,
@@ -63,6 +72,7 @@ class ControlPlane:
             clock=clock,
             validator=validator,
             tokens=tokens,
+            mail=mail,
         )
         self.platform: Platform = self.container.platform()
         self.transact: Transact = self.container.transact()
@@ -157,8 +167,8 @@ class ControlPlane:
         return [view.assignment for view in views]
 
     def catch_up(self) -> None:
-        """What the worker does, as far as it is due now: ending deletions, for one."""
+        """What the worker does, as far as it is due now: ending deletions, sending mail."""
         never = Event()
-        for job in jobs_of(self.transact, self.platform):
+        for job in jobs_of(self.transact, self.platform, self.container.mail()):
             while job.run(never):
                 pass

@@ -5,28 +5,12 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import partial
 from queue import SimpleQueue
-from typing import Final, TypeVar
+from typing import Final
 
 from attrs import define, field, frozen
-
-from ktrlplane.domain.services.deletions import (
-    due_deletions,
-    end_emptied_project,
-    end_resource,
-)
-from ktrlplane.domain.services.idempotency import KEPT_FOR
-from ktrlplane.domain.services.platform import Platform
-from ktrlplane.entrypoints.transactions import Transact
-from ktrlplane.ports.unit_of_work import UnitOfWork
-
-T = TypeVar("T")
-
-BATCH: Final = 100
-"""How much one run of a job takes on, so that a stop never waits for a mountain."""
 
 LONGEST_PAUSE_S: Final = 60.0
 
@@ -100,73 +84,6 @@ def _backoff(every_s: float, failures: int) -> float:
     """Random, so that workers that failed together do not come back together."""
     longest = min(LONGEST_PAUSE_S, every_s * 2.0 ** min(failures, 10))
     return random.uniform(longest / 2, longest)  # noqa: S311
-
-
-def jobs_of(transact: Transact, platform: Platform) -> Sequence[Job]:
-    """What KtrlPlane does in the background."""
-    return (
-        Job(
-            name="end_deletions",
-            every_s=2.0,
-            run=lambda stop: _end_deletions(transact, platform, stop),
-        ),
-        Job(
-            name="forget_answers",
-            every_s=600.0,
-            run=lambda _: _forget_answers(transact, platform),
-        ),
-    )
-
-
-def _end_deletions(transact: Transact, platform: Platform, stop: threading.Event) -> bool:
-    resources, projects = transact.read(
-        lambda work: due_deletions(work, limit=BATCH, platform=platform)
-    )
-    _each(resources, lambda work, due: end_resource(work, due, platform=platform), transact, stop)
-    _each(
-        projects,
-        lambda work, due: end_emptied_project(work, due, platform=platform),
-        transact,
-        stop,
-    )
-    if resources or projects:
-        said = {"resources": len(resources), "projects": len(projects)}
-        _log.info("deletions_ended", extra=said)
-    return BATCH in (len(resources), len(projects))
-
-
-def _each(
-    things: Iterable[T],
-    act: Callable[[UnitOfWork, T], None],
-    transact: Transact,
-    stop: threading.Event,
-) -> None:
-    """Every one of ``things``: one that cannot be done does not keep the rest from it.
-
-    Raises: ExceptionGroup of what went wrong.
-    """
-    failures = []
-    for thing in things:
-        if stop.is_set():
-            return
-        try:
-            transact(partial(_in_unit, act, thing))
-        except Exception as exc:  # noqa: BLE001 - told once the others are done
-            exc.add_note(str(thing))
-            failures.append(exc)
-    if failures:
-        raise ExceptionGroup("some could not be done", failures)
-
-
-def _in_unit(act: Callable[[UnitOfWork, T], None], thing: T, work: UnitOfWork) -> None:
-    act(work, thing)
-
-
-def _forget_answers(transact: Transact, platform: Platform) -> bool:
-    forgotten = transact(lambda work: work.answers.forget(platform.now() - KEPT_FOR))
-    if forgotten:
-        _log.info("answers_forgotten", extra={"count": forgotten})
-    return False
 
 
 def run_until_told(worker: Worker) -> None:

@@ -6,8 +6,7 @@ from typing import Final, Protocol, Self
 
 from attrs import field, frozen
 
-MAX_ADDRESS_LENGTH: Final = 254
-"""RFC 5321 section 4.5.3.1.3, without the angle brackets."""
+from ktrlplane.domain.naming import MAX_EMAIL_LENGTH
 
 MAX_LOCAL_BYTES: Final = 64
 MAX_LABEL_LENGTH: Final = 63
@@ -24,7 +23,7 @@ def is_mailable(address: str) -> bool:
     labels = host.split(".")
     return bool(
         at
-        and len(address) <= MAX_ADDRESS_LENGTH
+        and len(address) <= MAX_EMAIL_LENGTH
         and address.isprintable()
         and len(local.encode()) <= MAX_LOCAL_BYTES
         and all(map(_ATOM.fullmatch, local.split(".")))

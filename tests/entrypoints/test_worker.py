@@ -14,7 +14,8 @@ from ktrlplane.domain.projects import ProjectStatus
 from ktrlplane.domain.resources import Resource, Status
 from ktrlplane.entrypoints.library import ControlPlane
 from ktrlplane.entrypoints.transactions import Transact
-from ktrlplane.entrypoints.worker import BATCH, Job, Worker, jobs_of
+from ktrlplane.entrypoints.jobs import BATCH, jobs_of
+from ktrlplane.entrypoints.worker import Job, Worker
 from ktrlplane.ports.stores import Answer, Resources
 from ktrlplane.ports.unit_of_work import UnitOfWork, UnitsOfWork
 from tests.builders import NOW
@@ -113,7 +114,9 @@ def control(clock: ManualClock) -> ControlPlane:
 
 def end_deletions(control: ControlPlane, stop: threading.Event = NEVER) -> bool:
     (job,) = [
-        job for job in jobs_of(control.transact, control.platform) if job.name == "end_deletions"
+        job
+        for job in jobs_of(control.transact, control.platform, control.container.mail())
+        if job.name == "end_deletions"
     ]
     return job.run(stop)
 
@@ -220,7 +223,7 @@ def test_one_that_cannot_be_ended_does_not_hold_up_the_others(
         clock.advance(timedelta(seconds=1))
     clock.advance(GRACE)
     stubborn = Transact(StubbornUnits(control.transact.units, ResourceId("bad")))
-    (job, _) = jobs_of(stubborn, control.platform)
+    job, *_ = jobs_of(stubborn, control.platform, control.container.mail())
     with pytest.raises(ExceptionGroup) as caught:
         job.run(NEVER)
     assert caught.group_contains(NotFound, match="bad")

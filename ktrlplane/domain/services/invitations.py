@@ -6,7 +6,14 @@ from datetime import datetime
 from attrs import evolve
 
 from ktrlplane.domain.access import Action, Role, RoleAssignment, Scope, missing_from
-from ktrlplane.domain.errors import AlreadyExists, Conflict, DomainError, NotFound
+from ktrlplane.domain.errors import (
+    AlreadyExists,
+    Conflict,
+    DomainError,
+    Fault,
+    NotFound,
+    ValidationFailed,
+)
 from ktrlplane.domain.ids import InvitationId, PrincipalId
 from ktrlplane.domain.invitations import Invitation
 from ktrlplane.domain.paging import Page, PageRequest, name_key
@@ -19,6 +26,7 @@ from ktrlplane.domain.services.standings import (
 )
 from ktrlplane.domain.users import User
 from ktrlplane.ports.access import InvitationView
+from ktrlplane.ports.mail import is_mailable
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 
@@ -32,8 +40,14 @@ def invite(
     actor: PrincipalId,
     platform: Platform,
 ) -> InvitationView:
-    """For ``grant_role``, which has made sure that ``actor`` may. Raises: AlreadyExists."""
+    """For ``grant_role``, which has made sure that ``actor`` may.
+
+    Raises: AlreadyExists, ValidationFailed for an address that no mail can go to.
+    """
     now = platform.now()
+    if not is_mailable(email):
+        detail = "No mail can go to this address, so nobody can be invited by it; correct it."
+        raise ValidationFailed([Fault("/email", "invalid", detail)])
     invitation = Invitation(
         invitation_id=InvitationId.new(now),
         email=email,
@@ -200,14 +214,22 @@ def due_mail(
     return work.invitations.take_mail(platform.now(), until, limit)
 
 
-def mark_sent(work: UnitOfWork, seen: Invitation, *, was_sent: bool, platform: Platform) -> None:
-    """The mail of the invitation as it was ``seen`` has gone out, or never will. Nothing for
-    one that is gone or was to be sent again meanwhile."""
+def settle_mail(
+    work: UnitOfWork,
+    *,
+    seen: Invitation,
+    sent_at: datetime | None = None,
+    again_at: datetime | None = None,
+    platform: Platform,
+) -> None:
+    """The mail of the invitation as it was ``seen`` has gone out, is to be tried again, or
+    will never be taken. Nothing for one that is gone or was to be sent anew meanwhile."""
     work.access.hold(seen.scope)
     try:
         present = work.invitations.get(seen.invitation_id).invitation
     except NotFound:
         return
     if present.mail_due_at == seen.mail_due_at:
-        sent_at = platform.now() if was_sent else present.sent_at
-        work.invitations.replace(evolve(present, mail_due_at=None, sent_at=sent_at))
+        work.invitations.replace(
+            evolve(present, mail_due_at=again_at, sent_at=sent_at or present.sent_at)
+        )

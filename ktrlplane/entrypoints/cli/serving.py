@@ -10,10 +10,11 @@ import click
 
 from ktrlplane.entrypoints.cli.databases import current
 from ktrlplane.entrypoints.cli.options import config_option, settings_of
+from ktrlplane.entrypoints.jobs import jobs_of
 from ktrlplane.entrypoints.logs import configure_logs
 from ktrlplane.entrypoints.serving.service import Wanted, serve_until_told
 from ktrlplane.entrypoints.settings import DEMO_DEFAULTS
-from ktrlplane.entrypoints.worker import Worker, jobs_of, run_until_told
+from ktrlplane.entrypoints.worker import Worker, run_until_told
 
 
 @click.command()
@@ -58,7 +59,8 @@ def worker(context: click.Context) -> None:
     configure_logs(settings)
     with _stops(), current(settings) as container:
         platform = container.platform()
-        run_until_told(Worker(jobs_of(container.transact(), platform), platform.now))
+        jobs = jobs_of(container.transact(), platform, container.mail(), settings.public_url or "")
+        run_until_told(Worker(jobs, platform.now))
 
 
 @contextmanager

@@ -170,7 +170,8 @@ class CheckResults:
 @frozen(kw_only=True)
 class Invitation:
     """A role that waits for whoever proves that the address is theirs. ``expires_at`` is when
-    the invitation does, ``role_expires_at`` when the role will. ``link`` may be passed on by
+    the invitation does, ``role_expires_at`` when the role will. ``mail`` is how sending it goes,
+    and refused where the address takes none. ``link`` may be passed on by
     hand; it gives nobody anything who cannot prove that."""
 
     invitation_id: InvitationId
@@ -185,6 +186,7 @@ class Invitation:
     expires_at: datetime
     role_expires_at: datetime | None
     sent_at: datetime | None
+    mail: Literal["due", "sent", "refused"]
     link: str
     inviter: ShortUser
     role: ShortRole
@@ -205,6 +207,7 @@ class Invitation:
             expires_at=told.expires_at,
             role_expires_at=told.role_expires_at,
             sent_at=told.sent_at,
+            mail="due" if told.mail_due_at else "sent" if told.sent_at else "refused",
             link=told.link(origin),
             inviter=ShortUser.of(view.inviter),
             role=ShortRole.of(view.role),

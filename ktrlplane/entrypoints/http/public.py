@@ -106,6 +106,30 @@ class ProblemPage:
 
 
 @frozen
+class InvitationPage:
+    """For who follows the link in a mail. The same for every link: it tells nobody which
+    invitations there are."""
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, invitation_id: str) -> None:
+        resp.content_type = _HTML
+        resp.set_header("Content-Security-Policy", "default-src 'none'")
+        resp.set_header("Referrer-Policy", "no-referrer")
+        resp.text = _INVITATION
+
+    on_head = on_get
+
+
+_INVITATION: Final = (
+    '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+    "<title>You are invited</title></head><body><main><h1>You are invited</h1>"
+    "<p>Sign in to this platform, or to one of its products, with the e-mail address that the "
+    "invitation was sent to. Once that address is verified, what you were invited to is yours: "
+    "there is nothing else to do.</p><p>If you have signed in already with another address, "
+    "ask whoever invited you to invite that one.</p></main></body></html>"
+)
+
+
+@frozen
 class Keys:
     """The public keys of the local development issuer (RFC 7517), for other products."""
 

@@ -61,6 +61,17 @@ def public_paths(responses: Responses) -> dict[str, Any]:
         "/problems/{code}": _get(
             "getProblem", "What a problem code means", {"200": problem, **not_found}, code
         ),
+        "/invitations/{invitation_id}": _get(
+            "getInvitationPage",
+            "What somebody who was invited has to do; the same for every link",
+            {"200": page},
+            {
+                "name": "invitation_id",
+                "in": "path",
+                "required": True,
+                "schema": {"type": "string"},
+            },
+        ),
         "/.well-known/jwks.json": _get(
             "getKeys", "The local development issuer's keys", {"200": keys, **not_found}
         ),

@@ -48,7 +48,7 @@ def serve_until_told(wanted: Wanted, *, say: Callable[[str], object]) -> None:
         environ = _environ(settings, os.environ)
         Supervisor(
             web=_web(wanted.server, address, environ),
-            worker=_worker(environ) if wanted.with_worker else None,
+            worker=_worker(settings, address) if wanted.with_worker else None,
             is_ready=lambda: answers_ready(address.url),
             on_ready=lambda: _announce(address, passes, say),
         ).run()
@@ -104,8 +104,11 @@ def _web(server: str, address: Address, environ: Mapping[str, str]) -> Child:
     return Child("web", (module, *arguments), environ)
 
 
-def _worker(environ: Mapping[str, str]) -> Child:
-    return Child("worker", ("ktrlplane.entrypoints.serving.background", str(os.getpid())), environ)
+def _worker(settings: Settings, address: Address) -> Child:
+    # It meets no client who could tell it where this is, and writes links into mails.
+    known = evolve(settings, public_url=settings.public_url or address.url)
+    arguments = ("ktrlplane.entrypoints.serving.background", str(os.getpid()))
+    return Child("worker", arguments, _environ(known, os.environ))
 
 
 def _environ(settings: Settings, ours: Mapping[str, str]) -> dict[str, str]:

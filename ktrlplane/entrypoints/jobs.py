@@ -1,0 +1,143 @@
+"""What KtrlPlane does in the background."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import Final, TypeVar
+
+from ktrlplane.domain.errors import UpstreamError
+from ktrlplane.domain.services.deletions import (
+    due_deletions,
+    end_emptied_project,
+    end_resource,
+)
+from ktrlplane.domain.services.idempotency import KEPT_FOR
+from ktrlplane.domain.services.invitations import due_mail, settle_mail
+from ktrlplane.domain.services.platform import Platform
+from ktrlplane.entrypoints.letters import invitation_letter
+from ktrlplane.entrypoints.transactions import Transact
+from ktrlplane.entrypoints.worker import Job
+from ktrlplane.ports.access import InvitationView
+from ktrlplane.ports.mail import Mail, MailRefused
+from ktrlplane.ports.unit_of_work import UnitOfWork
+
+T = TypeVar("T")
+
+BATCH: Final = 100
+"""How much one run of a job takes on, so that a stop never waits for a mountain."""
+
+LETTERS: Final = 10
+LEASE: Final = timedelta(minutes=10)
+"""For so long nobody else sends what a worker has taken: longer than ``LETTERS`` can last."""
+
+LONGEST_WAIT: Final = timedelta(hours=1)
+
+# The library runs these jobs too: what it says goes where the host program wants it.
+_log = logging.getLogger(__name__)
+
+
+def jobs_of(transact: Transact, platform: Platform, mail: Mail, origin: str = "") -> Sequence[Job]:
+    """``origin`` is where people find this platform, for links in mails."""
+    return (
+        Job(
+            name="end_deletions",
+            every_s=2.0,
+            run=lambda stop: _end_deletions(transact, platform, stop),
+        ),
+        Job(
+            name="send_invitations",
+            every_s=2.0,
+            run=lambda stop: _send_invitations(transact, platform, mail, origin, stop),
+        ),
+        Job(
+            name="forget_answers",
+            every_s=600.0,
+            run=lambda _: _forget_answers(transact, platform),
+        ),
+    )
+
+
+def _end_deletions(transact: Transact, platform: Platform, stop: threading.Event) -> bool:
+    resources, projects = transact.read(
+        lambda work: due_deletions(work, limit=BATCH, platform=platform)
+    )
+    _each(resources, lambda work, due: end_resource(work, due, platform=platform), transact, stop)
+    _each(
+        projects,
+        lambda work, due: end_emptied_project(work, due, platform=platform),
+        transact,
+        stop,
+    )
+    if resources or projects:
+        said = {"resources": len(resources), "projects": len(projects)}
+        _log.info("deletions_ended", extra=said)
+    return BATCH in (len(resources), len(projects))
+
+
+def _each(
+    things: Iterable[T],
+    act: Callable[[UnitOfWork, T], None],
+    transact: Transact,
+    stop: threading.Event,
+) -> None:
+    """Every one of ``things``: one that cannot be done does not keep the rest from it.
+
+    Raises: ExceptionGroup of what went wrong.
+    """
+    failures = []
+    for thing in things:
+        if stop.is_set():
+            return
+        try:
+            transact(partial(_in_unit, act, thing))
+        except Exception as exc:  # noqa: BLE001 - told once the others are done
+            exc.add_note(str(thing))
+            failures.append(exc)
+    if failures:
+        raise ExceptionGroup("some could not be done", failures)
+
+
+def _in_unit(act: Callable[[UnitOfWork, T], None], thing: T, work: UnitOfWork) -> None:
+    act(work, thing)
+
+
+def _send_invitations(
+    transact: Transact, platform: Platform, mail: Mail, origin: str, stop: threading.Event
+) -> bool:
+    """Each is taken, sent outside of any unit of work, and settled. A worker that dies in
+    between has it sent once more when the lease ends: the mail's id is the same."""
+    until = platform.now() + LEASE
+    due = transact(lambda work: due_mail(work, until=until, limit=LETTERS, platform=platform))
+    for view in due:
+        if stop.is_set():
+            break
+        _send(transact, platform, mail, origin, view)
+    return len(due) == LETTERS
+
+
+def _send(
+    transact: Transact, platform: Platform, mail: Mail, origin: str, view: InvitationView
+) -> None:
+    told = {"invitation_id": str(view.invitation.invitation_id)}
+    settle = partial(settle_mail, seen=view.invitation, platform=platform)
+    try:
+        mail.send(invitation_letter(view, origin))
+    except MailRefused:
+        transact(settle)
+        _log.warning("invitation_refused", extra=told)
+    except UpstreamError:
+        wait = min(LONGEST_WAIT, timedelta(minutes=2 ** min(view.invitation.mail_attempts, 6)))
+        transact(partial(settle, again_at=platform.now() + wait))
+        _log.warning("invitation_waits", extra=told | {"again_in_s": wait.total_seconds()})
+    else:
+        transact(partial(settle, sent_at=platform.now()))
+        _log.info("invitation_sent", extra=told)
+
+
+def _forget_answers(transact: Transact, platform: Platform) -> bool:
+    forgotten = transact(lambda work: work.answers.forget(platform.now() - KEPT_FOR))
+    if forgotten:
+        _log.info("answers_forgotten", extra={"count": forgotten})
+    return False

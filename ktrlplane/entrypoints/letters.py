@@ -1,0 +1,36 @@
+"""What is written to people."""
+
+from typing import Final
+
+from ktrlplane.ports.access import InvitationView
+from ktrlplane.ports.mail import Message
+
+_INVITATION: Final = """\
+{inviter} invites you to the {kind} "{name}", as {role}.
+
+To accept, sign in with this address, {email}:
+
+{link}
+
+The invitation ends on {expires_at:%Y-%m-%d at %H:%M} UTC. If you did not expect it, do
+nothing: without you it gives nobody anything.
+"""
+
+
+def invitation_letter(view: InvitationView, origin: str) -> Message:
+    """The same until it is sent anew; ``origin`` is where people find this platform."""
+    invitation, inviter = view.invitation, view.inviter
+    return Message(
+        to=invitation.email,
+        subject=f"An invitation to {view.scope_name}",
+        text=_INVITATION.format(
+            inviter=inviter.name or inviter.email or "Somebody",
+            kind=invitation.scope.scope_type,
+            name=view.scope_name,
+            role=view.role.display_name,
+            email=invitation.email,
+            link=invitation.link(origin),
+            expires_at=invitation.expires_at,
+        ),
+        key=f"{invitation.invitation_id}.{invitation.expires_at:%Y%m%d%H%M%S}",
+    )
