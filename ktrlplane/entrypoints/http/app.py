@@ -130,5 +130,6 @@ def _add_public(
     app.add_route("/", public.Root())
     app.add_route("/docs", public.Docs())
     app.add_route("/problems/{code}", public.ProblemPage())
+    app.add_route("/invitations/{invitation_id}", public.InvitationPage())
     if local_keys is not None:
         app.add_route("/.well-known/jwks.json", public.Keys(local_keys))
