@@ -1,6 +1,7 @@
 """Lawful things with fixed times, for tests that care about one of their properties."""
 
 import re
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -15,8 +16,11 @@ from ktrlplane.domain.access import (
     ScopeType,
 )
 from ktrlplane.domain.documents import Document
+from ktrlplane.domain.groups import Group, GroupMember
 from ktrlplane.domain.ids import (
     AssignmentId,
+    GroupId,
+    InvitationId,
     OrganizationId,
     PermissionId,
     PrincipalId,
@@ -24,11 +28,12 @@ from ktrlplane.domain.ids import (
     ResourceId,
     RoleId,
 )
+from ktrlplane.domain.invitations import Invitation
 from ktrlplane.domain.organizations import Organization
 from ktrlplane.domain.projects import Project
 from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.roles import CONTROL_PLANE_PERMISSIONS, CONTROL_PLANE_ROLES
-from ktrlplane.domain.users import User
+from ktrlplane.domain.users import ServiceAccount, User, principal_of
 from ktrlplane.ports.stores import Answer
 from ktrlplane.ports.unit_of_work import UnitOfWork, UnitsOfWork
 
@@ -62,6 +67,17 @@ def a_role(name: str, *permissions: str, **but: Any) -> Role:
         "permissions": tuple(Permission.parse(text) for text in permissions),
     }
     return Role(**known | but)
+
+
+def a_custom_role(name: str, *permissions: str, org_id: str = "acme", **but: Any) -> Role:
+    """An organization's own."""
+    known: dict[str, Any] = {
+        "role_id": RoleId(f"role_{org_id}-{_slug(name)}"),
+        "is_system": False,
+        "org_id": OrganizationId(org_id),
+        "display_order": 500,
+    }
+    return a_role(name, *permissions, **known | but)
 
 
 DATA_OWNER: Final = a_role("Data Owner", "Acme.Kettle:water/*", display_order=10)
@@ -170,6 +186,63 @@ def an_assignment(
     return RoleAssignment(**known | but)
 
 
+def a_group(name: str = "Crew", org_id: str = "acme", **but: Any) -> Group:
+    known: dict[str, Any] = {
+        "group_id": GroupId(f"grp_{org_id}-{_slug(name).lower()}"),
+        "org_id": OrganizationId(org_id),
+        "name": name,
+        "description": f"{name} of {org_id}.",
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    return Group(**known | but)
+
+
+def a_member(group: Group, user_id: PrincipalId = BOB, **but: Any) -> GroupMember:
+    known: dict[str, Any] = {
+        "group_id": group.group_id,
+        "user_id": user_id,
+        "added_by": ALICE,
+        "added_at": NOW,
+    }
+    return GroupMember(**known | but)
+
+
+def an_invitation(
+    email: str = "dora@example.org",
+    role: Role = VIEWER,
+    scope: str = "organization acme",
+    number: int | None = None,
+    **but: Any,
+) -> Invitation:
+    """Its id tells what it is about, or ``number`` where that is given."""
+    told = _slug(f"{email}-{role.name}-{scope}")
+    known: dict[str, Any] = {
+        "invitation_id": InvitationId(f"inv_{told if number is None else f'{number:04}'}"),
+        "email": email,
+        "role_id": role.role_id,
+        "scope": on(scope),
+        "invited_by": ALICE,
+        "created_at": NOW,
+        "expires_at": NOW + 7 * DAY,
+        "mail_due_at": NOW,
+    }
+    return Invitation(**known | but)
+
+
+def a_service_account(
+    client_id: str = "robot", org_id: str = "acme", **but: Any
+) -> ServiceAccount:
+    known: dict[str, Any] = {
+        "org_id": OrganizationId(org_id),
+        "user_id": principal_of(client_id),
+        "name": client_id.capitalize(),
+        "created_by": ALICE,
+        "created_at": NOW,
+    }
+    return ServiceAccount(**known | but)
+
+
 def an_answer(text: str = "{}", **but: Any) -> Answer:
     known: dict[str, Any] = {
         "fingerprint": b"\x00request\xff",
@@ -180,23 +253,37 @@ def an_answer(text: str = "{}", **but: Any) -> Answer:
     return Answer(**known | but)
 
 
-Thing = Organization | Project | Resource | User | RoleAssignment
+Thing = (
+    Organization
+    | Project
+    | Resource
+    | User
+    | ServiceAccount
+    | Role
+    | Group
+    | GroupMember
+    | RoleAssignment
+    | Invitation
+)
+
+_ADDING: Final[Mapping[type[Thing], Callable[[UnitOfWork, Any], object]]] = {
+    Organization: lambda work, thing: work.organizations.add(thing),
+    Project: lambda work, thing: work.projects.add(thing),
+    Resource: lambda work, thing: work.resources.add(thing),
+    User: lambda work, thing: work.users.put(thing),
+    ServiceAccount: lambda work, thing: work.service_accounts.add(thing),
+    Role: lambda work, thing: work.roles.add(thing),
+    Group: lambda work, thing: work.groups.add(thing),
+    GroupMember: lambda work, thing: work.groups.put_member(thing),
+    RoleAssignment: lambda work, thing: work.assignments.add(thing),
+    Invitation: lambda work, thing: work.invitations.add(thing),
+}
 
 
 def add(work: UnitOfWork, *things: Thing) -> None:
-    """Each to its store, in the order given."""
+    """Each to its store, in the order given. A role is an organization's own."""
     for thing in things:
-        match thing:
-            case Organization():
-                work.organizations.add(thing)
-            case Project():
-                work.projects.add(thing)
-            case Resource():
-                work.resources.add(thing)
-            case User():
-                work.users.put(thing)
-            case RoleAssignment():
-                work.assignments.add(thing)
+        _ADDING[type(thing)](work, thing)
 
 
 def keep(units: UnitsOfWork, *things: Thing) -> None:
