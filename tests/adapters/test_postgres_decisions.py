@@ -16,7 +16,7 @@ from ktrlplane.adapters.postgres.decisions import BOUND_S, Decisions
 from ktrlplane.adapters.postgres.listening import Listener
 from ktrlplane.adapters.postgres.pool import open_pool
 from ktrlplane.adapters.postgres.unit_of_work import PostgresUnitsOfWork
-from ktrlplane.domain.access import Scope, Standing
+from ktrlplane.domain.access import Action, Permission, Scope, Standing
 from ktrlplane.domain.errors import NotFound, UpstreamError
 from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId, ResourceId
 from ktrlplane.entrypoints.transactions import Transact
@@ -28,6 +28,8 @@ from tests.builders import (
     HOUR,
     NOW,
     OWNER,
+    PERMISSIONS,
+    ROLES,
     VIEWER,
     a_project,
     a_resource,
@@ -299,6 +301,17 @@ def test_who_made_a_change_sees_it_at_once(
             work.assignments.remove_below(on("organization acme"))
             work.assignments.add(ALICES)
         assert holds(here)
+
+
+def test_who_changed_the_platforms_roles_sees_it_at_once(here: Remembering) -> None:
+    reads = Permission.control_plane(Action.READ)
+    for roles, may in (((evolve(OWNER, permissions=()),), False), (ROLES, True)):
+        until(lambda: is_remembered(here), "being remembered")
+        with here.begin() as work:
+            work.roles.synchronize(roles, PERMISSIONS)
+        found = standing(here, ALICE)
+        assert found is not None
+        assert found.holds(reads) is may
 
 
 def test_what_was_rolled_back_is_seen_by_nobody(here: Remembering) -> None:

@@ -5,7 +5,7 @@ from attrs import frozen
 from psycopg.sql import SQL
 
 from ktrlplane.adapters.postgres.lists import composed
-from ktrlplane.adapters.postgres.session import Session
+from ktrlplane.adapters.postgres.session import EVERYWHERE, Session
 from ktrlplane.adapters.postgres.sight import permissions_of
 from ktrlplane.domain.access import PermissionEntry, Role, Scope
 from ktrlplane.domain.errors import NotFound
@@ -147,8 +147,7 @@ class PostgresRoles(Roles):
     def replace(self, role: Role) -> None:
         if self._session.change(_REPLACE, _values(role)) == 0:
             raise _not_there(role.role_id)
-        if role.org_id is not None:
-            self._session.touched(Scope.of(role.org_id))
+        self._session.touched(EVERYWHERE if role.org_id is None else Scope.of(role.org_id))
 
     def remove(self, role_id: RoleId) -> None:
         if self._session.change(_REMOVE, {"role_id": role_id}) == 0:
@@ -184,6 +183,7 @@ class PostgresRoles(Roles):
         )
 
     def _write(self, difference: _Difference) -> None:
+        self._session.touched(EVERYWHERE)
         if difference.stale_roles:
             self._session.change(_DROP, {"role_ids": list(difference.stale_roles)})
         for role in difference.roles:
