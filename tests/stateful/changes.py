@@ -120,10 +120,10 @@ class Changes(Machine):
         refusal = self.world.refusal(who, ("project", name), "delete")
         if refusal is None and where is not None:
             refusal = self.world.refusal(who, ("organization", where), "write")
-        moves = refusal is None and self.world.projects[name][0] != where
-        if moves and where is None and not self.world.lasting_owners(("project", name)):
+        goes = refusal is None and self.world.projects[name][0] != where
+        if goes and where is None and not self.world.lasting_owners(("project", name)):
             refusal = "LastOwner"
-        elif moves and self.world.is_over(("project", name)):
+        elif goes and self.world.is_over(("project", name)):
             refusal = "InvalidTransition"
         command = moves.MoveProject(org_id=organization_or_none(where))
         move = moves.move_project
