@@ -31,8 +31,13 @@ def search(work: UnitOfWork, call: Call) -> Reply:
     return whole([ShortUser.of(user) for user in found])
 
 
+_ME: Final = PrincipalId("me")
+
+
 def reach(work: UnitOfWork, call: Call) -> Reply:
     page, user_id = call.query.page(), call.identity("user_id", PrincipalId)
+    if user_id == _ME:
+        user_id = call.actor
     found = reachable(work, user_id, page, **call.asked)
     return paged(call, found, page, [Reach.of(view) for view in found.items])
 
@@ -67,7 +72,7 @@ OPERATIONS: Final = (
         method="GET",
         path="/users/{user_id}/access",
         name="listUserAccess",
-        summary="List what a user can reach, and by what; of others where one manages access",
+        summary="List what a user (or me) can reach, and by what; of others where one manages access",
         tag=_TAG,
         handle=reach,
         needs=needs(
