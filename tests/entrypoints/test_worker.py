@@ -12,9 +12,9 @@ from ktrlplane.domain.errors import NotFound
 from ktrlplane.domain.ids import PrincipalId, ResourceId
 from ktrlplane.domain.projects import ProjectStatus
 from ktrlplane.domain.resources import Resource, Status
+from ktrlplane.entrypoints.jobs import BATCH, jobs_of
 from ktrlplane.entrypoints.library import ControlPlane
 from ktrlplane.entrypoints.transactions import Transact
-from ktrlplane.entrypoints.jobs import BATCH, jobs_of
 from ktrlplane.entrypoints.worker import Job, Worker
 from ktrlplane.ports.stores import Answer, Resources
 from ktrlplane.ports.unit_of_work import UnitOfWork, UnitsOfWork

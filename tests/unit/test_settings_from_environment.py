@@ -5,13 +5,8 @@ from pathlib import Path
 import pytest
 from attrs import fields
 
-from ktrlplane.entrypoints.settings import (
-    DEMO_DEFAULTS,
-    Settings,
-    WrongSettings,
-    load_settings,
-    variable,
-)
+from ktrlplane.entrypoints.setting_sources import load_settings
+from ktrlplane.entrypoints.settings import DEMO_DEFAULTS, Settings, WrongSettings, variable
 
 SECRET = "s3cret/word"
 

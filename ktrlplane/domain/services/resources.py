@@ -16,7 +16,7 @@ from ktrlplane.domain.resources import Resource, Status
 from ktrlplane.domain.services.commands import apart
 from ktrlplane.domain.services.limits import require_room
 from ktrlplane.domain.services.platform import Expectation, Platform, expect
-from ktrlplane.domain.services.wishes import Wish, settled, unknown_type
+from ktrlplane.domain.services.wishes import Settled, Wish, settled, unknown_type
 from ktrlplane.ports.stores import ResourceFilter
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
@@ -167,29 +167,30 @@ def update_resource(
         platform=platform,
     )
     resource.require_alive()
-    settings: Mapping[str, Any] = resource.settings_json.value
-    if command.settings_json is not None:
-        settings = command.settings_json
-        if merge and not faults_of(settings):  # else it is told below, and not walked here
-            settings = merge_patch(resource.settings_json.value, settings)
-    changed = resource
+    changed = resource if command.name is None else resource.renamed(command.name)
     if command.sku is not None or command.settings_json is not None:
-        wish = settled(
-            Wish(type=resource.type, sku=command.sku or resource.sku, settings=settings),
-            platform,
-            present_sku=resource.sku,
-        )
+        wish = _wished(resource, command, platform, merge=merge)
         if wish.sku != resource.sku:
             project = work.projects.get(resource.project_id)
             require_room(work, wish.type, wish.sku, project, platform)
-        changed = changed.changed(
-            name=command.name or resource.name, sku=wish.sku, settings=wish.settings, now=now
-        )
-    elif command.name is not None:
-        changed = changed.renamed(command.name)
+        changed = changed.changed(name=changed.name, sku=wish.sku, settings=wish.settings, now=now)
     if changed != resource:
         work.resources.replace(changed)
     return changed
+
+
+def _wished(
+    resource: Resource, command: UpdateResource, platform: Platform, *, merge: bool
+) -> Settled:
+    """Raises: ValidationFailed."""
+    present: Mapping[str, Any] = resource.settings_json.value
+    settings = present
+    if command.settings_json is not None:
+        settings = command.settings_json
+        if merge and not faults_of(settings):  # else it is told below, and not walked here
+            settings = merge_patch(present, settings)
+    wish = Wish(type=resource.type, sku=command.sku or resource.sku, settings=settings)
+    return settled(wish, platform, present_sku=resource.sku)
 
 
 def delete_resource(

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 import click
 
-from ktrlplane.entrypoints.settings import Settings, load_settings
+from ktrlplane.entrypoints.setting_sources import load_settings
+from ktrlplane.entrypoints.settings import Settings
 
 _KEY: Final = "ktrlplane.config"
 

@@ -6,7 +6,7 @@ import gc
 from ktrlplane.entrypoints.container import Container
 from ktrlplane.entrypoints.http.app import create_app
 from ktrlplane.entrypoints.logs import configure_logs
-from ktrlplane.entrypoints.settings import load_settings
+from ktrlplane.entrypoints.setting_sources import load_settings
 
 settings = load_settings()
 configure_logs(settings)

@@ -80,8 +80,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             self._hand_over(conn)
             return
         self._arriving.setdefault(conn, time.monotonic())
-        # Nor is the main thread woken for each byte.
-        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, known + missing)
+        _wake_after(conn.sock, known + missing)  # nor for each byte
         self.poller.register(conn.sock, EVENT_READ, partial(self._more_came, conn, known))
 
     def _more_came(self, conn: Any, seen: int, sock: socket.socket) -> None:
@@ -90,7 +89,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
 
     def _hand_over(self, conn: Any) -> None:
         if self._arriving.pop(conn, None) is not None:
-            conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+            _wake_after(conn.sock, 1)
         conn.data_ready = True
         super().enqueue_req(conn)
 
@@ -205,6 +204,13 @@ def _answer(status: int, reason: str, code: str, detail: str) -> bytes:
         f"X-Request-Id: {request_id}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode("ascii") + body
+
+
+def _wake_after(sock: socket.socket, count: int) -> None:
+    """Once so many bytes are there. What cannot be told that wakes for each: a connection that
+    is gone, for one."""
+    with suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
 
 
 def _glimpse(sock: socket.socket) -> bytes | None:

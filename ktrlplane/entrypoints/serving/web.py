@@ -18,7 +18,8 @@ from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 from ktrlplane.entrypoints.logs import configure_logs, standard_logging
 from ktrlplane.entrypoints.processes import die_with
 from ktrlplane.entrypoints.serving.addresses import Address
-from ktrlplane.entrypoints.settings import Settings, load_settings
+from ktrlplane.entrypoints.setting_sources import load_settings
+from ktrlplane.entrypoints.settings import Settings
 
 APP: Final = "ktrlplane.entrypoints.http.wsgi:app"
 
