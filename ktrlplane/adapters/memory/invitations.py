@@ -20,6 +20,7 @@ class MemoryInvitations(Invitations):
         self._rows = tables.invitations
 
     def add(self, invitation: Invitation) -> None:
+        self._require_known(invitation)
         for other in self._rows.where(address=name_key(invitation.email)):
             if other.role_id != invitation.role_id or other.scope != invitation.scope:
                 continue
@@ -36,6 +37,7 @@ class MemoryInvitations(Invitations):
 
     def replace(self, invitation: Invitation) -> None:
         self._find(invitation.invitation_id)
+        self._require_known(invitation)
         self._rows.put(invitation)
 
     def remove(self, invitation_id: InvitationId) -> None:
@@ -76,6 +78,12 @@ class MemoryInvitations(Invitations):
         if invitation is None:
             raise NotFound(f"There is no invitation {invitation_id}.")
         return invitation
+
+    def _require_known(self, invitation: Invitation) -> None:
+        if self._tables.users.find(invitation.invited_by) is None:
+            raise ValueError(f"There is no {invitation.invited_by} to invite anybody.")
+        if self._tables.roles.find(invitation.role_id) is None:
+            raise ValueError(f"There is no role {invitation.role_id} to be invited to.")
 
     def _below(self, scope: Scope) -> list[Invitation]:
         scopes = with_all_in(self._tables, scope)

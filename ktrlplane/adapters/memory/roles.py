@@ -63,7 +63,7 @@ class MemoryRoles(Roles):
         wanted = {role.role_id for role in roles}
         for row in self._rows.where(organization=None):
             if row.role_id not in wanted and not self._is_held(row.role_id):
-                self._rows.drop(row.role_id)
+                self.remove(row.role_id)
         for role in roles:
             self._rows.put(role)
         for entry in list(self._tables.permissions.all()):

@@ -100,7 +100,7 @@ _TO: Final = composed(
 _TAKE_MAIL: Final = composed(
     """
     WITH due AS (
-        SELECT invitation_id FROM ktrlplane.invitations
+        SELECT invitation_id, mail_due_at FROM ktrlplane.invitations
         WHERE mail_due_at <= %(at)s AND expires_at > %(at)s
             AND (role_expires_at IS NULL OR role_expires_at > %(at)s)
         ORDER BY mail_due_at, invitation_id
@@ -110,12 +110,12 @@ _TAKE_MAIL: Final = composed(
         UPDATE ktrlplane.invitations a
         SET mail_due_at = %(until)s, mail_attempts = a.mail_attempts + 1
         FROM due WHERE a.invitation_id = due.invitation_id
-        RETURNING a.invitation_id, a.mail_due_at, a.mail_attempts
+        RETURNING a.invitation_id, a.mail_due_at, a.mail_attempts, due.mail_due_at AS was_due_at
     )
     SELECT viewed.*, taken.mail_due_at, taken.mail_attempts
     FROM taken
     JOIN ({view}) viewed USING (invitation_id)
-    ORDER BY invitation_id
+    ORDER BY taken.was_due_at, invitation_id
     """,
     view=_VIEW,
 )
