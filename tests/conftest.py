@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from ktrlplane.adapters.embedded import EmbeddedPostgres
+from ktrlplane.adapters.postgres.decisions import Decisions
+from ktrlplane.adapters.postgres.listening import Listener
 from ktrlplane.adapters.postgres.migrate import Migrations
 from ktrlplane.adapters.postgres.pool import Pool, open_pool
 from ktrlplane.adapters.postgres.unit_of_work import PostgresUnitsOfWork
@@ -81,3 +83,18 @@ def postgres_units(postgres_pool: Pool) -> UnitsOfWork:
     """Empty stores."""
     empty(postgres_pool)
     return PostgresUnitsOfWork(postgres_pool)
+
+
+@pytest.fixture(scope="session")
+def postgres_listener(migrated_database: str) -> Iterator[Listener]:
+    listener = Listener(migrated_database, Decisions(1_000))
+    yield listener
+    listener.close()
+
+
+@pytest.fixture
+def remembering_units(postgres_pool: Pool, postgres_listener: Listener) -> UnitsOfWork:
+    """Empty stores, with a memory of who may do what."""
+    empty(postgres_pool)
+    postgres_listener.decisions.forget()
+    return PostgresUnitsOfWork(postgres_pool, postgres_listener)

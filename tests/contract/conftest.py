@@ -5,12 +5,18 @@ from ktrlplane.ports.unit_of_work import UnitsOfWork
 from tests.builders import people
 
 
-@pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.postgres)])
+@pytest.fixture(
+    params=[
+        "memory",
+        pytest.param("postgres", marks=pytest.mark.postgres),
+        pytest.param("remembering", marks=pytest.mark.postgres),
+    ]
+)
 def bare(request: pytest.FixtureRequest) -> UnitsOfWork:
     """Empty stores."""
     if request.param == "memory":
         return MemoryUnitsOfWork()
-    units: UnitsOfWork = request.getfixturevalue("postgres_units")
+    units: UnitsOfWork = request.getfixturevalue(f"{request.param}_units")
     return units
 
 
