@@ -164,7 +164,7 @@ OPERATIONS: Final = (
         summary="List the resources of a project",
         tag=_TAG,
         handle=listed_in_project,
-        needs=needs(Action.READ, on="project", note="or on a resource in it, to see that"),
+        needs=needs(Action.READ, on="project"),
         query=ResourceParameters,
         answer=Resource,
         listed=True,
