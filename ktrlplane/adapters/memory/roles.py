@@ -33,6 +33,9 @@ class MemoryRoles(Roles):
         return next(by_id, None) or next(by_name, None)
 
     def add(self, role: Role) -> None:
+        org_id = role.org_id
+        if org_id is not None and self._tables.organizations.find(org_id) is None:
+            raise ValueError(f"There is no organization {org_id} to have a role.")
         self._require_new_name(role)
         self._rows.put(role)
 

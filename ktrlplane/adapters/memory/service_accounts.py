@@ -9,11 +9,16 @@ from ktrlplane.ports.users import ServiceAccounts
 
 class MemoryServiceAccounts(ServiceAccounts):
     def __init__(self, tables: Tables) -> None:
+        self._tables = tables
         self._rows = tables.service_accounts
 
     def add(self, account: ServiceAccount) -> None:
         if self._rows.find((account.org_id, account.user_id)) is not None:
             raise AlreadyExists(f"{account.client_id} is a service account here already.")
+        if self._tables.organizations.find(account.org_id) is None:
+            raise ValueError(f"There is no organization {account.org_id} to work with anybody.")
+        if self._tables.users.find(account.user_id) is None:
+            raise ValueError(f"There is no user {account.user_id} to work with.")
         self._rows.put(account)
 
     def get(self, org_id: OrganizationId, user_id: PrincipalId) -> ServiceAccount:
