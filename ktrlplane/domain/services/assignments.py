@@ -35,9 +35,11 @@ class GrantRole:
     or its name. Without ``expires_at`` the assignment lasts.
     """
 
-    user_id: PrincipalId | None = field(default=None, metadata=apart())
-    email: str | None = field(default=None, validator=optional(is_an_email), metadata=apart())
-    group_id: GroupId | None = field(default=None, metadata=apart())
+    user_id: PrincipalId | None = field(default=None, metadata=apart("nobody"))
+    email: str | None = field(
+        default=None, validator=optional(is_an_email), metadata=apart("nobody@nowhere.invalid")
+    )
+    group_id: GroupId | None = field(default=None, metadata=apart("none"))
     role_id: str
     expires_at: datetime | None = field(default=None, metadata=apart())
 

@@ -17,7 +17,7 @@ from ktrlplane.domain.errors import (
 from ktrlplane.domain.ids import InvitationId, PrincipalId
 from ktrlplane.domain.invitations import Invitation
 from ktrlplane.domain.paging import Page, PageRequest, name_key
-from ktrlplane.domain.services.platform import Platform
+from ktrlplane.domain.services.platform import Expectation, Platform, expect
 from ktrlplane.domain.services.standings import (
     hold_to_manage,
     require_alive,
@@ -94,18 +94,20 @@ def resend_invitation(
     scope: Scope,
     invitation_id: InvitationId,
     *,
+    as_seen: Expectation[InvitationView] | None = None,
     actor: PrincipalId,
     platform: Platform,
 ) -> InvitationView:
     """From now on ``actor`` is who invites, for the whole time again.
 
-    Raises: NotFound, Forbidden, InvalidTransition, Conflict where what it would give has
-    expired itself.
+    Raises: NotFound, Forbidden, PreconditionFailed, InvalidTransition, Conflict where what it
+    would give has expired itself.
     """
     now = platform.now()
     standing = hold_to_manage(work, scope, actor, now)
     require_alive(work, scope)
     view = _directly_to(work, scope, invitation_id)
+    expect(view, as_seen)
     require_no_more_than_held(standing, view.role.permissions, f"The role {view.role.name}")
     again = view.invitation.sent_again(actor, lasts=platform.invitation_ttl, now=now)
     if not again.is_open(now):
@@ -119,12 +121,13 @@ def revoke_invitation(
     scope: Scope,
     invitation_id: InvitationId,
     *,
+    as_seen: Expectation[InvitationView] | None = None,
     actor: PrincipalId,
     platform: Platform,
 ) -> None:
-    """Raises: NotFound, Forbidden."""
+    """Raises: NotFound, Forbidden, PreconditionFailed."""
     hold_to_manage(work, scope, actor, platform.now())
-    _directly_to(work, scope, invitation_id)
+    expect(_directly_to(work, scope, invitation_id), as_seen)
     work.invitations.remove(invitation_id)
 
 

@@ -7,7 +7,7 @@ from ktrlplane.domain.ids import OrganizationId, PrincipalId
 from ktrlplane.domain.naming import is_a_name
 from ktrlplane.domain.paging import Page, PageRequest
 from ktrlplane.domain.services.commands import apart
-from ktrlplane.domain.services.platform import Platform
+from ktrlplane.domain.services.platform import Expectation, Platform, expect
 from ktrlplane.domain.services.previews import Affected
 from ktrlplane.domain.services.standings import hold_to_manage, standing_on
 from ktrlplane.domain.users import ServiceAccount, User, principal_of
@@ -83,15 +83,17 @@ def remove_service_account(
     org_id: OrganizationId,
     user_id: PrincipalId,
     *,
+    as_seen: Expectation[ServiceAccount] | None = None,
     actor: PrincipalId,
     platform: Platform,
 ) -> None:
     """With every role that it has in the organization, its own or by groups.
 
-    Raises: NotFound, Forbidden.
+    Raises: NotFound, Forbidden, PreconditionFailed.
     """
     scope = Scope.of(org_id)
     hold_to_manage(work, scope, actor, platform.now())
+    expect(work.service_accounts.get(org_id, user_id), as_seen)
     work.service_accounts.remove(org_id, user_id)
     for assignment in work.assignments.of_below(user_id, scope):
         work.assignments.remove(assignment.assignment_id)

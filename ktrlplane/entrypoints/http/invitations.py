@@ -7,6 +7,7 @@ from ktrlplane.domain import errors
 from ktrlplane.domain.access import Action
 from ktrlplane.domain.ids import InvitationId
 from ktrlplane.domain.services import invitations as service
+from ktrlplane.domain.services.platform import Expectation
 from ktrlplane.entrypoints.http.access_shapes import Invitation
 from ktrlplane.entrypoints.http.operations import Call, Operation, Reply, needs
 from ktrlplane.entrypoints.http.pages import paged
@@ -17,6 +18,12 @@ from ktrlplane.ports.unit_of_work import UnitOfWork
 
 def _shown(call: Call, view: InvitationView) -> Invitation:
     return Invitation.of(view, origin=call.origin(), now=call.platform.now())
+
+
+def _as_seen(call: Call) -> Expectation[InvitationView] | None:
+    """What ``If-Match`` says is said of the invitation as it is shown."""
+    as_seen = call.as_seen
+    return None if as_seen is None else lambda view: as_seen(_shown(call, view))
 
 
 def _named(call: Call) -> InvitationId:
@@ -35,12 +42,16 @@ def read(work: UnitOfWork, call: Call) -> Reply:
 
 
 def resend(work: UnitOfWork, call: Call) -> Reply:
-    view = service.resend_invitation(work, call.scope(), _named(call), **call.asked)
+    view = service.resend_invitation(
+        work, call.scope(), _named(call), as_seen=_as_seen(call), **call.asked
+    )
     return Reply(content=_shown(call, view))
 
 
 def revoke(work: UnitOfWork, call: Call) -> Reply:
-    service.revoke_invitation(work, call.scope(), _named(call), **call.asked)
+    service.revoke_invitation(
+        work, call.scope(), _named(call), as_seen=_as_seen(call), **call.asked
+    )
     return Reply()
 
 
@@ -84,6 +95,7 @@ def _on(scope: str, noun: str) -> Iterator[Operation]:
         summary="Revoke an invitation",
         handle=revoke,
         status=204,
+        tagged=True,
         refusals=(errors.NotFound, errors.Forbidden),
         **managing,
         **common,
@@ -100,6 +112,7 @@ def _on(scope: str, noun: str) -> Iterator[Operation]:
             note="and escalate there, or every permission of the role",
         ),
         answer=Invitation,
+        tagged=True,
         refusals=(
             errors.NotFound,
             errors.Forbidden,

@@ -7,7 +7,8 @@ from ktrlplane.domain import errors
 from ktrlplane.domain.access import Action
 from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.domain.services import service_accounts as service
-from ktrlplane.domain.users import principal_of
+from ktrlplane.domain.services.platform import Expectation
+from ktrlplane.domain.users import ServiceAccount, principal_of
 from ktrlplane.entrypoints.http.access_shapes import OrganizationServiceAccount
 from ktrlplane.entrypoints.http.operations import BASE, Call, Operation, Reply, needs, no_such
 from ktrlplane.entrypoints.http.pages import paged
@@ -22,6 +23,14 @@ def _named(call: Call) -> PrincipalId:
         return principal_of(call.text("client_id"))
     except ValueError as exc:
         raise no_such("service account") from exc
+
+
+def _as_seen(call: Call) -> Expectation[ServiceAccount] | None:
+    """What ``If-Match`` says is said of the account as it is shown."""
+    as_seen = call.as_seen
+    if as_seen is None:
+        return None
+    return lambda account: as_seen(OrganizationServiceAccount.of(account))
 
 
 def register(work: UnitOfWork, call: Call) -> Reply:
@@ -47,7 +56,7 @@ def remove(work: UnitOfWork, call: Call) -> Reply:
     org_id, user_id = call.organization(), _named(call)
 
     def act() -> Reply:
-        service.remove_service_account(work, org_id, user_id, **call.asked)
+        service.remove_service_account(work, org_id, user_id, as_seen=_as_seen(call), **call.asked)
         return Reply()
 
     return previewed(work, call, lambda: service.affected_by_removal(work, org_id, user_id), act)
@@ -108,6 +117,7 @@ OPERATIONS: Final = (
         needs=_MANAGING,
         previewed=True,
         status=204,
+        tagged=True,
         refusals=(errors.NotFound, errors.Forbidden),
         **_COMMON,
     ),
