@@ -139,6 +139,9 @@ class Groups(Protocol):
         without regard to case."""
 
     @abstractmethod
+    def count(self, org_id: OrganizationId) -> int: ...
+
+    @abstractmethod
     def put_member(self, member: GroupMember) -> bool:
         """Whether it is new; who is a member stays as they are."""
 

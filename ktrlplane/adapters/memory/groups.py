@@ -16,6 +16,8 @@ class MemoryGroups(Groups):
         self._members = tables.members
 
     def add(self, group: Group) -> None:
+        if self._tables.organizations.find(group.org_id) is None:
+            raise ValueError(f"There is no organization {group.org_id} to have a group.")
         self._require_new_name(group)
         self._rows.put(group)
 
@@ -57,6 +59,9 @@ class MemoryGroups(Groups):
                 page.sort, name=row.name, created_at=row.created_at, identity=row.group_id.value
             ),
         )
+
+    def count(self, org_id: OrganizationId) -> int:
+        return len(self._rows.where(organization=org_id))
 
     def put_member(self, member: GroupMember) -> bool:
         if self._members.find((member.group_id, member.user_id)) is not None:

@@ -42,9 +42,23 @@ def path_to(tables: Tables, scope: Scope) -> tuple[Scope, ...] | None:
 def standing_on(
     tables: Tables, principal: PrincipalId, path: tuple[Scope, ...], at: datetime
 ) -> Standing:
+    first = path[0]
+    org_id = OrganizationId(first.scope_id) if first.scope_type is ScopeType.ORGANIZATION else None
     held = unexpired_of(tables, principal, at)
-    grants = [_grant(tables, one) for one in held if one.scope in path]
+    grants = [
+        _grant(tables, one)
+        for one in held
+        if one.scope in path and _counts_in(tables, one, org_id)
+    ]
     return Standing(path, grants)
+
+
+def _counts_in(tables: Tables, held: RoleAssignment, org_id: OrganizationId | None) -> bool:
+    """A group means nothing outside of its organization."""
+    if held.group_id is None:
+        return True
+    group = tables.groups.find(held.group_id)
+    return group is not None and group.org_id == org_id
 
 
 def _grant(tables: Tables, held: RoleAssignment) -> Grant:

@@ -5,7 +5,7 @@ from typing import Any, Final
 from attrs import evolve
 from psycopg.sql import SQL
 
-from ktrlplane.adapters.postgres.lists import Listing, composed, searched, taken
+from ktrlplane.adapters.postgres.lists import Listing, composed, count_of, searched, taken
 from ktrlplane.adapters.postgres.session import Session
 from ktrlplane.adapters.postgres.users import USER_BESIDE, user_of
 from ktrlplane.domain.access import Scope
@@ -48,9 +48,11 @@ _OF: Final = Listing(
     filters={"text": SQL("(strpos(name_key, %(text)s) > 0 OR strpos(group_id, %(text)s) > 0)")},
 )
 
+_COUNT: Final = "SELECT count(*) AS total FROM ktrlplane.groups WHERE org_id = %(org_id)s"
+
 _PUT_MEMBER: Final = """
-    INSERT INTO ktrlplane.group_members (group_id, user_id, added_by, added_at)
-    VALUES (%(group_id)s, %(user_id)s, %(added_by)s, %(added_at)s)
+    INSERT INTO ktrlplane.group_members (group_id, org_id, user_id, added_by, added_at)
+    VALUES (%(group_id)s, %(org_id)s, %(user_id)s, %(added_by)s, %(added_at)s)
     ON CONFLICT DO NOTHING
 """
 
@@ -60,9 +62,8 @@ _REMOVE_MEMBER: Final = """
 """
 
 _LEAVE: Final = """
-    DELETE FROM ktrlplane.group_members m
-    USING ktrlplane.groups g
-    WHERE m.user_id = %(user_id)s AND g.group_id = m.group_id AND g.org_id = %(org_id)s
+    DELETE FROM ktrlplane.group_members
+    WHERE user_id = %(user_id)s AND org_id = %(org_id)s
 """
 
 _MEMBERS: Final = SQL("""
@@ -119,9 +120,13 @@ class PostgresGroups(Groups):
         values = {"org_id": org_id, "text": None if text is None else searched(text)}
         return _OF.page(self._session, group_of, page, place, values)
 
+    def count(self, org_id: OrganizationId) -> int:
+        return count_of(self._session, _COUNT, {"org_id": org_id})
+
     def put_member(self, member: GroupMember) -> bool:
         group = self.get(member.group_id)
-        is_new = self._session.change(_PUT_MEMBER, _member_values(member)) > 0
+        values = {**_member_values(member), "org_id": group.org_id}
+        is_new = self._session.change(_PUT_MEMBER, values) > 0
         self._session.touched(Scope.of(group.org_id))
         return is_new
 

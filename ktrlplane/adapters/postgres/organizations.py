@@ -56,7 +56,7 @@ _WITH_STANDING: Final = composed(
     WHERE org_id = %(org_id)s AND deleted_at IS NULL
     """,
     columns=_COLUMNS,
-    grants=grants("('organization', o.org_id)"),
+    grants=grants("('organization', o.org_id)", org="o.org_id"),
 )
 
 _SEEN: Final = """

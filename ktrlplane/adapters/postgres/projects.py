@@ -56,7 +56,7 @@ _WITH_STANDING: Final = composed(
     WHERE project_id = %(project_id)s
     """,
     columns=COLUMNS,
-    grants=grants("('organization', p.org_id), ('project', p.project_id)"),
+    grants=grants("('organization', p.org_id), ('project', p.project_id)", org="p.org_id"),
 )
 
 _OF: Final = composed(

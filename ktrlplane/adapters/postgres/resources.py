@@ -65,7 +65,8 @@ _WITH_STANDING: Final = Prepared.of(
         """,
         columns=COLUMNS,
         grants=grants(
-            "('organization', r.org_id), ('project', r.project_id), ('resource', r.resource_id)"
+            "('organization', r.org_id), ('project', r.project_id), ('resource', r.resource_id)",
+            org="r.org_id",
         ),
     )
 )

@@ -58,6 +58,7 @@ _MANY: Final = Prepared.of(
             ('resource', r.resource_id),
             ('global', CASE asked.scope_type WHEN 'global' THEN '*' END)
             """,
+            org="coalesce(o.org_id, p.org_id, r.org_id)",
             principal="asked.user_id",
         ),
     )
@@ -66,8 +67,8 @@ _MANY: Final = Prepared.of(
 # Most ask one question, and what is in a plan has to be set up each time: without the tables
 # that this kind of scope is not in, it costs three quarters.
 _ONE: Final[Mapping[ScopeType, Prepared]] = {
-    scope_type: Prepared.of(composed(query, grants=grants(path)))
-    for scope_type, query, path in (
+    scope_type: Prepared.of(composed(query, grants=grants(path, org=org)))
+    for scope_type, query, path, org in (
         (
             ScopeType.RESOURCE,
             """
@@ -75,6 +76,7 @@ _ONE: Final[Mapping[ScopeType, Prepared]] = {
             FROM ktrlplane.resources r WHERE resource_id = %(scope_id)s
             """,
             "('organization', r.org_id), ('project', r.project_id), ('resource', r.resource_id)",
+            "r.org_id",
         ),
         (
             ScopeType.PROJECT,
@@ -83,6 +85,7 @@ _ONE: Final[Mapping[ScopeType, Prepared]] = {
             FROM ktrlplane.projects p WHERE project_id = %(scope_id)s
             """,
             "('organization', p.org_id), ('project', p.project_id)",
+            "p.org_id",
         ),
         (
             ScopeType.ORGANIZATION,
@@ -91,11 +94,13 @@ _ONE: Final[Mapping[ScopeType, Prepared]] = {
             FROM ktrlplane.organizations o WHERE org_id = %(scope_id)s AND deleted_at IS NULL
             """,
             "('organization', o.org_id)",
+            "o.org_id",
         ),
         (
             ScopeType.GLOBAL,
             "SELECT 'global', NULL, NULL, NULL, {grants}",
             "('global', '*')",
+            "NULL",
         ),
     )
 }

@@ -1,10 +1,13 @@
 """Groups of an organization and who is in them."""
 
+from contextlib import suppress
+from typing import Final
+
 from attrs import field, frozen
 from attrs.validators import optional
 
 from ktrlplane.domain.access import Action, Scope, Standing
-from ktrlplane.domain.errors import NotFound
+from ktrlplane.domain.errors import LimitExceeded, NotFound
 from ktrlplane.domain.groups import Group, GroupMember
 from ktrlplane.domain.ids import GroupId, OrganizationId, PrincipalId
 from ktrlplane.domain.naming import is_a_description, is_a_name, is_no_name_or_a_name
@@ -19,6 +22,9 @@ from ktrlplane.domain.services.standings import (
 )
 from ktrlplane.ports.access import MemberView
 from ktrlplane.ports.unit_of_work import UnitOfWork
+
+MAX_GROUPS: Final = 1000
+"""In an organization: a check asks for every group that its user is in."""
 
 
 @frozen(kw_only=True)
@@ -47,9 +53,11 @@ def create_group(
     actor: PrincipalId,
     platform: Platform,
 ) -> Group:
-    """Raises: NotFound, Forbidden, AlreadyExists."""
+    """Raises: NotFound, Forbidden, AlreadyExists, LimitExceeded."""
     now = platform.now()
     hold_to_manage(work, Scope.of(org_id), actor, now)
+    if work.groups.count(org_id) >= MAX_GROUPS:
+        raise LimitExceeded(f"An organization has at most {MAX_GROUPS} groups.")
     group = Group(
         group_id=GroupId.new(now),
         org_id=org_id,
@@ -179,12 +187,13 @@ def put_member(
             f"No user {user_id} has signed in yet; ask them to sign in once, or register a "
             "service account in the organization."
         )
-    if user_id not in work.groups.member_ids(group_id):
-        _require_all_held(work, group, actor, platform)
-        member = GroupMember(
-            group_id=group_id, user_id=user_id, added_by=actor, added_at=platform.now()
-        )
-        work.groups.put_member(member)
+    with suppress(NotFound):
+        return work.groups.member(group_id, user_id)
+    _require_all_held(work, group, actor, platform)
+    member = GroupMember(
+        group_id=group_id, user_id=user_id, added_by=actor, added_at=platform.now()
+    )
+    work.groups.put_member(member)
     return work.groups.member(group_id, user_id)
 
 
@@ -222,8 +231,9 @@ def _require_all_held(
     now = platform.now()
     held = [one for one in work.assignments.of(group.group_id) if one.holds_at(now)]
     standings = work.access.standings([(actor, one.scope) for one in held], now)
+    roles = {role_id: work.roles.find(role_id) for role_id in {one.role_id for one in held}}
     for assignment, standing in zip(held, standings, strict=True):
-        role = work.roles.find(assignment.role_id)
+        role = roles[assignment.role_id]
         if standing is not None and role is not None:
             what = f"The group {group.name} has the role {role.name} on {assignment.scope}, which"
             require_no_more_than_held(standing, role.permissions, what)

@@ -116,7 +116,7 @@ _OF_ORGANIZATION: Final = (
         answer=Group,
         status=201,
         tagged=True,
-        refusals=(*_CHANGING, errors.AlreadyExists),
+        refusals=(*_CHANGING, errors.AlreadyExists, errors.LimitExceeded),
     ),
     Operation(
         method="GET",

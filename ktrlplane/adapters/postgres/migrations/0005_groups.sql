@@ -12,26 +12,28 @@ CREATE TABLE ktrlplane.groups (
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT groups_pkey PRIMARY KEY (group_id),
     CONSTRAINT groups_name_key UNIQUE (org_id, name_key),
+    CONSTRAINT groups_of_org_key UNIQUE (group_id, org_id),
     CONSTRAINT groups_org_id_fkey FOREIGN KEY (org_id)
         REFERENCES ktrlplane.organizations (org_id) ON DELETE RESTRICT
 );
 
 CREATE INDEX groups_by_time ON ktrlplane.groups (org_id, created_at, group_id);
 
+-- org_id is the group's: a check asks for its principal's groups in one organization.
 CREATE TABLE ktrlplane.group_members (
     group_id text COLLATE "C" NOT NULL,
+    org_id text COLLATE "C" NOT NULL,
     user_id text COLLATE "C" NOT NULL,
     added_by text COLLATE "C",
     added_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT group_members_pkey PRIMARY KEY (group_id, user_id),
-    CONSTRAINT group_members_group_id_fkey FOREIGN KEY (group_id)
-        REFERENCES ktrlplane.groups (group_id) ON DELETE CASCADE,
+    CONSTRAINT group_members_group_id_fkey FOREIGN KEY (group_id, org_id)
+        REFERENCES ktrlplane.groups (group_id, org_id) ON DELETE CASCADE,
     CONSTRAINT group_members_user_id_fkey FOREIGN KEY (user_id)
         REFERENCES ktrlplane.users (user_id) ON DELETE RESTRICT
 );
 
--- Every check asks for the groups of its principal.
-CREATE INDEX group_members_of_user ON ktrlplane.group_members (user_id, group_id);
+CREATE INDEX group_members_of_user ON ktrlplane.group_members (user_id, org_id, group_id);
 CREATE INDEX group_members_by_time ON ktrlplane.group_members (group_id, added_at, user_id);
 
 -- An assignment is held by a user or by a group: holder is what a check looks for. An id of a
