@@ -85,7 +85,7 @@ def create_role(
     now = platform.now()
     standing = hold_to_manage(work, Scope.of(org_id), actor, now)
     permissions, faults = _known(command.permissions, platform)
-    faults += _name_faults(work, command.name)
+    faults += _name_faults(work, name=command.name, display_name=command.display_name)
     if faults:
         raise ValidationFailed(faults)
     require_no_more_than_held(standing, permissions, f"The role {command.name}")
@@ -148,8 +148,7 @@ def update_role(
     faults: list[Fault] = []
     if command.permissions is not None:
         permissions, faults = _known(command.permissions, platform, already=role.permissions)
-    if command.name is not None and command.name != role.name:
-        faults += _name_faults(work, command.name)
+    faults += _name_faults(work, name=command.name, display_name=command.display_name)
     if faults:
         raise ValidationFailed(faults)
     added = [one for one in permissions if not any(old.covers(one) for old in role.permissions)]
@@ -233,12 +232,15 @@ def _of(work: UnitOfWork, org_id: OrganizationId, id_or_name: str) -> Role:
     return role
 
 
-def _name_faults(work: UnitOfWork, name: str) -> list[Fault]:
+def _name_faults(work: UnitOfWork, **names: str | None) -> list[Fault]:
+    """Nobody is to take it for one of the platform's own."""
     taken = {name_key(text) for role in work.roles.system() for text in _texts(role)}
-    if name_key(name) not in taken:
-        return []
     detail = "The platform has a role of this name or id; choose another one."
-    return [Fault("/name", "reserved", detail)]
+    return [
+        Fault(f"/{field}", "reserved", detail)
+        for field, name in names.items()
+        if name is not None and name_key(name) in taken
+    ]
 
 
 def _texts(role: Role) -> tuple[str, ...]:

@@ -10,13 +10,15 @@ from ktrlplane.domain.services.commands import apart
 from ktrlplane.domain.services.platform import Expectation, Platform, expect
 from ktrlplane.domain.services.previews import Affected
 from ktrlplane.domain.services.standings import hold_to_manage, standing_on
-from ktrlplane.domain.users import ServiceAccount, User, principal_of
+from ktrlplane.domain.users import MACHINE, ServiceAccount, User, principal_of
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 
 def _is_a_client_id(_: object, __: object, value: str) -> None:
-    if principal_of(value).value == principal_of("").value:
-        raise ValueError(PrincipalId.rule)
+    principal_of(value)
+    bare = value.removesuffix(MACHINE)
+    if not bare or bare.endswith(MACHINE):
+        raise ValueError(f"Write the client's id, with {MACHINE} after it once or not at all.")
 
 
 @frozen(kw_only=True)
