@@ -29,12 +29,23 @@ from ktrlplane.domain.errors import (
     UpstreamError,
     ValidationFailed,
 )
-from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId, ResourceId
+from ktrlplane.domain.groups import Group
+from ktrlplane.domain.ids import (
+    AssignmentId,
+    GroupId,
+    InvitationId,
+    OrganizationId,
+    PrincipalId,
+    ProjectId,
+    ResourceId,
+    RoleId,
+)
+from ktrlplane.domain.invitations import Invitation
 from ktrlplane.domain.organizations import Organization, PurchasePolicy
 from ktrlplane.domain.paging import Cursor, Page, PageRequest, Sort
 from ktrlplane.domain.projects import Project, ProjectStatus
 from ktrlplane.domain.resources import Resource, Status
-from ktrlplane.domain.users import User
+from ktrlplane.domain.users import ServiceAccount, User
 from ktrlplane.entrypoints.library import ControlPlane
 from ktrlplane.entrypoints.session import Session
 from ktrlplane.entrypoints.session_access import question
@@ -49,6 +60,7 @@ __all__ = [
     "GLOBAL",
     "Action",
     "AlreadyExists",
+    "AssignmentId",
     "BrokenCatalog",
     "CannotMigrate",
     "Catalog",
@@ -59,8 +71,12 @@ __all__ = [
     "DomainError",
     "Fault",
     "Forbidden",
+    "Group",
+    "GroupId",
     "Interrupted",
     "InvalidTransition",
+    "Invitation",
+    "InvitationId",
     "LastOwner",
     "NotEmpty",
     "NotFound",
@@ -80,8 +96,10 @@ __all__ = [
     "ResourceType",
     "Role",
     "RoleAssignment",
+    "RoleId",
     "Scope",
     "ScopeType",
+    "ServiceAccount",
     "Session",
     "Sort",
     "Status",
