@@ -22,6 +22,8 @@ from tests.builders import (
     NOW,
     VIEWER,
     Thing,
+    a_group,
+    a_member,
     a_project,
     a_resource,
     add,
@@ -44,6 +46,8 @@ class Kind:
     read: Callable[..., Page[Any]]
     gone: Callable[[UnitOfWork, Any], None]
     replace: Callable[[UnitOfWork, Any], None]
+    by_group: bool = False
+    """Whether Alice may as a member of a group."""
 
     def things(self, made: Iterable[Item]) -> list[Thing]:
         """With the roles by which Alice, and she alone, may read them."""
@@ -117,6 +121,15 @@ KINDS = {
         gone=_end_resource,
         replace=lambda work, item: work.resources.replace(item),
     ),
+    "resources by a group": Kind(
+        make=a_resource,
+        identity=lambda item: item.resource_id.value,
+        granted="organization acme",
+        read=_resources,
+        gone=_end_resource,
+        replace=lambda work, item: work.resources.replace(item),
+        by_group=True,
+    ),
 }
 
 
@@ -129,7 +142,11 @@ def kind(request: pytest.FixtureRequest, units: UnitsOfWork) -> Kind:
             keep(units, a_project())
         keep(units, a_project("hidden", "secret"), a_project("zz-hidden", "zz-secret"))
         keep(units, an_assignment(BOB, VIEWER, "organization secret"))
-    if kind.granted == "organization acme":
+    if kind.by_group:
+        crew = a_group()
+        keep(units, crew, a_member(crew, ALICE))
+        keep(units, an_assignment(crew.group_id, VIEWER, "organization acme"))
+    elif kind.granted == "organization acme":
         keep(units, an_assignment(ALICE, VIEWER, "organization acme"))
     return kind
 

@@ -22,6 +22,9 @@ from tests.builders import (
     NOW,
     OWNER,
     VIEWER,
+    a_custom_role,
+    a_group,
+    a_member,
     a_project,
     a_resource,
     an_assignment,
@@ -134,3 +137,71 @@ def test_a_project_in_an_organization_that_one_does_not_see_can_be_seen(
 ) -> None:
     keep(inside, an_assignment(ALICE, VIEWER, "project x"))
     assert sorted(seen(inside)) == ["rx", "x"]
+
+
+CREW, STAFF = a_group("Crew"), a_group("Staff")
+IN_ACME = [scope for scope in SEEN if SEEN[scope] <= SEEN["organization acme"]]
+
+
+@pytest.fixture
+def together(inside: UnitsOfWork) -> UnitsOfWork:
+    """Alice in the groups Crew and Staff."""
+    keep(inside, CREW, STAFF, a_member(CREW, ALICE), a_member(STAFF, ALICE), a_member(STAFF, BOB))
+    return inside
+
+
+@pytest.mark.parametrize(
+    "role",
+    [VIEWER, ALL_SEEING, a_custom_role("Reader", "Acme.Kettle:water/*", "read")],
+    ids=lambda role: role.name,
+)
+@pytest.mark.parametrize("scope", [scope for scope in IN_ACME if scope != "global"])
+def test_a_role_of_a_group_shows_what_ones_own_would(
+    together: UnitsOfWork, scope: str, role: Role
+) -> None:
+    if not role.is_system:
+        keep(together, role)
+    keep(together, an_assignment(CREW.group_id, role, scope, expires_at=NOW + HOUR))
+    assert sorted(seen(together)) == sorted(SEEN[scope])
+    assert seen(together, NOW + HOUR) == []
+
+
+@pytest.mark.parametrize(
+    "role", [DATA_OWNER, a_custom_role("Boiler", "Acme.Kettle:*")], ids=lambda role: role.name
+)
+def test_a_role_of_a_group_that_may_not_read_shows_nothing(
+    together: UnitsOfWork, role: Role
+) -> None:
+    if not role.is_system:
+        keep(together, role)
+    keep(together, *(an_assignment(CREW.group_id, role, scope) for scope in IN_ACME))
+    assert seen(together) == []
+
+
+@pytest.mark.parametrize(("one", "other"), list(combinations_with_replacement(IN_ACME, 2)))
+def test_two_groups_show_what_either_shows_each_thing_once(
+    together: UnitsOfWork, one: str, other: str
+) -> None:
+    keep(together, an_assignment(ALICE, VIEWER, "project solo"))
+    keep(together, an_assignment(CREW.group_id, VIEWER, one))
+    keep(together, an_assignment(STAFF.group_id, EDITOR, other))
+    expected = SEEN[one] | SEEN[other] | SEEN["project solo"]
+    assert sorted(seen(together)) == sorted(expected)
+
+
+def test_who_leaves_a_group_sees_no_more_what_it_showed(together: UnitsOfWork) -> None:
+    keep(together, an_assignment(CREW.group_id, VIEWER, "project web"))
+    keep(together, an_assignment(STAFF.group_id, VIEWER, "project app"))
+    with together.begin() as work:
+        work.groups.remove_member(CREW.group_id, ALICE)
+    assert sorted(seen(together)) == sorted(SEEN["project app"])
+    with together.begin() as work:
+        work.groups.remove(STAFF.group_id)
+    assert seen(together) == []
+
+
+def test_a_group_that_one_is_not_in_shows_nothing(together: UnitsOfWork) -> None:
+    others = a_group("Others")
+    keep(together, others, a_member(others, BOB))
+    keep(together, *(an_assignment(others.group_id, OWNER, scope) for scope in IN_ACME))
+    assert seen(together) == []
