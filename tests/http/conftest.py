@@ -43,10 +43,11 @@ def catalog(request: pytest.FixtureRequest, catalogs: dict[str, Catalog]) -> Cat
 @pytest.fixture
 def units(request: pytest.FixtureRequest) -> UnitsOfWork:
     """In memory, unless the module is ``on_both_stores``."""
-    if getattr(request, "param", "memory") == "memory":
+    stores = getattr(request, "param", "memory")
+    if stores == "memory":
         return MemoryUnitsOfWork()
-    postgres: UnitsOfWork = request.getfixturevalue("postgres_units")
-    return postgres
+    units: UnitsOfWork = request.getfixturevalue(f"{stores}_units")
+    return units
 
 
 @pytest.fixture

@@ -5,6 +5,15 @@ on_both_stores = pytest.mark.parametrize(
     ["memory", pytest.param("postgres", marks=pytest.mark.postgres)],
     indirect=True,
 )
+on_all_stores = pytest.mark.parametrize(
+    "units",
+    [
+        "memory",
+        pytest.param("postgres", marks=pytest.mark.postgres),
+        pytest.param("remembering", marks=pytest.mark.postgres),
+    ],
+    indirect=True,
+)
 on_both_catalogs = pytest.mark.parametrize("catalog", ["shipped", "orchard"], indirect=True)
 on_stores_and_catalogs = pytest.mark.parametrize(
     ("units", "catalog"),

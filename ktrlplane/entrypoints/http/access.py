@@ -147,6 +147,7 @@ OPERATIONS: Final = (
         summary="What a user holds at a scope, and whether an action is allowed there",
         tag=_TAG,
         handle=held,
+        judges=True,
         needs=_ASKING,
         query=CheckParameters,
         answer=HeldPermissions | CheckedPermissions,

@@ -19,6 +19,7 @@ from ktrlplane.entrypoints.http.authentication import Recognition, bearer
 from ktrlplane.entrypoints.http.operations import Operation, Reply
 from ktrlplane.entrypoints.http.problems import EdgeError
 from ktrlplane.entrypoints.http.rates import RateLimit
+from ktrlplane.entrypoints.http.replies import Observed, Replies, Written
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.ports.identity import Claims, Tokens
 from ktrlplane.ports.stores import Answer
@@ -50,6 +51,7 @@ class Responder:
 
     operation: Operation
     edge: Edge
+    replies: Replies = field(factory=Replies, init=False)
 
     def respond(self, req: falcon.Request, resp: falcon.Response, **path: str) -> None:
         operation, edge = self.operation, self.edge
@@ -58,6 +60,8 @@ class Responder:
             claims = bearer(req, edge.tokens)
             req.context.actor = claims.principal_id.value
             edge.rate_limit.count(claims.principal_id.value, resp)
+            if operation.judges and self._is_answered(req, resp, claims):
+                return
         actor = NOBODY if claims is None else claims.principal_id
         asked = ask(
             req,
@@ -81,16 +85,36 @@ class Responder:
         self, req: falcon.Request, resp: falcon.Response, asked: Asked, claims: Claims | None
     ) -> None:
         operation, edge = self.operation, self.edge
+        observed = Observed(lambda work: operation.handle(work, asked.call))
         reply = edge.transact.read(
-            lambda work: operation.handle(work, asked.call), fresh=asked.fresh
+            observed if operation.judges else observed.handle, fresh=asked.fresh
         )
-        resp.data = written = rendering.dump(reply.content)
-        if not operation.public:
-            resp.set_header("Cache-Control", "private, no-cache")
-        if operation.tagged:
-            _tag(req, resp, written)
+        written = Written.of(rendering.dump(reply.content), tagged=operation.tagged)
+        if operation.judges:
+            actor, witness = asked.call.actor, observed.witness
+            self.replies.keep(req, actor, written, witness, fresh=asked.fresh)
+        self._give(req, resp, written)
         if reply.next_cursor is not None:
             resp.set_header("Link", f'<{_next_url(req, edge, reply.next_cursor)}>; rel="next"')
+
+    def _is_answered(self, req: falcon.Request, resp: falcon.Response, claims: Claims) -> bool:
+        """With what was answered before, if that still follows from what people hold."""
+        edge = self.edge
+        kept = self.replies.find(req, claims.principal_id)
+        if kept is None:
+            return False
+        edge.recognition(claims)
+        if not kept.is_good(req, edge.transact, edge.platform.now()):
+            return False
+        self._give(req, resp, kept.written)
+        return True
+
+    def _give(self, req: falcon.Request, resp: falcon.Response, written: Written) -> None:
+        resp.data = written.body
+        if not self.operation.public:
+            resp.set_header("Cache-Control", "private, no-cache")
+        if written.tag is not None:
+            _tag(req, resp, written.tag)
 
     def _write(
         self, req: falcon.Request, resp: falcon.Response, asked: Asked, claims: Claims | None
@@ -140,9 +164,8 @@ class Responder:
         return ()
 
 
-def _tag(req: falcon.Request, resp: falcon.Response, body: bytes) -> None:
+def _tag(req: falcon.Request, resp: falcon.Response, tag: str) -> None:
     """Raises: PreconditionFailed."""
-    tag = etags.tag_of(body)
     resp.set_header("ETag", tag)
     if_match, if_none_match = req.env.get("HTTP_IF_MATCH"), req.env.get("HTTP_IF_NONE_MATCH")
     # Both are read before either is heeded, so that a malformed one is always told.

@@ -152,6 +152,8 @@ class Operation:
     """Whether a rehearsal says who would gain and lose what."""
     reads_only: bool = False
     """Whether it changes nothing in spite of its method."""
+    judges: bool = False
+    """Whether it reads nothing but what people hold, and takes no body."""
 
     @property
     def writes(self) -> bool:
