@@ -55,6 +55,7 @@ def listed(
     with units.view() as work:
         page = PageRequest(sort=Sort.NAME, include_total=True)
         found = work.groups.of(org_id, page, text=text)
+        assert text or work.groups.count(org_id) == len(found.items)
     assert found.total == len(found.items)
     return [group.name for group in found.items]
 
@@ -233,6 +234,13 @@ def test_who_is_put_in_is_new_once_and_stays_as_they_are(inside: UnitsOfWork) ->
     with inside.view() as work:
         view = work.groups.member(CREW.group_id, BOB)
     assert (view.member, view.user) == (first, a_user(BOB))
+
+
+def test_a_group_belongs_to_an_organization_that_is_there(inside: UnitsOfWork) -> None:
+    # A bug of the caller's, hence no refusal: which exception it is, is the adapter's business.
+    with pytest.raises(Exception, match=r"."):
+        keep(inside, a_group("Crew", "nowhere"))
+    assert listed(inside, OrganizationId("nowhere")) == []
 
 
 def test_nobody_unknown_is_put_in(inside: UnitsOfWork) -> None:
