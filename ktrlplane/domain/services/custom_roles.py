@@ -54,7 +54,7 @@ class CreateRole:
         default=None, validator=is_no_name_or_a_name, metadata=apart()
     )
     description: str = field(default="", validator=is_a_description, metadata=apart())
-    permissions: tuple[str, ...] = field(validator=_are_permissions, metadata=apart(()))
+    permissions: tuple[str, ...] = field(validator=_are_permissions, metadata=apart(["read"]))
 
 
 @frozen(kw_only=True)

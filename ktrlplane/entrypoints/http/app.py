@@ -1,8 +1,9 @@
 """The WSGI application."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import falcon
 from falcon.responders import create_default_options
@@ -32,6 +33,9 @@ from ktrlplane.entrypoints.http.dispatch import Edge, Responder
 from ktrlplane.entrypoints.http.middleware import Cors, LoopbackOnly, RequestIds
 from ktrlplane.entrypoints.http.operations import Operation
 from ktrlplane.entrypoints.http.rates import RateLimit
+
+_NAMED_BY_OTHERS: Final = re.compile(r"{(client_id|user_id)}$")
+"""Ids that an identity provider makes, with slashes in them for all we know."""
 
 OPERATIONS: tuple[Operation, ...] = (
     *users.OPERATIONS,
@@ -86,7 +90,7 @@ def build_app(
     app.add_error_handler(DomainError, problems.refuse)
     app.add_error_handler(problems.EdgeError, problems.refuse_at_edge)
     for path, resource in _by_path(OPERATIONS, edge):
-        app.add_route(path, resource)
+        app.add_route(_NAMED_BY_OTHERS.sub(r"{\1:path}", path), resource)
     _add_public(app, edge, local_keys)
     return app
 
