@@ -62,29 +62,15 @@ CREATE TRIGGER tell_of_access_delete AFTER DELETE ON ktrlplane.role_assignments
     REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION ktrlplane.assignments_changed();
 
--- A group's organization, and wherever else it holds anything.
-CREATE FUNCTION ktrlplane.tell_of_groups(changed text[]) RETURNS void
-LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM ktrlplane.tell_of_access(array_agg(scope)) FROM (
-        SELECT 'organization ' || org_id AS scope
-        FROM ktrlplane.groups WHERE group_id = ANY (changed)
-        UNION
-        SELECT scope_type || ' ' || scope_id
-        FROM ktrlplane.role_assignments WHERE group_id = ANY (changed)
-        LIMIT 101
-    ) found;
-END
-$$;
-
+-- A group gives nothing outside its organization.
 CREATE FUNCTION ktrlplane.members_changed() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP <> 'INSERT' THEN
-        PERFORM ktrlplane.tell_of_groups(array_agg(DISTINCT group_id)) FROM gone;
+        PERFORM ktrlplane.tell_of_access(array_agg(DISTINCT 'organization ' || org_id)) FROM gone;
     END IF;
     IF TG_OP <> 'DELETE' THEN
-        PERFORM ktrlplane.tell_of_groups(array_agg(DISTINCT group_id)) FROM come;
+        PERFORM ktrlplane.tell_of_access(array_agg(DISTINCT 'organization ' || org_id)) FROM come;
     END IF;
     RETURN NULL;
 END
@@ -99,19 +85,6 @@ CREATE TRIGGER tell_of_access_update AFTER UPDATE ON ktrlplane.group_members
 CREATE TRIGGER tell_of_access_delete AFTER DELETE ON ktrlplane.group_members
     REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION ktrlplane.members_changed();
-
--- With a group go its members, who then no longer know whose they were.
-CREATE FUNCTION ktrlplane.groups_gone() RETURNS trigger
-LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM ktrlplane.tell_of_access(array_agg(DISTINCT 'organization ' || org_id)) FROM gone;
-    RETURN NULL;
-END
-$$;
-
-CREATE TRIGGER tell_of_access_delete AFTER DELETE ON ktrlplane.groups
-    REFERENCING OLD TABLE AS gone
-    FOR EACH STATEMENT EXECUTE FUNCTION ktrlplane.groups_gone();
 
 -- A new role is held by nobody, and none goes while somebody holds it.
 CREATE FUNCTION ktrlplane.roles_changed() RETURNS trigger
