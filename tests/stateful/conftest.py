@@ -24,13 +24,14 @@ class Runner:
     units: Callable[[], UnitsOfWork]
     examples: int
 
-    def __call__(self, machine: type[Machine]) -> None:
+    def __call__(self, machine: type[Machine], *, share: int = 1) -> None:
+        """One in ``share`` of the examples."""
         # It takes whatever makes a machine, and is declared to take a class.
         make: Any = lambda: machine(self.units())  # noqa: E731
         run_state_machine_as_test(
             make,
             settings=settings(
-                max_examples=self.examples,
+                max_examples=self.examples // share,
                 stateful_step_count=40,
                 deadline=None,
                 # Explaining a failure takes longer than finding and shrinking it.
@@ -42,11 +43,11 @@ class Runner:
 @pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.postgres)])
 def run(request: pytest.FixtureRequest) -> Runner:
     if request.param == "memory":
-        return Runner(MemoryUnitsOfWork, 200)
+        return Runner(MemoryUnitsOfWork, 140)
     pool = request.getfixturevalue("postgres_pool")
 
     def emptied() -> UnitsOfWork:
         empty(pool)
         return PostgresUnitsOfWork(pool)
 
-    return Runner(emptied, 12)
+    return Runner(emptied, 8)

@@ -1,115 +1,139 @@
 """What must come of every request, told in the simplest way: sets, dictionaries and texts.
 
 None of the product's code is used here, or a fault in it would be told twice and found never.
-A scope is a pair such as ``("project", "p-1")``; a refusal is its name, None is a yes.
+A scope is a pair such as ``("project", "p-1")``; a refusal is its name, None is a yes. People
+go by their names, the groups of an organization as ``@o-1/crew``, its roles as ``o-1/Helper``.
 """
 
-Scope = tuple[str, str]
-Refusal = str | None
+from typing import NamedTuple
+
+from tests.stateful.things import Refusal, Scope, Things
+
+Key = tuple[str, str, Scope]
+"""Who has or is invited to which role where."""
 
 ROLES = {
     "Owner": {"read", "write", "delete", "manage_access", "manage_billing", "escalate"},
     "Editor": {"read", "write"},
     "Viewer": {"read"},
     "Steward": {"read", "manage_access"},
-    "Data Owner": {"boil"},
+    "Data Owner": {"water", "boil"},
     "service-account-permission-checker": {"check_permissions_on_behalf_of"},
 }
 HIDDEN = {"service-account-permission-checker"}
 MACHINES = {"robot"}
-GRACE = 24
+FOREVER = 10**9
 """Hours."""
+OPEN_FOR = 48
+"""Hours that an invitation is open."""
 
 
-class World:
+class Invited(NamedTuple):
+    inviter: str
+    made: int
+    until: int
+    role_until: int | None
+    number: str
+    """Of those made in the same hour, the lower one goes first."""
+
+
+class Address(NamedTuple):
+    text: str | None
+    proven: bool
+    since: int
+    """The hour of the newest word about it."""
+
+
+class World(Things):
     def __init__(self) -> None:
-        self.now = 0
-        self.organizations: dict[str, str] = {}
-        """Name by id; those that were deleted are not in it."""
-        self.projects: dict[str, tuple[str | None, str, str]] = {}
-        """Organization, name and status by id; Deleted ones stay."""
-        self.resources: dict[str, tuple[str, str, str]] = {}
-        """Project, name and status by id; Deleted ones stay."""
-        self.deleting_since: dict[str, int] = {}
-        self.used: set[Scope] = set()
-        self.roles: dict[tuple[str, str, Scope], int | None] = {}
-        """Who has which role where, and the hour when it expires."""
+        super().__init__()
+        self.roles: dict[Key, int | None] = {}
+        """And the hour when it expires. Expired ones stay until something replaces them."""
+        self.custom: dict[str, set[str]] = {}
+        self.groups: dict[str, set[str]] = {}
+        self.machines: set[tuple[str, str]] = set()
+        """Who is registered in which organization."""
+        self.invitations: dict[Key, Invited] = {}
+        self.addresses = {
+            who: Address(f"{who}@example.org", proven=True, since=0)
+            for who in ("alice", "bob", "carol")
+        } | {"robot": Address(None, proven=False, since=0)}
 
-    def path(self, scope: Scope) -> list[Scope]:
-        """The scope and what it is in; nothing where it is not there."""
-        kind, name = scope
-        if kind == "organization":
-            return [scope] if name in self.organizations else []
-        if kind == "project":
-            if name not in self.projects:
-                return []
-            above = self.projects[name][0]
-            return [scope] if above is None else [scope, ("organization", above)]
-        if kind == "resource":
-            if name not in self.resources:
-                return []
-            return [scope, *self.path(("project", self.resources[name][0]))]
-        return [scope]
+    def gives(self, role: str) -> set[str]:
+        return ROLES[role] if role in ROLES else self.custom[role]
 
-    def told(self, scope: Scope) -> tuple[str | None, ...]:
-        """All there is to know of a thing, its id first."""
-        kind, name = scope
-        if kind == "organization":
-            return name, self.organizations[name]
-        if kind == "project":
-            return (name, *self.projects[name])
-        return (name, *self.resources[name], self.projects[self.resources[name][0]][0])
+    def reach(self, who: str, scope: Scope) -> dict[str, int]:
+        """What somebody holds at a scope, and until which hour."""
+        path = self.path(scope)
+        holders = {who, *(group for group, members in self.groups.items() if who in members)}
+        reached: dict[str, int] = {}
+        for (holder, role, where), until in self.roles.items():
+            if holder in holders and where in path and self.is_still(until):
+                for action in self.gives(role):
+                    lasts = FOREVER if until is None else until
+                    reached[action] = max(lasts, reached.get(action, 0))
+        return reached
 
     def held(self, who: str, scope: Scope) -> set[str]:
-        return {
-            action
-            for (holder, role, where), until in self.roles.items()
-            if holder == who and where in self.path(scope) and (until is None or until > self.now)
-            for action in ROLES[role]
-        }
+        return set(self.reach(who, scope))
+
+    def is_still(self, until: int | None) -> bool:
+        return until is None or until > self.now
+
+    def holds_still(self, key: Key) -> bool:
+        return key in self.roles and self.is_still(self.roles[key])
 
     def refusal(self, who: str, scope: Scope, *actions: str) -> Refusal:
-        if "read" not in self.held(who, scope):
+        held = self.held(who, scope)
+        if "read" not in held:
             return "NotFound"
-        return None if set(actions) <= self.held(who, scope) else "Forbidden"
+        return None if set(actions) <= held else "Forbidden"
 
     def refusal_to_manage(self, who: str, scope: Scope) -> Refusal:
         refusal = self.refusal(who, scope, "manage_access")
         return "Forbidden" if refusal is None and scope[0] == "global" else refusal
 
-    def is_over(self, scope: Scope) -> bool:
-        kind, name = scope
-        if kind == "project":
-            return self.projects[name][2] != "Active"
-        if kind == "resource":
-            return self.resources[name][2] in ("Deleting", "Deleted")
-        return False
+    def refusal_to_grant(self, who: str, scope: Scope) -> Refusal:
+        refusal = self.refusal_to_manage(who, scope)
+        if refusal is None and self.is_over(scope):
+            return "InvalidTransition"
+        return refusal
+
+    def may_give(self, who: str, actions: set[str], scope: Scope) -> bool:
+        held = self.held(who, scope)
+        return "escalate" in held or actions <= held
+
+    def may_let_in(self, who: str, group: str) -> bool:
+        return all(
+            self.may_give(who, self.gives(role), where)
+            for (holder, role, where), until in self.roles.items()
+            if holder == group and self.is_still(until)
+        )
+
+    def lends(self, made: str, scope: Scope) -> bool:
+        """Whether a group or a role is of the organization that the scope is in."""
+        is_there = made in self.groups or made in self.custom
+        return is_there and maker(made) == self.organization_of(scope)
+
+    def knows(self, who: str, made: str, scope: Scope) -> bool:
+        """And whether somebody who gives something there may see that."""
+        return self.lends(made, scope) and self.refusal(who, ("organization", maker(made))) is None
+
+    def knows_role(self, who: str, role: str, scope: Scope) -> bool:
+        return role not in HIDDEN if role in ROLES else self.knows(who, role, scope)
 
     def lasting_owners(self, scope: Scope) -> set[str]:
         return {
             who
             for (who, role, where), until in self.roles.items()
-            if role == "Owner" and where == scope and until is None and who not in MACHINES
+            if role == "Owner" and where == scope and until is None
+            if who not in MACHINES and who not in self.groups
         }
-
-    def holds_still(self, key: tuple[str, str, Scope]) -> bool:
-        if key not in self.roles:
-            return False
-        until = self.roles[key]
-        return until is None or until > self.now
-
-    def may_hand_out(self, who: str, role: str, scope: Scope) -> bool:
-        held = self.held(who, scope)
-        return role not in HIDDEN and ("escalate" in held or ROLES[role] <= held)
 
     def is_last_owner(self, who: str, role: str, scope: Scope) -> bool:
         return (
             role == "Owner" and self.needs_owner(scope) and not self.lasting_owners(scope) - {who}
         )
-
-    def needs_owner(self, scope: Scope) -> bool:
-        kind, name = scope
-        return kind == "organization" or (kind == "project" and self.projects[name][0] is None)
 
     def create(self, who: str, scope: Scope) -> None:
         self.used.add(scope)
@@ -117,65 +141,78 @@ class World:
             self.roles[who, "Owner", scope] = None
             self.roles[who, "Data Owner", scope] = None
 
-    def forget_roles_in(self, scope: Scope) -> None:
-        self.roles = {
-            (who, role, where): until
-            for (who, role, where), until in self.roles.items()
-            if scope not in self.path(where)
+    def forget(self, scope: Scope) -> None:
+        self.roles = {key: v for key, v in self.roles.items() if scope not in self.path(key[2])}
+        self.invitations = {
+            key: v for key, v in self.invitations.items() if scope not in self.path(key[2])
         }
+        kind, name = scope
+        if kind == "organization":
+            self.custom = {k: v for k, v in self.custom.items() if maker(k) != name}
+            self.groups = {k: v for k, v in self.groups.items() if maker(k) != name}
+            self.machines = {one for one in self.machines if one[0] != name}
 
-    def inside(self, project: str) -> list[str]:
-        """The resources of a project that are not Deleted."""
-        return [
-            name
-            for name, (where, _, status) in self.resources.items()
-            if where == project and status != "Deleted"
+    def refusal_to_move(self, who: str, project: str, where: str | None) -> Refusal:
+        scope = ("project", project)
+        refusal = self.refusal(who, scope, "delete")
+        if refusal is None and where is not None:
+            refusal = self.refusal(who, ("organization", where), "write")
+        if refusal is not None or self.projects[project][0] == where:
+            return refusal
+        if where is None and not self.lasting_owners(scope):
+            return "LastOwner"
+        if where is not None and not self.may_bring(who, scope, where):
+            return "Forbidden"
+        return "InvalidTransition" if self.is_over(scope) else None
+
+    def may_bring(self, who: str, scope: Scope, organization: str) -> bool:
+        """What is granted there, its holders have on the scope from then on."""
+        comes = [
+            self.gives(role)
+            for (_, role, where), until in self.roles.items()
+            if where == ("organization", organization) and self.is_still(until)
         ]
+        if not comes:
+            return True
+        manages = "manage_access" in self.held(who, scope)
+        return manages and self.may_give(who, set().union(*comes), scope)
 
-    def active_projects(self, organization: str) -> list[str]:
-        return [
-            name
-            for name, (where, _, status) in self.projects.items()
-            if where == organization and status == "Active"
-        ]
+    def move(self, project: str, where: str | None) -> None:
+        scope, (before, called, status) = ("project", project), self.projects[project]
+        if where == before:
+            return
+        self.roles = {
+            (holder, role, at): until
+            for (holder, role, at), until in self.roles.items()
+            if scope not in self.path(at) or (holder not in self.groups and role in ROLES)
+        }
+        self.invitations = {
+            key: invited
+            for key, invited in self.invitations.items()
+            if scope not in self.path(key[2]) or key[1] in ROLES
+        }
+        self.projects[project] = where, called, status
 
-    def delete_organization(self, name: str) -> None:
-        for project in self.active_projects(name):
-            self.delete_project(project)
-        self.forget_roles_in(("organization", name))
-        del self.organizations[name]
+    def delete_group(self, group: str) -> None:
+        del self.groups[group]
+        self.roles = {key: until for key, until in self.roles.items() if key[0] != group}
 
-    def delete_project(self, name: str) -> None:
-        for resource in self.inside(name):
-            self.delete_resource(resource)
-        where, called, _ = self.projects[name]
-        self.projects[name] = where, called, "Deleting"
-        self.end_if_empty(name)
+    def delete_role(self, role: str) -> None:
+        del self.custom[role]
+        self.roles = {key: until for key, until in self.roles.items() if key[1] != role}
+        self.invitations = {key: v for key, v in self.invitations.items() if key[1] != role}
 
-    def delete_resource(self, name: str) -> None:
-        where, called, status = self.resources[name]
-        if status != "Deleting":
-            self.resources[name] = where, called, "Deleting"
-            self.deleting_since[name] = self.now
-
-    def end_resource(self, name: str) -> None:
-        where, called, _ = self.resources[name]
-        self.resources[name] = where, called, "Deleted"
-        self.forget_roles_in(("resource", name))
-        self.end_if_empty(where)
-
-    def end_if_empty(self, project: str) -> None:
-        where, called, status = self.projects[project]
-        if status == "Deleting" and not self.inside(project):
-            self.projects[project] = where, called, "Deleted"
-            self.forget_roles_in(("project", project))
-
-    def due(self) -> list[str]:
-        return [
-            name
-            for name, (_, _, status) in self.resources.items()
-            if status == "Deleting" and self.now - self.deleting_since[name] > GRACE
-        ]
+    def remove_machine(self, organization: str, who: str) -> None:
+        self.machines.remove((organization, who))
+        scope = ("organization", organization)
+        self.roles = {
+            key: until
+            for key, until in self.roles.items()
+            if key[0] != who or scope not in self.path(key[2])
+        }
+        for group, members in self.groups.items():
+            if maker(group) == organization:
+                members.discard(who)
 
     def listed(self, who: str, kind: str, *, deleted: bool) -> set[str]:
         """The ids of what ``who`` may read, either the Deleted ones or the others."""
@@ -189,3 +226,8 @@ class World:
             for name, status in statuses[kind].items()
             if (status == "Deleted") is deleted and self.refusal(who, (kind, name)) is None
         }
+
+
+def maker(made: str) -> str:
+    """The organization of a group or of a role of its own."""
+    return made.removeprefix("@").partition("/")[0]

@@ -1,13 +1,18 @@
 """Organizations, projects and resources: created, renamed, moved, deleted, read and listed."""
 
-from hypothesis.stateful import rule
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, rule
 
 from ktrlplane.domain.ids import OrganizationId, ProjectId, ResourceId
 from ktrlplane.domain.services import organizations, projects, resources
-from tests.stateful.changes import Changes
+from tests.stateful.asking import Looking
 from tests.stateful.conftest import Runner
 from tests.stateful.words import (
+    WHO,
     actors,
+    everywhere,
+    gifts,
+    lasts,
     names,
     organization_ids,
     project_ids,
@@ -15,7 +20,14 @@ from tests.stateful.words import (
 )
 
 
-class Tenancy(Changes):
+class Tenancy(Looking):
+    @initialize(data=st.data())
+    def begin(self, data: st.DataObject) -> None:
+        self.begin_with_something()
+        given = st.tuples(gifts(list(WHO), everywhere), lasts)
+        for gift, lasting in data.draw(st.lists(given, max_size=8)):
+            self.operator_grants(gift, lasting)
+
     @rule(who=actors, name=organization_ids, called=names)
     def rename_organization(self, who: str, name: str, called: str) -> None:
         who = self.choose(who, "write", ("organization", name))
@@ -54,4 +66,4 @@ class Tenancy(Changes):
 
 
 def test_tenancy_is_as_the_oracle_says(run: Runner) -> None:
-    run(Tenancy)
+    run(Tenancy, share=2)
