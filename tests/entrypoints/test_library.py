@@ -1,3 +1,4 @@
+import re
 import runpy
 from datetime import timedelta
 from pathlib import Path
@@ -217,7 +218,7 @@ def test_the_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Our own validator: One instance is enough for everybody." in capsys.readouterr().out
 
 
-def test_the_first_program_of_the_page_runs() -> None:
+def test_the_programs_of_the_page_run() -> None:
     page = (REPOSITORY / "docs" / "embedding.md").read_text()
-    program = page.partition("```python\n")[2].partition("```")[0]
-    exec(compile(program, "docs/embedding.md", "exec"), {})
+    first, _, groups, *_ = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    exec(compile(first + groups, "docs/embedding.md", "exec"), {})
