@@ -113,8 +113,9 @@ class TestMaking:
         with pytest.raises(ValidationFailed) as refused:
             do(create_role, ACME, CreateRole(permissions=("read",), **names))
         assert faults(refused) == [(f"/{field}", "reserved")]
+        wanted: dict[str, Any] = {field: text}
         with pytest.raises(ValidationFailed) as refused:
-            do(update_role, ACME, "Helper", evolve(UpdateRole(), **{field: text}))
+            do(update_role, ACME, "Helper", UpdateRole(**wanted))
         assert faults(refused) == [(f"/{field}", "reserved")]
 
     def test_every_fault_is_told_at_once(self, do: Acting) -> None:
