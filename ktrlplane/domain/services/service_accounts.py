@@ -1,16 +1,21 @@
 """The machines that an organization works with."""
 
-from attrs import field, frozen
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import islice
+
+from attrs import evolve, field, frozen
 
 from ktrlplane.domain.access import Scope
 from ktrlplane.domain.ids import OrganizationId, PrincipalId
 from ktrlplane.domain.naming import is_a_name
-from ktrlplane.domain.paging import Page, PageRequest
+from ktrlplane.domain.paging import MAX_LIMIT, Page, PageRequest
 from ktrlplane.domain.services.commands import apart
 from ktrlplane.domain.services.platform import Expectation, Platform, expect
-from ktrlplane.domain.services.previews import Affected
+from ktrlplane.domain.services.previews import MAX_EFFECTS, Affected
 from ktrlplane.domain.services.standings import hold_to_manage, standing_on
 from ktrlplane.domain.users import MACHINE, ServiceAccount, User, principal_of
+from ktrlplane.ports.access import AssignmentView
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 
@@ -103,8 +108,24 @@ def remove_service_account(
 
 
 def affected_by_removal(
-    work: UnitOfWork, org_id: OrganizationId, user_id: PrincipalId
+    work: UnitOfWork, org_id: OrganizationId, user_id: PrincipalId, at: datetime
 ) -> Affected:
-    """Where the standing of the service account would change."""
-    held = work.assignments.of_below(user_id, Scope.of(org_id))
-    return [(user_id, scope) for scope in (Scope.of(org_id), *(one.scope for one in held))]
+    """Where the standing of the service account would change: where it has a role of its own,
+    and where groups of the organization have one."""
+    scope = Scope.of(org_id)
+    held = work.assignments.of_below(user_id, scope)
+    lent = (
+        view.assignment.scope
+        for view in _reached(work, user_id, at)
+        if view.group is not None and view.group.org_id == org_id
+    )
+    scopes = [scope, *(one.scope for one in held), *islice(lent, MAX_EFFECTS)]
+    return [(user_id, one) for one in scopes]
+
+
+def _reached(work: UnitOfWork, user_id: PrincipalId, at: datetime) -> Iterator[AssignmentView]:
+    page: PageRequest | None = PageRequest(limit=MAX_LIMIT)
+    while page is not None:
+        found = work.assignments.reach(user_id, at, page)
+        yield from found.items
+        page = None if found.next is None else evolve(page, after=found.next)

@@ -8,6 +8,7 @@ from ktrlplane.domain.access import Action
 from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.domain.services import service_accounts as service
 from ktrlplane.domain.services.platform import Expectation
+from ktrlplane.domain.services.previews import Affected
 from ktrlplane.domain.users import ServiceAccount, principal_of
 from ktrlplane.entrypoints.http.access_shapes import OrganizationServiceAccount
 from ktrlplane.entrypoints.http.operations import BASE, Call, Operation, Reply, needs, no_such
@@ -59,7 +60,10 @@ def remove(work: UnitOfWork, call: Call) -> Reply:
         service.remove_service_account(work, org_id, user_id, as_seen=_as_seen(call), **call.asked)
         return Reply()
 
-    return previewed(work, call, lambda: service.affected_by_removal(work, org_id, user_id), act)
+    def affected() -> Affected:
+        return service.affected_by_removal(work, org_id, user_id, call.platform.now())
+
+    return previewed(work, call, affected, act)
 
 
 _COMMON: Final[dict[str, Any]] = {"tag": "Service accounts"}
