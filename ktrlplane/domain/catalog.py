@@ -2,7 +2,7 @@
 
 import enum
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from attrs import field, frozen
 
@@ -36,6 +36,9 @@ class Availability(enum.StrEnum):
 class Enforcement(enum.StrEnum):
     HARD = "hard"
     SOFT = "soft"
+
+
+_OWN_ACTIONS: Final = frozenset(Action)
 
 
 @frozen(kw_only=True)
@@ -149,7 +152,7 @@ class Catalog:
         """The permission that ``text`` names: ``Product:action``, an action of the control
         plane, or a bare action, which only one product can have (see ``shared_actions``)."""
         named = Permission.parse(text)
-        if ":" in text or named.action in set(Action):
+        if ":" in text or named.action in _OWN_ACTIONS:
             return named
         products = {
             known.resource_type

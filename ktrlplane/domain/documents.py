@@ -87,10 +87,19 @@ def faults_of(document: object, at: str = "") -> list[Fault]:
         elif isinstance(value, float):
             found = [] if math.isfinite(value) else [_TOO_LARGE]
         elif isinstance(value, dict):
-            found = (flaw for key in value for flaw in _key_flaws(key))
-            todo += [((link, k), v, depth + 1) for k, v in value.items() if _is_short(k)]
+            if not all(map(_is_plain, value)):
+                found = (flaw for key in value for flaw in _key_flaws(key))
+            todo += [
+                ((link, k), v, depth + 1)
+                for k, v in value.items()
+                if (depth == MAX_DEPTH or not _is_plain(v)) and _is_short(k)
+            ]
         elif isinstance(value, list):
-            todo += [((link, k), v, depth + 1) for k, v in enumerate(value)]
+            todo += [
+                ((link, k), v, depth + 1)
+                for k, v in enumerate(value)
+                if depth == MAX_DEPTH or not _is_plain(v)
+            ]
         faults += [Fault(at + spelled(link), *flaw) for flaw in islice(found, MAX_FAULTS)]
     return sorted(faults, key=lambda fault: fault.pointer)
 
@@ -105,6 +114,13 @@ def spelled(link: Link) -> str:
         link, step = link
         steps.append(step)
     return pointer(steps[::-1])
+
+
+def _is_plain(value: object) -> bool:
+    """Nearly everything is; what is need not be looked at twice."""
+    if type(value) is str:
+        return len(value) <= MAX_KEY and value.isascii() and "\0" not in value
+    return value is None or type(value) is int or type(value) is bool
 
 
 def _is_short(key: str) -> bool:

@@ -1,6 +1,7 @@
 """Asking who may do what."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from attrs import field, frozen
 
@@ -114,20 +115,26 @@ def _questions(
     command: CheckPermissions, actor: PrincipalId, platform: Platform
 ) -> tuple[list[tuple[PrincipalId, Scope]], list[Permission]]:
     asked, wanted, faults = [], [], []
+    known: dict[str, Permission] = {}  # most batches ask for few actions
     for number, check in enumerate(command.checks):
         at = f"/checks/{number}"
         try:
-            scope = Scope.parse(check.scope_type, check.scope_id)
+            scope = _scope(check.scope_type, check.scope_id)
             asked.append((check.user_id or actor, scope))
         except ValueError as exc:
             faults.append(Fault(f"{at}/scope_id", "pattern", str(exc)))
         try:
-            wanted.append(_permission(check.action, f"{at}/action", platform))
+            if check.action not in known:
+                known[check.action] = _permission(check.action, f"{at}/action", platform)
+            wanted.append(known[check.action])
         except ValidationFailed as exc:
             faults += exc.faults
     if faults:
         raise ValidationFailed(faults)
     return asked, wanted
+
+
+_scope = lru_cache(maxsize=8192)(Scope.parse)
 
 
 def action_faults(action: str | None, pointer: str, platform: Platform) -> Sequence[Fault]:
