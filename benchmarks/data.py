@@ -4,9 +4,11 @@ import random
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import psycopg
 from attrs import frozen
+from psycopg.conninfo import conninfo_to_dict
 
 from ktrlplane.domain.catalog import Catalog
 from ktrlplane.domain.documents import Document
@@ -29,6 +31,15 @@ class Size:
     resources: int = 100_000
     assignments: int = 500_000
     users: int = 50_000
+
+
+SMALL = Size(organizations=100, projects=200, resources=1_000, assignments=5_000, users=500)
+
+
+def as_url(conninfo: str) -> str:
+    """The same as an address, which settings take."""
+    parts = conninfo_to_dict(conninfo)
+    return f"postgresql:///{parts.pop('dbname')}?{urlencode(parts)}"
 
 
 def is_filled(url: str) -> bool:
