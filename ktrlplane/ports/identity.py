@@ -19,7 +19,7 @@ def _is_utc(_: object, __: object, value: datetime) -> None:
         raise ValueError("A time is aware and in UTC.")
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, cache_hash=True)
 class Claims:
     """What a verified token says. Raises ValueError, with the rule, for what cannot be.
 

@@ -109,6 +109,10 @@ class Decisions:
         may_keep: Callable[[], bool],
     ) -> Sequence[Standing | None]:
         """In the order asked; ``load`` is asked once for all that is not remembered."""
+        if len(asked) == 1:  # as nearly all are
+            known = self.find(*asked[0], at)
+            if known is not None:
+                return [known]
         found = [self.find(principal, scope, at) for principal, scope in asked]
         missing = [number for number, standing in enumerate(found) if standing is None]
         if not missing:

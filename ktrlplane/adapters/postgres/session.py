@@ -48,19 +48,20 @@ class Session:
         self._has_ended = False
         self._may_write = may_write
         self._decisions = decisions
-        self._touched: set[str] = set()
+        self._touched: frozenset[str] = frozenset()
 
     @property
     def scopes_touched(self) -> frozenset[str]:
         """Where this unit of work changed who may do what, as ``Decisions`` are told."""
-        return frozenset(self._touched)
+        return self._touched
 
     def touched(self, *scopes: Scope) -> None:
         """A store tells that it changed who may do what at ``scopes``, so that this process
         does not go on deciding on what it knew before. For a group or a role of an
         organization say the organization, for a role of the platform ``EVERYWHERE``."""
-        for scope in scopes:
-            self._touched.add(changes.EVERYWHERE if scope is EVERYWHERE else str(scope))
+        self._touched |= {
+            changes.EVERYWHERE if scope is EVERYWHERE else str(scope) for scope in scopes
+        }
 
     def end(self) -> Connection | None:
         """What was borrowed: it is somebody else's from now on."""

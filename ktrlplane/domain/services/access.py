@@ -106,8 +106,9 @@ def check_permissions(
         _require_on_behalf(mine)
     verdicts = []
     for check, permission, standing in zip(command.checks, wanted, standings, strict=True):
-        via = tuple(standing.via(permission)) if standing else ()
-        verdicts.append(Verdict(allowed=bool(via), via=via if check.explain else ()))
+        via = tuple(standing.via(permission)) if standing and check.explain else ()
+        allowed = bool(via) or (standing is not None and standing.holds(permission))
+        verdicts.append(Verdict(allowed=allowed, via=via))
     return verdicts
 
 
