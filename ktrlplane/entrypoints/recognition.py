@@ -26,7 +26,8 @@ def welcome(transact: Transact, claims: Claims, platform: Platform) -> None:
     if not transact.read(lambda work: is_up_to_date(work, claims, platform=platform)):
         transact(lambda work: recognize(work, claims, platform=platform))
     user_id = claims.principal_id
-    for invitation_id in transact.read(lambda work: awaiting(work, user_id))[:AT_ONCE]:
+    waiting = transact.read(lambda work: awaiting(work, user_id, platform=platform))
+    for invitation_id in waiting[:AT_ONCE]:
         try:
             transact(
                 partial(

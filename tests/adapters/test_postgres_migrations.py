@@ -18,6 +18,8 @@ LANDED = {
     "0002_access": "81a5e12b2e2f1c68f96ab864dc2280193dbcd2ddbdfd6223f6733066293be2e3",
     "0003_idempotency": "d015a1d764cd0d3980c49358a7b7dba78b8c78475ad52e90481c3102ab172283",
     "0004_tier_counts": "54e5a85798b4022f7b6a1a7a3d8696db5a696e1a0d452e47edc64dad9ce70545",
+    "0005_groups": "474e360da9a5f108b3caa043c4cac4dfe03d717f4ecd92a269a5365743142e69",
+    "0006_access_changes": "cb63c5ca616a361f8c94776e3ece5b812858516717e8ad230bcee590cc5decc7",
 }
 """What databases out there have had. Never change one: write another one."""
 

@@ -20,6 +20,7 @@ import pytest
 from tests.end_to_end.serving import DEADLINE_S, REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text()
+ACCESS = (REPOSITORY / "docs" / "access.md").read_text()
 INSTALL_S = 300.0
 
 pytestmark = [
@@ -142,6 +143,32 @@ def test_what_the_readme_tries_works_as_it_says(clone: Path, venv: Path, serving
     assert granted["role"]["name"] == "Viewer"
     assert viewer == project
     assert refused["code"] == "forbidden"
+
+
+def test_what_the_page_about_access_shows_works(clone: Path, venv: Path, serving: int) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not here")
+    script = "\n".join(re.findall(r"```sh\n(.*?)```", ACCESS, re.DOTALL))
+    done = bash(clone, venv, script.replace(":8080", f":{serving}"))
+    assert done.returncode == 0, done.stderr
+    told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert [one for one in told if "code" in one] == []
+    models = "Konnektr.Graph:models/read"
+    rehearsed = [(one["gains"], one["losses"]) for one in told if "gains" in one]
+    joining, ending, moving, granting = rehearsed
+    assert [(one["user_id"], models in one["permissions"]) for one in joining[0]] == [
+        ("iris", True)
+    ]
+    assert [(one["user_id"], models in one["permissions"]) for one in ending[1]] == [
+        ("hugo", True)
+    ]
+    assert [one["user_id"] for one in moving[1]] == ["hugo"]
+    assert granting[0][0]["permissions"] == ["Konnektr.KtrlPlane:write"]
+    (verdicts,) = [one["results"] for one in told if "results" in one]
+    assert [one["allowed"] for one in verdicts] == [False, True]
+    assert verdicts[1]["via"][0]["group_id"].startswith("grp_")
+    assert [one["allowed"] for one in told if "allowed" in one] == [True] * 3
+    assert "granted: barn-product@clients" in done.stdout
 
 
 def test_what_the_readme_runs_for_real_works(clone: Path, venv: Path, serving: int) -> None:

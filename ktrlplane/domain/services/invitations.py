@@ -143,14 +143,17 @@ def _directly_to(work: UnitOfWork, scope: Scope, invitation_id: InvitationId) ->
     return view
 
 
-def awaiting(work: UnitOfWork, user_id: PrincipalId) -> Sequence[InvitationId]:
-    """The invitations to an address that the identity provider has verified to be the
+def awaiting(
+    work: UnitOfWork, user_id: PrincipalId, *, platform: Platform
+) -> Sequence[InvitationId]:
+    """The open invitations to an address that the identity provider has verified to be the
     user's (R1.9), oldest first."""
     user = work.users.find(user_id)
     if user is None or not _has_proven(user):
         return []
     assert user.email is not None
-    return [one.invitation_id for one in work.invitations.to(user.email)]
+    now = platform.now()
+    return [one.invitation_id for one in work.invitations.to(user.email) if one.is_open(now)]
 
 
 def accept_invitation(

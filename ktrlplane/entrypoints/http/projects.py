@@ -72,7 +72,7 @@ OPERATIONS: Final = (
         needs=needs(
             Action.WRITE,
             on="organization",
-            note="of the organization in the body; without one, any person",
+            note="the one in the body; without one, any person",
         ),
         body=service.CreateProject,
         answer=Project,
