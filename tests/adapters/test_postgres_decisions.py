@@ -9,7 +9,6 @@ from typing import Any
 
 import psycopg
 import pytest
-import structlog
 from attrs import evolve
 
 from ktrlplane.adapters.postgres.decisions import BOUND_S, Decisions
@@ -452,19 +451,17 @@ def test_while_the_listener_hears_nothing_nothing_remembered_is_used(
         until(lambda: is_remembered(units), "being remembered again")
 
 
-def test_nothing_is_remembered_where_connections_are_shared(here: Remembering, url: str) -> None:
+def test_nothing_is_remembered_where_connections_are_shared(
+    here: Remembering, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
     """A pooler takes the word of one client's server for another's, and loses what it is told
     while it has no client."""
-    with (
-        between(url, renumbers=True) as line,
-        structlog.testing.capture_logs() as told,
-        remembering(url, line.url) as units,
-    ):
+    with between(url, renumbers=True) as line, remembering(url, line.url) as units:
         until(lambda: line.clients > 1 or is_remembered(units), "being found out")
         assert not is_remembered(units)
-    (said,) = told
-    assert said["event"] == "decisions are not remembered"
-    assert "shares connections" in said["reason"]
+    said = [record for record in caplog.records if record.name.endswith(".listening")]
+    assert {record.getMessage() for record in said} == {"decisions_not_remembered"}
+    assert "shares connections" in vars(said[0])["reason"]
 
 
 def test_a_server_that_is_away_hinders_nobody_from_closing(url: str) -> None:

@@ -130,9 +130,9 @@ def test_what_the_readme_tries_works_as_it_says(clone: Path, venv: Path, serving
     script = "\n".join(blocks("Try it")).replace(":8080", f":{serving}")
     done = bash(clone, venv, script)
     assert done.returncode == 0, done.stderr
-    organization, project, resource, found, free, stranger, granted, viewer, refused = answers(
-        done.stdout
-    )
+    told = answers(done.stdout)
+    organization, project, resource, found, free, stranger, granted, viewer, refused = told[:9]
+    invited, let_in, checked = told[9:]
     assert organization["org_id"] == "acme"
     assert project["org_id"] == "acme"
     assert set(resource["settings_json"]["eventSinks"]) == {"kafka", "kusto", "mqtt", "webhook"}
@@ -143,6 +143,9 @@ def test_what_the_readme_tries_works_as_it_says(clone: Path, venv: Path, serving
     assert granted["role"]["name"] == "Viewer"
     assert viewer == project
     assert refused["code"] == "forbidden"
+    assert (invited["status"], invited["email"]) == ("invited", "linus@example.com")
+    assert let_in == project
+    assert [len(one["via"]) for one in checked["results"]] == [2]
 
 
 def test_what_the_page_about_access_shows_works(clone: Path, venv: Path, serving: int) -> None:

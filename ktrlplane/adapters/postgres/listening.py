@@ -1,5 +1,6 @@
 """Hearing of the changes that others make to who may do what."""
 
+import logging
 import math
 import socket
 import time
@@ -7,7 +8,6 @@ from threading import Lock, Thread
 from typing import Final
 
 import psycopg
-import structlog
 
 from ktrlplane.adapters.postgres.decisions import Decisions
 from ktrlplane.adapters.postgres.lines import Line, Unproven, readable
@@ -18,7 +18,8 @@ _WANTED_FOR_S: Final = 10.0
 """Whom nobody has asked for so long need not be up to date."""
 _PATIENCE_S: Final = 2.0
 
-_log = structlog.get_logger("ktrlplane.decisions")
+# The library listens too: what it says goes where the host program wants it.
+_log = logging.getLogger(__name__)
 
 
 class Listener:
@@ -84,11 +85,11 @@ class Listener:
             line.hear_for(_BEAT_S)
 
     def _tell(self, reason: str | None) -> None:
-        """Once, until it is another one."""
-        if reason == self._told:
+        """Once, until it is another one; nothing of a line that is being closed."""
+        if reason == self._told or self._is_closed:
             return
         if reason is None:
-            _log.info("decisions are remembered again")
+            _log.info("decisions_remembered_again")
         else:
-            _log.warning("decisions are not remembered", reason=reason)
+            _log.warning("decisions_not_remembered", extra={"reason": reason})
         self._told = reason

@@ -14,7 +14,9 @@ from ktrlplane.entrypoints.settings import Settings
 def opened(settings: Settings) -> Iterator[Container]:
     """Whichever schema the database has. Raises: DatabaseUnavailable."""
     with Container(settings=settings).database().open() as url:
-        container = Container(settings=evolve(settings, database_url=url))
+        # A command asks once: there is nothing to remember, and nobody to listen for.
+        once = evolve(settings, database_url=url, decision_cache=0)
+        container = Container(settings=once)
         try:
             yield container
         finally:
