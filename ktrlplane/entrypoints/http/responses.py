@@ -11,7 +11,6 @@ from ktrlplane.entrypoints.http import problems
 from ktrlplane.entrypoints.http.access_shapes import AccessPreview
 from ktrlplane.entrypoints.http.bodies import JSON
 from ktrlplane.entrypoints.http.operations import CREATED, Operation
-from ktrlplane.entrypoints.http.parameters import NoParameters
 from ktrlplane.entrypoints.http.problems import Definition
 from ktrlplane.entrypoints.http.schemas import Components, Schema
 
@@ -204,8 +203,7 @@ def _codes(operation: Operation) -> Iterable[str]:
         yield "payload_too_large"
     if operation.body is not None:
         yield "unsupported_media_type"
-    if operation.writes or operation.body is not None or operation.query is not NoParameters:
-        yield errors.ValidationFailed.code
+    yield errors.ValidationFailed.code  # each takes parameters, consistency or validate_only
     if operation.writes and operation.method == "POST":
         yield from (errors.IdempotencyInProgress.code, errors.IdempotencyKeyReused.code)
     yield from (refusal.code for refusal in operation.refusals)
