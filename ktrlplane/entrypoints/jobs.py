@@ -8,18 +8,14 @@ from functools import partial
 from typing import Final, TypeVar
 
 from ktrlplane.domain.errors import UpstreamError
-from ktrlplane.domain.services.deletions import (
-    due_deletions,
-    end_emptied_project,
-    end_resource,
-)
+from ktrlplane.domain.services.deletions import due_deletions, end_emptied_project, end_resource
 from ktrlplane.domain.services.idempotency import KEPT_FOR
 from ktrlplane.domain.services.invitations import due_mail, settle_mail
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.entrypoints.letters import invitation_letter
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.entrypoints.worker import Job
-from ktrlplane.ports.access import InvitationView
+from ktrlplane.ports.invitations import InvitationView
 from ktrlplane.ports.mail import Mail, MailRefused
 from ktrlplane.ports.unit_of_work import UnitOfWork
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from ktrlplane.ports.access import InvitationView
+from ktrlplane.ports.invitations import InvitationView
 from ktrlplane.ports.mail import Message
 
 _INVITATION: Final = """\

@@ -9,12 +9,13 @@ from attrs import frozen
 from ktrlplane.domain.access import PermissionEntry, Role
 from ktrlplane.domain.ids import AssignmentId, GroupId, OrganizationId, PrincipalId
 from ktrlplane.domain.paging import Page, PageRequest
-from ktrlplane.domain.services import access, assignments, custom_roles
+from ktrlplane.domain.services import access, assignments, custom_roles, role_wishes
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.users import User
 from ktrlplane.entrypoints.places import Place, id_of, id_or_none, scope_of
 from ktrlplane.entrypoints.transactions import Transact
-from ktrlplane.ports.access import AssignmentView, InvitationView
+from ktrlplane.ports.access import AssignmentView
+from ktrlplane.ports.invitations import InvitationView
 
 FIRST_PAGE: Final = PageRequest()
 
@@ -119,7 +120,7 @@ class AccessSession:
     ) -> Role:
         """``permissions`` are ``Product:action``, or actions of the control plane."""
         org = id_of(OrganizationId, org_id)
-        command = custom_roles.CreateRole(
+        command = role_wishes.CreateRole(
             name=name,
             permissions=tuple(permissions),
             display_name=display_name,
@@ -140,7 +141,7 @@ class AccessSession:
         description: str | None = None,
     ) -> Role:
         org = id_of(OrganizationId, org_id)
-        command = custom_roles.UpdateRole(
+        command = role_wishes.UpdateRole(
             name=name,
             permissions=None if permissions is None else tuple(permissions),
             display_name=display_name,

@@ -5,11 +5,12 @@ from attrs import frozen
 from ktrlplane.domain.groups import Group
 from ktrlplane.domain.ids import GroupId, InvitationId, OrganizationId, PrincipalId
 from ktrlplane.domain.paging import Page, PageRequest
-from ktrlplane.domain.services import groups, invitations, service_accounts
+from ktrlplane.domain.services import group_members, groups, invitations, service_accounts
 from ktrlplane.domain.users import ServiceAccount, principal_of
 from ktrlplane.entrypoints.places import Place, id_of, scope_of
 from ktrlplane.entrypoints.session_access import FIRST_PAGE, AccessSession
-from ktrlplane.ports.access import InvitationView, MemberView
+from ktrlplane.ports.groups import MemberView
+from ktrlplane.ports.invitations import InvitationView
 
 
 @frozen
@@ -51,16 +52,16 @@ class GroupSession(AccessSession):
     def members(self, group_id: GroupId | str, page: PageRequest = FIRST_PAGE) -> Page[MemberView]:
         wanted = id_of(GroupId, group_id)
         return self._transact.read(
-            lambda work: groups.list_members(work, wanted, page, **self._by)
+            lambda work: group_members.list_members(work, wanted, page, **self._by)
         )
 
     def add_member(self, group_id: GroupId | str, user: PrincipalId | str) -> MemberView:
         wanted, who = id_of(GroupId, group_id), id_of(PrincipalId, user)
-        return self._transact(lambda work: groups.put_member(work, wanted, who, **self._by))
+        return self._transact(lambda work: group_members.put_member(work, wanted, who, **self._by))
 
     def remove_member(self, group_id: GroupId | str, user: PrincipalId | str) -> None:
         wanted, who = id_of(GroupId, group_id), id_of(PrincipalId, user)
-        self._transact(lambda work: groups.remove_member(work, wanted, who, **self._by))
+        self._transact(lambda work: group_members.remove_member(work, wanted, who, **self._by))
 
     def invitations(self, on: Place, page: PageRequest = FIRST_PAGE) -> Page[InvitationView]:
         """Those to the place itself, expired ones too."""

@@ -10,25 +10,11 @@ from typing import Protocol
 
 from attrs import frozen
 
-from ktrlplane.domain.access import (
-    Holder,
-    PermissionEntry,
-    Role,
-    RoleAssignment,
-    Scope,
-    Standing,
-)
-from ktrlplane.domain.groups import Group, GroupMember
-from ktrlplane.domain.ids import (
-    AssignmentId,
-    GroupId,
-    InvitationId,
-    OrganizationId,
-    PrincipalId,
-    RoleId,
-)
-from ktrlplane.domain.invitations import Invitation
+from ktrlplane.domain.access import Holder, PermissionEntry, Role, RoleAssignment, Scope
+from ktrlplane.domain.groups import Group
+from ktrlplane.domain.ids import AssignmentId, OrganizationId, PrincipalId, RoleId
 from ktrlplane.domain.paging import Page, PageRequest
+from ktrlplane.domain.standings import Standing
 from ktrlplane.domain.users import User
 
 
@@ -101,69 +87,6 @@ class Roles(Protocol):
     ) -> None:
         """Makes the system roles and the known permissions these. A system role that is no
         longer among them stays while somebody holds it, and goes otherwise."""
-
-
-@frozen(kw_only=True)
-class MemberView:
-    member: GroupMember
-    user: User
-
-
-class Groups(Protocol):
-    @abstractmethod
-    def add(self, group: Group) -> None:
-        """Raises: AlreadyExists where the organization has one of this name, ASCII letters
-        without regard to case."""
-
-    @abstractmethod
-    def get(self, group_id: GroupId) -> Group:
-        """Raises: NotFound."""
-
-    @abstractmethod
-    def replace(self, group: Group) -> None:
-        """Raises: NotFound, AlreadyExists."""
-
-    @abstractmethod
-    def remove(self, group_id: GroupId) -> None:
-        """With its members and assignments. Raises: NotFound."""
-
-    @abstractmethod
-    def remove_of(self, org_id: OrganizationId) -> None:
-        """All of an organization, as ``remove`` does."""
-
-    @abstractmethod
-    def of(
-        self, org_id: OrganizationId, page: PageRequest, *, text: str | None = None
-    ) -> Page[Group]:
-        """Sorted as the page asks. ``text`` must be in the name or the id, ASCII letters
-        without regard to case."""
-
-    @abstractmethod
-    def count(self, org_id: OrganizationId) -> int: ...
-
-    @abstractmethod
-    def put_member(self, member: GroupMember) -> bool:
-        """Whether it is new; who is a member stays as they are."""
-
-    @abstractmethod
-    def remove_member(self, group_id: GroupId, user_id: PrincipalId) -> None:
-        """Raises: NotFound."""
-
-    @abstractmethod
-    def member(self, group_id: GroupId, user_id: PrincipalId) -> MemberView:
-        """Raises: NotFound."""
-
-    @abstractmethod
-    def members(self, group_id: GroupId, page: PageRequest) -> Page[MemberView]:
-        """Sorted by when they were added."""
-
-    @abstractmethod
-    def member_ids(self, group_id: GroupId) -> Sequence[PrincipalId]:
-        """All of them, in order."""
-
-    @abstractmethod
-    def leave(self, user_id: PrincipalId, org_id: OrganizationId) -> None:
-        """Takes a user out of every group of an organization."""
 
 
 @frozen(kw_only=True)
@@ -240,54 +163,3 @@ class Assignments(Protocol):
     ) -> Page[AssignmentView]:
         """Unexpired ones that a user holds, themselves or by a group; with ``manager`` only
         those at scopes where ``manager`` has ``manage_access``."""
-
-
-@frozen(kw_only=True)
-class InvitationView:
-    """``scope_name`` is the name of the thing at the invitation's scope."""
-
-    invitation: Invitation
-    inviter: User
-    role: Role
-    scope_name: str
-
-
-class Invitations(Protocol):
-    @abstractmethod
-    def add(self, invitation: Invitation) -> None:
-        """One to the same address, role and scope that is no longer open is replaced.
-        Raises: AlreadyExists for one that is."""
-
-    @abstractmethod
-    def get(self, invitation_id: InvitationId) -> InvitationView:
-        """Raises: NotFound."""
-
-    @abstractmethod
-    def replace(self, invitation: Invitation) -> None:
-        """Raises: NotFound."""
-
-    @abstractmethod
-    def remove(self, invitation_id: InvitationId) -> None:
-        """Raises: NotFound."""
-
-    @abstractmethod
-    def remove_below(self, scope: Scope) -> None:
-        """Every one to ``scope`` and to what is in it (R1.8)."""
-
-    @abstractmethod
-    def remove_lent_below(self, scope: Scope) -> None:
-        """Those to ``scope`` and to what is in it that would give a custom role."""
-
-    @abstractmethod
-    def of(self, scope: Scope, page: PageRequest) -> Page[InvitationView]:
-        """Directly to ``scope``, those no longer open too."""
-
-    @abstractmethod
-    def to(self, email: str) -> Sequence[Invitation]:
-        """To an address, ASCII letters without regard to case, oldest first, then by id."""
-
-    @abstractmethod
-    def take_mail(self, at: datetime, until: datetime, limit: int) -> Sequence[InvitationView]:
-        """Open ones whose mail is due at ``at``, the longest due first, and theirs no longer:
-        it is due again at ``until``, should whoever takes them not come to say how it went.
-        Others who ask meanwhile are given other ones."""

@@ -11,12 +11,13 @@ from typing import Protocol
 
 from attrs import frozen
 
-from ktrlplane.domain.access import Scope, Standing
+from ktrlplane.domain.access import Scope
 from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId, ResourceId
 from ktrlplane.domain.organizations import Organization
 from ktrlplane.domain.paging import Page, PageRequest
 from ktrlplane.domain.projects import Project
 from ktrlplane.domain.resources import Resource, Status
+from ktrlplane.domain.standings import Standing
 
 
 class Organizations(Protocol):

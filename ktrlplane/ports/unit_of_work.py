@@ -4,7 +4,9 @@ from abc import abstractmethod
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from ktrlplane.ports.access import Access, Assignments, Groups, Invitations, Roles
+from ktrlplane.ports.access import Access, Assignments, Roles
+from ktrlplane.ports.groups import Groups
+from ktrlplane.ports.invitations import Invitations
 from ktrlplane.ports.stores import Answers, Organizations, Projects, Resources
 from ktrlplane.ports.users import ServiceAccounts, Users
 

@@ -8,8 +8,9 @@ import pytest
 from attrs import define
 
 from ktrlplane.adapters.postgres.decisions import BOUND_S, Decisions
-from ktrlplane.domain.access import GLOBAL, Grant, Scope, Standing
+from ktrlplane.domain.access import GLOBAL, Scope
 from ktrlplane.domain.ids import AssignmentId, PrincipalId
+from ktrlplane.domain.standings import Grant, Standing
 from tests.builders import ALICE, BOB, EDITOR, HOUR, NOW, on
 
 ACME, WEB, KETTLE = on("organization acme"), on("project web"), on("resource kettle")

@@ -15,9 +15,10 @@ from ktrlplane.adapters.postgres.decisions import BOUND_S, Decisions
 from ktrlplane.adapters.postgres.listening import Listener
 from ktrlplane.adapters.postgres.pool import open_pool
 from ktrlplane.adapters.postgres.unit_of_work import PostgresUnitsOfWork
-from ktrlplane.domain.access import Action, Permission, Scope, Standing
+from ktrlplane.domain.access import Action, Permission, Scope
 from ktrlplane.domain.errors import NotFound, UpstreamError
 from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId, ResourceId
+from ktrlplane.domain.standings import Standing
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.ports.unit_of_work import UnitOfWork, UnitsOfWork
 from tests.between import between

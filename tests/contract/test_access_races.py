@@ -8,7 +8,7 @@ import pytest
 from attrs import frozen
 
 from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId
-from ktrlplane.domain.services import custom_roles, groups
+from ktrlplane.domain.services import custom_roles, group_members, groups
 from ktrlplane.domain.services.assignments import (
     ChangeAssignment,
     GrantRole,
@@ -153,7 +153,7 @@ def test_what_is_granted_to_a_group_that_goes_goes_too(scene: Scene) -> None:
         outcome = at_once(
             scene.doing(groups.delete_group, crew.group_id, by=ALICE),
             scene.doing(grant_role, on(ORG), command, by=ALICE),
-            scene.doing(groups.put_member, crew.group_id, BOB, by=ALICE),
+            scene.doing(group_members.put_member, crew.group_id, BOB, by=ALICE),
         )
         assert outcome[0] == "done"
         assert set(outcome[1:]) <= {"done", "ValidationFailed", "NotFound"}, outcome
@@ -202,7 +202,7 @@ def test_who_is_let_into_a_group_gains_no_more_than_could_be_granted(scene: Scen
         keep(scene.units, crew)
         command = GrantRole(group_id=crew.group_id, role_id="Owner")
         joined, granted = at_once(
-            scene.doing(groups.put_member, crew.group_id, CAROL, by=BOB),
+            scene.doing(group_members.put_member, crew.group_id, CAROL, by=BOB),
             scene.doing(grant_role, on(ORG), command, by=ALICE),
         )
         assert granted == "done"  # who adds the role later knows who is in the group

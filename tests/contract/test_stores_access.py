@@ -2,8 +2,9 @@
 
 import pytest
 
-from ktrlplane.domain.access import Scope, Standing
+from ktrlplane.domain.access import Scope
 from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId, ResourceId
+from ktrlplane.domain.standings import Standing
 from ktrlplane.ports.unit_of_work import UnitOfWork, UnitsOfWork
 from tests.builders import (
     ALICE,

@@ -4,9 +4,10 @@ from datetime import datetime
 
 import pytest
 
-from ktrlplane.domain.access import Grant, Holder, Role, Standing
+from ktrlplane.domain.access import Holder, Role
 from ktrlplane.domain.groups import Group
 from ktrlplane.domain.ids import AssignmentId, OrganizationId, PrincipalId, ProjectId, ResourceId
+from ktrlplane.domain.standings import Grant, Standing
 from ktrlplane.ports.unit_of_work import UnitsOfWork
 from tests.builders import (
     ALICE,

@@ -3,11 +3,11 @@ from datetime import timedelta
 import pytest
 from attrs import evolve
 
-from ktrlplane.domain.access import Standing
 from ktrlplane.domain.errors import AlreadyExists, NotFound
 from ktrlplane.domain.ids import OrganizationId, ProjectId
 from ktrlplane.domain.organizations import Organization, PurchasePolicy
 from ktrlplane.domain.paging import PageRequest
+from ktrlplane.domain.standings import Standing
 from ktrlplane.ports.unit_of_work import UnitsOfWork
 from tests.builders import (
     ALICE,

@@ -15,7 +15,7 @@ from ktrlplane.domain.ids import OrganizationId
 from ktrlplane.domain.invitations import Invitation
 from ktrlplane.entrypoints.jobs import LEASE, LETTERS, jobs_of
 from ktrlplane.entrypoints.session import Session
-from ktrlplane.ports.access import InvitationView
+from ktrlplane.ports.invitations import InvitationView
 from ktrlplane.ports.mail import Mail, MailRefused, Message
 from tests.builders import NOW
 

@@ -12,7 +12,7 @@ from ktrlplane.domain.services.assignments import (
     revoke_assignment,
 )
 from ktrlplane.domain.services.operator import operator_revoke
-from ktrlplane.ports.access import InvitationView
+from ktrlplane.ports.invitations import InvitationView
 from tests.stateful import doors
 from tests.stateful.changes import Changes
 from tests.stateful.machine import place

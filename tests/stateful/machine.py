@@ -9,10 +9,11 @@ from attrs import evolve
 from hypothesis.stateful import RuleBasedStateMachine
 
 from ktrlplane.adapters.memory.clock import ManualClock
-from ktrlplane.domain.access import Holder, RoleAssignment, Standing
+from ktrlplane.domain.access import Holder, RoleAssignment
 from ktrlplane.domain.access import Scope as ProductScope
 from ktrlplane.domain.errors import DomainError
 from ktrlplane.domain.ids import AssignmentId, GroupId, InvitationId, PrincipalId, RoleId
+from ktrlplane.domain.standings import Standing
 from ktrlplane.ports.unit_of_work import UnitsOfWork
 from tests.builders import a_role, on
 from tests.platforms import CATALOG, Acting, a_platform, opened

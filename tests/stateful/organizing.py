@@ -4,20 +4,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from ktrlplane.domain.ids import OrganizationId
-from ktrlplane.domain.services.custom_roles import (
-    CreateRole,
-    UpdateRole,
-    create_role,
-    delete_role,
-    update_role,
-)
-from ktrlplane.domain.services.groups import (
-    CreateGroup,
-    create_group,
-    delete_group,
-    put_member,
-    remove_member,
-)
+from ktrlplane.domain.services.custom_roles import create_role, delete_role, update_role
+from ktrlplane.domain.services.group_members import put_member, remove_member
+from ktrlplane.domain.services.groups import CreateGroup, create_group, delete_group
+from ktrlplane.domain.services.role_wishes import CreateRole, UpdateRole
 from ktrlplane.domain.services.service_accounts import (
     RegisterServiceAccount,
     register_service_account,

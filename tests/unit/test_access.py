@@ -8,17 +8,15 @@ from ktrlplane.domain.access import (
     CONTROL_PLANE,
     GLOBAL,
     Action,
-    Grant,
     Permission,
     RoleAssignment,
     Scope,
     ScopeType,
-    Standing,
-    missing_from,
 )
 from ktrlplane.domain.errors import Forbidden, NotFound
 from ktrlplane.domain.ids import AssignmentId, OrganizationId, ProjectId, ResourceId
 from ktrlplane.domain.roles import CONTROL_PLANE_PERMISSIONS, CONTROL_PLANE_ROLES
+from ktrlplane.domain.standings import Grant, Standing, missing_from
 from tests.builders import ALICE, EDITOR, HOUR, NOW, OWNER, VIEWER, an_assignment, on
 
 steps = st.sampled_from(["a", "b", "ab", "*"])

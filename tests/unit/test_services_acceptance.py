@@ -12,7 +12,7 @@ from ktrlplane.domain.invitations import Invitation
 from ktrlplane.domain.projects import ProjectStatus
 from ktrlplane.domain.resources import Status
 from ktrlplane.domain.services.assignments import revoke_assignment
-from ktrlplane.domain.services.custom_roles import UpdateRole, delete_role, update_role
+from ktrlplane.domain.services.custom_roles import delete_role, update_role
 from ktrlplane.domain.services.invitations import (
     accept_invitation,
     awaiting,
@@ -22,6 +22,7 @@ from ktrlplane.domain.services.invitations import (
 from ktrlplane.domain.services.moves import MoveProject, move_project
 from ktrlplane.domain.services.organizations import delete_organization
 from ktrlplane.domain.services.projects import delete_project
+from ktrlplane.domain.services.role_wishes import UpdateRole
 from ktrlplane.entrypoints.recognition import AT_ONCE, welcome
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.ports.identity import Claims

@@ -17,14 +17,13 @@ from ktrlplane.domain.errors import (
 from ktrlplane.domain.roles import CONTROL_PLANE_ROLES, OPERATORS_ALONE
 from ktrlplane.domain.services import custom_roles
 from ktrlplane.domain.services.custom_roles import (
-    CreateRole,
-    UpdateRole,
     create_role,
     delete_role,
     read_custom_role,
     update_role,
 )
 from ktrlplane.domain.services.operator import synchronize_catalog
+from ktrlplane.domain.services.role_wishes import CreateRole, UpdateRole
 from tests.builders import (
     BOB,
     CAROL,

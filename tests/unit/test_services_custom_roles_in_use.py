@@ -7,23 +7,17 @@ import pytest
 
 from ktrlplane.adapters.memory.clock import ManualClock
 from ktrlplane.domain.access import Permission, Role
-from ktrlplane.domain.errors import (
-    Forbidden,
-    NotEmpty,
-    NotFound,
-    ValidationFailed,
-)
+from ktrlplane.domain.errors import Forbidden, NotEmpty, NotFound, ValidationFailed
 from ktrlplane.domain.services.access import list_roles, read_role, role_permissions
 from ktrlplane.domain.services.assignments import GrantRole, grant_role
 from ktrlplane.domain.services.custom_roles import (
-    CreateRole,
-    UpdateRole,
     create_role,
     delete_role,
     list_custom_roles,
     read_custom_role,
     update_role,
 )
+from ktrlplane.domain.services.role_wishes import CreateRole, UpdateRole
 from tests.builders import (
     ALICE,
     BOB,

@@ -4,12 +4,7 @@ import pytest
 from attrs import evolve
 
 from ktrlplane.adapters.memory.clock import ManualClock
-from ktrlplane.domain.errors import (
-    Forbidden,
-    LastOwner,
-    NotFound,
-    ValidationFailed,
-)
+from ktrlplane.domain.errors import Forbidden, LastOwner, NotFound, ValidationFailed
 from ktrlplane.domain.groups import GroupMember
 from ktrlplane.domain.ids import GroupId, PrincipalId
 from ktrlplane.domain.paging import PageRequest
@@ -20,15 +15,8 @@ from ktrlplane.domain.services.assignments import (
     grant_role,
     revoke_assignment,
 )
-from ktrlplane.domain.services.groups import (
-    CreateGroup,
-    create_group,
-    delete_group,
-    list_groups,
-    put_member,
-    read_member,
-    remove_member,
-)
+from ktrlplane.domain.services.group_members import put_member, read_member, remove_member
+from ktrlplane.domain.services.groups import CreateGroup, create_group, delete_group, list_groups
 from tests.builders import (
     ALICE,
     BOB,

@@ -19,17 +19,19 @@ from ktrlplane.domain.groups import Group
 from ktrlplane.domain.ids import GroupId
 from ktrlplane.domain.paging import PageRequest, Sort
 from ktrlplane.domain.services import groups
+from ktrlplane.domain.services.group_members import (
+    list_members,
+    put_member,
+    read_member,
+    remove_member,
+)
 from ktrlplane.domain.services.groups import (
     CreateGroup,
     UpdateGroup,
     create_group,
     delete_group,
     list_groups,
-    list_members,
-    put_member,
     read_group,
-    read_member,
-    remove_member,
     update_group,
 )
 from tests.builders import (

@@ -14,14 +14,10 @@ from ktrlplane.domain.services.assignments import (
     change_assignment,
     grant_role,
 )
-from ktrlplane.domain.services.custom_roles import (
-    CreateRole,
-    UpdateRole,
-    create_role,
-    update_role,
-)
-from ktrlplane.domain.services.groups import put_member
+from ktrlplane.domain.services.custom_roles import create_role, update_role
+from ktrlplane.domain.services.group_members import put_member
 from ktrlplane.domain.services.invitations import resend_invitation
+from ktrlplane.domain.services.role_wishes import CreateRole, UpdateRole
 from tests.builders import (
     BOB,
     DATA_OWNER,

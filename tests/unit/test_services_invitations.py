@@ -27,7 +27,7 @@ from ktrlplane.domain.services.invitations import (
     resend_invitation,
     revoke_invitation,
 )
-from ktrlplane.ports.access import InvitationView
+from ktrlplane.ports.invitations import InvitationView
 from tests.builders import (
     ALICE,
     BOB,

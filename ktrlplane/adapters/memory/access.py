@@ -3,8 +3,9 @@ from datetime import datetime
 
 from ktrlplane.adapters.memory.sight import path_to, standing_on
 from ktrlplane.adapters.memory.tables import Tables
-from ktrlplane.domain.access import Scope, Standing
+from ktrlplane.domain.access import Scope
 from ktrlplane.domain.ids import PrincipalId
+from ktrlplane.domain.standings import Standing
 from ktrlplane.ports.access import Access
 
 

@@ -6,7 +6,7 @@ from ktrlplane.domain.errors import AlreadyExists, NotFound
 from ktrlplane.domain.groups import Group, GroupMember
 from ktrlplane.domain.ids import GroupId, OrganizationId, PrincipalId
 from ktrlplane.domain.paging import Page, PageRequest, cursor_of, name_key
-from ktrlplane.ports.access import Groups, MemberView
+from ktrlplane.ports.groups import Groups, MemberView
 
 
 class MemoryGroups(Groups):

@@ -11,7 +11,7 @@ from ktrlplane.domain.errors import AlreadyExists, NotFound
 from ktrlplane.domain.ids import InvitationId
 from ktrlplane.domain.invitations import Invitation
 from ktrlplane.domain.paging import Page, PageRequest, name_key
-from ktrlplane.ports.access import Invitations, InvitationView
+from ktrlplane.ports.invitations import Invitations, InvitationView
 
 
 class MemoryInvitations(Invitations):

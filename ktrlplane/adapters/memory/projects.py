@@ -6,12 +6,13 @@ from attrs import evolve
 from ktrlplane.adapters.memory.lists import has_text, paged
 from ktrlplane.adapters.memory.sight import readable_scopes, standing_on
 from ktrlplane.adapters.memory.tables import Tables
-from ktrlplane.domain.access import Scope, ScopeType, Standing, not_found
+from ktrlplane.domain.access import Scope, ScopeType
 from ktrlplane.domain.errors import AlreadyExists
 from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId
 from ktrlplane.domain.paging import Cursor, Page, PageRequest, cursor_of
 from ktrlplane.domain.projects import Project, ProjectStatus
 from ktrlplane.domain.resources import Status
+from ktrlplane.domain.standings import Standing, not_found
 from ktrlplane.ports.stores import ProjectFilter, Projects
 
 

@@ -3,20 +3,12 @@
 from datetime import datetime
 
 from ktrlplane.adapters.memory.tables import Tables
-from ktrlplane.domain.access import (
-    Action,
-    Grant,
-    Permission,
-    Role,
-    RoleAssignment,
-    Scope,
-    ScopeType,
-    Standing,
-)
+from ktrlplane.domain.access import Action, Permission, Role, RoleAssignment, Scope, ScopeType
 from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId, ResourceId
 from ktrlplane.domain.organizations import Organization
 from ktrlplane.domain.projects import Project
 from ktrlplane.domain.resources import Resource
+from ktrlplane.domain.standings import Grant, Standing
 
 READ = Permission.control_plane(Action.READ)
 

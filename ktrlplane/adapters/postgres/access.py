@@ -8,8 +8,9 @@ from ktrlplane.adapters.postgres.decisions import Question
 from ktrlplane.adapters.postgres.lists import composed, searched
 from ktrlplane.adapters.postgres.session import Session
 from ktrlplane.adapters.postgres.standings import LOCATED, standings
-from ktrlplane.domain.access import Scope, ScopeType, Standing
+from ktrlplane.domain.access import Scope, ScopeType
 from ktrlplane.domain.errors import TooBusy
+from ktrlplane.domain.standings import Standing
 from ktrlplane.ports.access import Access
 
 # In the order of the roots, so that two who hold the same tenants do not wait for each other.

@@ -5,6 +5,7 @@ from typing import Any
 from attrs import evolve
 
 from ktrlplane.adapters.postgres import assignment_queries as queries
+from ktrlplane.adapters.postgres import reach_queries
 from ktrlplane.adapters.postgres.groups import group_of
 from ktrlplane.adapters.postgres.lists import count_of, page_of, shape_of, span, taken
 from ktrlplane.adapters.postgres.roles import role_of
@@ -95,11 +96,11 @@ class PostgresAssignments(Assignments):
     ) -> Page[AssignmentView]:
         by_time, managed = evolve(page, sort=page.sort.by_time), manager is not None
         values = {"principal": user_id, "manager": manager, "at": at, **span(by_time)}
-        query = queries.reach_query(shape_of(by_time), managed=managed)
+        query = reach_queries.reach_query(shape_of(by_time), managed=managed)
         rows = self._session.all(_view, query, values)
         total = None
         if page.include_total:
-            total = count_of(self._session, queries.reach_count(managed=managed), values)
+            total = count_of(self._session, reach_queries.reach_count(managed=managed), values)
         return page_of(rows, page, _place, total)
 
 

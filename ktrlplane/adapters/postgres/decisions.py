@@ -15,8 +15,9 @@ from typing import Final
 from attrs import frozen
 
 from ktrlplane.adapters.postgres.changes import EVERYWHERE, Changes
-from ktrlplane.domain.access import Scope, Standing
+from ktrlplane.domain.access import Scope
 from ktrlplane.domain.ids import PrincipalId
+from ktrlplane.domain.standings import Standing
 
 BOUND_S: Final = 0.9
 """How long what has been remembered is good after the listener was up to date for certain: a

@@ -13,7 +13,7 @@ from ktrlplane.domain.errors import NotFound
 from ktrlplane.domain.groups import Group, GroupMember
 from ktrlplane.domain.ids import GroupId, OrganizationId, PrincipalId
 from ktrlplane.domain.paging import Cursor, Page, PageRequest, cursor_of, time_key
-from ktrlplane.ports.access import Groups, MemberView
+from ktrlplane.ports.groups import Groups, MemberView
 
 _COLUMNS: Final = SQL("group_id, org_id, name, description, created_at, updated_at")
 

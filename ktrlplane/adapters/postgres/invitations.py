@@ -15,7 +15,7 @@ from ktrlplane.domain.errors import AlreadyExists, NotFound
 from ktrlplane.domain.ids import InvitationId, PrincipalId, RoleId
 from ktrlplane.domain.invitations import Invitation
 from ktrlplane.domain.paging import Cursor, Page, PageRequest, time_key
-from ktrlplane.ports.access import Invitations, InvitationView
+from ktrlplane.ports.invitations import Invitations, InvitationView
 
 _COLUMNS: Final = SQL("""
     a.invitation_id, a.email, a.role_id, a.scope_type, a.scope_id, a.invited_by, a.created_at,

@@ -17,10 +17,11 @@ from ktrlplane.adapters.postgres.lists import (
 from ktrlplane.adapters.postgres.refusals import taken
 from ktrlplane.adapters.postgres.session import Session
 from ktrlplane.adapters.postgres.sight import grants, grants_of, held_of_a_kind
-from ktrlplane.domain.access import Scope, ScopeType, Standing, not_found
+from ktrlplane.domain.access import Scope, ScopeType
 from ktrlplane.domain.ids import OrganizationId, PrincipalId
 from ktrlplane.domain.organizations import Organization, PurchasePolicy
 from ktrlplane.domain.paging import Cursor, Page, PageRequest, cursor_of
+from ktrlplane.domain.standings import Standing, not_found
 from ktrlplane.ports.stores import Organizations
 
 _COLUMNS: Final = SQL("org_id, name, purchase_policy, created_at, updated_at, deleted_at")

@@ -7,10 +7,11 @@ from ktrlplane.adapters.postgres.project_lists import COLUMNS, count_query, page
 from ktrlplane.adapters.postgres.refusals import taken
 from ktrlplane.adapters.postgres.session import Session
 from ktrlplane.adapters.postgres.sight import grants, grants_of
-from ktrlplane.domain.access import Scope, Standing, not_found
+from ktrlplane.domain.access import Scope
 from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId
 from ktrlplane.domain.paging import Cursor, Page, PageRequest, cursor_of
 from ktrlplane.domain.projects import Project, ProjectStatus
+from ktrlplane.domain.standings import Standing, not_found
 from ktrlplane.ports.stores import ProjectFilter, Projects
 
 _ADD: Final = """

@@ -14,12 +14,13 @@ from ktrlplane.adapters.postgres.refusals import taken
 from ktrlplane.adapters.postgres.resource_lists import COLUMNS, count_query, page_query
 from ktrlplane.adapters.postgres.session import Session
 from ktrlplane.adapters.postgres.sight import grants, grants_of
-from ktrlplane.domain.access import Scope, ScopeType, Standing, not_found
+from ktrlplane.domain.access import Scope, ScopeType
 from ktrlplane.domain.documents import Document
 from ktrlplane.domain.errors import NotFound
 from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId, ResourceId
 from ktrlplane.domain.paging import Cursor, Page, PageRequest, cursor_of, time_key
 from ktrlplane.domain.resources import Condition, Resource, Status
+from ktrlplane.domain.standings import Standing, not_found
 from ktrlplane.ports.stores import ResourceFilter, Resources
 
 _ADD: Final = """

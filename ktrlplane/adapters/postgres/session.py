@@ -11,8 +11,9 @@ from ktrlplane.adapters.postgres.decisions import Decisions, Question
 from ktrlplane.adapters.postgres.pool import Connection, is_standby
 from ktrlplane.adapters.postgres.prepared import Prepared
 from ktrlplane.adapters.postgres.refusals import Refusals
-from ktrlplane.domain.access import Scope, ScopeType, Standing
+from ktrlplane.domain.access import Scope, ScopeType
 from ktrlplane.domain.ids import PrincipalId
+from ktrlplane.domain.standings import Standing
 
 T = TypeVar("T")
 Query = str | bytes

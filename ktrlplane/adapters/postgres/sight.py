@@ -8,15 +8,9 @@ from typing import Final
 import orjson
 from psycopg.sql import SQL, Composed, Literal
 
-from ktrlplane.domain.access import (
-    CONTROL_PLANE,
-    Action,
-    Grant,
-    Permission,
-    Scope,
-    ScopeType,
-)
+from ktrlplane.domain.access import CONTROL_PLANE, Action, Permission, Scope, ScopeType
 from ktrlplane.domain.ids import AssignmentId, GroupId, RoleId
+from ktrlplane.domain.standings import Grant
 
 _HOLDERS: Final = SQL("""
     (

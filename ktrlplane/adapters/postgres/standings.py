@@ -12,7 +12,8 @@ from ktrlplane.adapters.postgres.lists import composed
 from ktrlplane.adapters.postgres.prepared import Prepared
 from ktrlplane.adapters.postgres.session import Session
 from ktrlplane.adapters.postgres.sight import grants, grants_of
-from ktrlplane.domain.access import GLOBAL, Scope, ScopeType, Standing
+from ktrlplane.domain.access import GLOBAL, Scope, ScopeType
+from ktrlplane.domain.standings import Standing
 
 # LIMIT keeps the planner, which does not know how few are asked, from reading whole tables.
 LOCATED: Final = SQL("""

@@ -8,17 +8,16 @@ from attrs import field, frozen
 from ktrlplane.domain.access import (
     GLOBAL,
     Action,
-    Grant,
     Permission,
     PermissionEntry,
     Role,
     Scope,
     ScopeType,
-    Standing,
 )
 from ktrlplane.domain.errors import Fault, Forbidden, NotFound, ValidationFailed
 from ktrlplane.domain.ids import PrincipalId, RoleId
 from ktrlplane.domain.services.platform import Platform
+from ktrlplane.domain.standings import Grant, Standing
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 MAX_CHECKS = 100

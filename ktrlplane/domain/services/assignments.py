@@ -23,7 +23,8 @@ from ktrlplane.domain.services.standings import (
     require_no_more_than_held,
     standing_on,
 )
-from ktrlplane.ports.access import AssignmentView, InvitationView
+from ktrlplane.ports.access import AssignmentView
+from ktrlplane.ports.invitations import InvitationView
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 

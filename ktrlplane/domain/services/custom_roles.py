@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
-from attrs import evolve, field, frozen
-from attrs.validators import optional
+from attrs import evolve
 
-from ktrlplane.domain.access import Action, Permission, Role, Scope, Standing
+from ktrlplane.domain.access import Action, Role, Scope
 from ktrlplane.domain.errors import (
     Fault,
     Forbidden,
@@ -16,61 +15,25 @@ from ktrlplane.domain.errors import (
     ValidationFailed,
 )
 from ktrlplane.domain.ids import OrganizationId, PrincipalId, RoleId
-from ktrlplane.domain.naming import (
-    is_a_description,
-    is_a_name,
-    is_no_name_or_a_name,
-)
-from ktrlplane.domain.paging import name_key
-from ktrlplane.domain.roles import OPERATORS_ALONE
-from ktrlplane.domain.services.commands import apart
 from ktrlplane.domain.services.platform import Expectation, Platform, expect
 from ktrlplane.domain.services.previews import Affected, members_of
+from ktrlplane.domain.services.role_wishes import (
+    CreateRole,
+    UpdateRole,
+    known_permissions,
+    name_faults,
+)
 from ktrlplane.domain.services.standings import (
     hold_to_manage,
     require_no_more_than_held,
     standing_on,
 )
+from ktrlplane.domain.standings import Standing
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 MAX_ROLES: Final = 200
-MAX_PERMISSIONS: Final = 200
 DISPLAY_ORDER: Final = 500
 """After the platform's own."""
-
-
-def _are_permissions(_: object, __: object, value: tuple[str, ...]) -> None:
-    if not 1 <= len(value) <= MAX_PERMISSIONS:
-        raise ValueError(f"A role has 1 to {MAX_PERMISSIONS} permissions.")
-
-
-@frozen(kw_only=True)
-class CreateRole:
-    """``permissions`` as ``GET /permissions`` lists them: ``Product:action``, or a bare action
-    of the control plane. The name is unique in the organization and unlike the platform's."""
-
-    name: str = field(validator=is_a_name, metadata=apart("unnamed"))
-    display_name: str | None = field(
-        default=None, validator=is_no_name_or_a_name, metadata=apart()
-    )
-    description: str = field(default="", validator=is_a_description, metadata=apart())
-    permissions: tuple[str, ...] = field(validator=_are_permissions, metadata=apart(["read"]))
-
-
-@frozen(kw_only=True)
-class UpdateRole:
-    """What is left out stays as it is; ``permissions`` are replaced whole."""
-
-    name: str | None = field(default=None, validator=is_no_name_or_a_name, metadata=apart())
-    display_name: str | None = field(
-        default=None, validator=is_no_name_or_a_name, metadata=apart()
-    )
-    description: str | None = field(
-        default=None, validator=optional(is_a_description), metadata=apart()
-    )
-    permissions: tuple[str, ...] | None = field(
-        default=None, validator=optional(_are_permissions), metadata=apart()
-    )
 
 
 def create_role(
@@ -84,8 +47,8 @@ def create_role(
     """Raises: NotFound, Forbidden, ValidationFailed, AlreadyExists, LimitExceeded."""
     now = platform.now()
     standing = hold_to_manage(work, Scope.of(org_id), actor, now)
-    permissions, faults = _known(command.permissions, platform)
-    faults += _name_faults(work, name=command.name, display_name=command.display_name)
+    permissions, faults = known_permissions(command.permissions, platform)
+    faults += name_faults(work, name=command.name, display_name=command.display_name)
     if faults:
         raise ValidationFailed(faults)
     require_no_more_than_held(standing, permissions, f"The role {command.name}")
@@ -147,8 +110,10 @@ def update_role(
     permissions = role.permissions
     faults: list[Fault] = []
     if command.permissions is not None:
-        permissions, faults = _known(command.permissions, platform, already=role.permissions)
-    faults += _name_faults(work, name=command.name, display_name=command.display_name)
+        permissions, faults = known_permissions(
+            command.permissions, platform, already=role.permissions
+        )
+    faults += name_faults(work, name=command.name, display_name=command.display_name)
     if faults:
         raise ValidationFailed(faults)
     added = [one for one in permissions if not any(old.covers(one) for old in role.permissions)]
@@ -230,42 +195,3 @@ def _of(work: UnitOfWork, org_id: OrganizationId, id_or_name: str) -> Role:
     if role is None or role.is_hidden:
         raise NotFound(f"There is no role {id_or_name} in organization {org_id}.")
     return role
-
-
-def _name_faults(work: UnitOfWork, **names: str | None) -> list[Fault]:
-    """Nobody is to take it for one of the platform's own."""
-    taken = {name_key(text) for role in work.roles.system() for text in _texts(role)}
-    detail = "The platform has a role of this name or id; choose another one."
-    return [
-        Fault(f"/{field}", "reserved", detail)
-        for field, name in names.items()
-        if name is not None and name_key(name) in taken
-    ]
-
-
-def _texts(role: Role) -> tuple[str, ...]:
-    return role.name, role.display_name, role.role_id.value
-
-
-def _known(
-    texts: Sequence[str], platform: Platform, already: Sequence[Permission] = ()
-) -> tuple[tuple[Permission, ...], list[Fault]]:
-    """Each once, in the order given. One that the role has ``already`` stays its to have."""
-    entries = {
-        Permission(entry.resource_type, entry.action)
-        for entry in platform.catalog.all_permissions()
-    }
-    found: dict[Permission, None] = {}
-    faults = []
-    for number, text in enumerate(texts):
-        permission = platform.catalog.permission(text)
-        pointer = f"/permissions/{number}"
-        if permission is None or (permission not in entries and permission not in already):
-            detail = "The platform has no such permission; take one that is listed as such."
-            faults.append(Fault(pointer, "unknown_permission", detail))
-        elif permission in OPERATORS_ALONE:
-            detail = f"Only the platform's operator gives {permission.action}."
-            faults.append(Fault(pointer, "operators_alone", detail))
-        else:
-            found[permission] = None
-    return tuple(found), faults

@@ -2,9 +2,10 @@
 
 from attrs import frozen
 
-from ktrlplane.domain.access import Holder, Role, Standing
+from ktrlplane.domain.access import Holder, Role
 from ktrlplane.domain.errors import Fault, NotFound
 from ktrlplane.domain.ids import GroupId, PrincipalId
+from ktrlplane.domain.standings import Standing
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 

@@ -1,26 +1,21 @@
 """Groups of an organization and who is in them."""
 
-from contextlib import suppress
 from typing import Final
 
 from attrs import field, frozen
 from attrs.validators import optional
 
-from ktrlplane.domain.access import Action, Scope, Standing
+from ktrlplane.domain.access import Action, Scope
 from ktrlplane.domain.errors import LimitExceeded, NotFound
-from ktrlplane.domain.groups import Group, GroupMember
+from ktrlplane.domain.groups import Group
 from ktrlplane.domain.ids import GroupId, OrganizationId, PrincipalId
 from ktrlplane.domain.naming import is_a_description, is_a_name, is_no_name_or_a_name
 from ktrlplane.domain.paging import Page, PageRequest
 from ktrlplane.domain.services.commands import apart
 from ktrlplane.domain.services.platform import Expectation, Platform, expect
 from ktrlplane.domain.services.previews import Affected
-from ktrlplane.domain.services.standings import (
-    hold_to_manage,
-    require_no_more_than_held,
-    standing_on,
-)
-from ktrlplane.ports.access import MemberView
+from ktrlplane.domain.services.standings import hold_to_manage, standing_on
+from ktrlplane.domain.standings import Standing
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 MAX_GROUPS: Final = 1000
@@ -93,10 +88,10 @@ def read_group(
     platform: Platform,
 ) -> Group:
     """Of ``org_id``, if that is given. Raises: NotFound."""
-    group = _of(work, group_id, org_id)
+    group = group_of(work, group_id, org_id)
     standing = _standing_above(work, group, actor, platform)
     if standing is None or not standing.may(Action.READ):
-        raise _not_there(group_id)
+        raise no_such_group(group_id)
     return group
 
 
@@ -111,7 +106,7 @@ def update_group(
     platform: Platform,
 ) -> Group:
     """Raises: NotFound, Forbidden, PreconditionFailed, AlreadyExists."""
-    group = _hold(work, group_id, org_id, actor, platform)
+    group = hold_group(work, group_id, org_id, actor, platform)
     expect(group, as_seen)
     changed = group.changed(
         name=command.name or group.name,
@@ -134,81 +129,9 @@ def delete_group(
 ) -> None:
     """What was granted to it, its members lose. Raises: NotFound, Forbidden,
     PreconditionFailed."""
-    group = _hold(work, group_id, org_id, actor, platform)
+    group = hold_group(work, group_id, org_id, actor, platform)
     expect(group, as_seen)
     work.groups.remove(group_id)
-
-
-def list_members(
-    work: UnitOfWork,
-    group_id: GroupId,
-    page: PageRequest,
-    *,
-    org_id: OrganizationId | None = None,
-    actor: PrincipalId,
-    platform: Platform,
-) -> Page[MemberView]:
-    """Raises: NotFound."""
-    read_group(work, group_id, org_id=org_id, actor=actor, platform=platform)
-    return work.groups.members(group_id, page)
-
-
-def read_member(
-    work: UnitOfWork,
-    group_id: GroupId,
-    user_id: PrincipalId,
-    *,
-    org_id: OrganizationId | None = None,
-    actor: PrincipalId,
-    platform: Platform,
-) -> MemberView:
-    """Raises: NotFound."""
-    read_group(work, group_id, org_id=org_id, actor=actor, platform=platform)
-    return work.groups.member(group_id, user_id)
-
-
-def put_member(
-    work: UnitOfWork,
-    group_id: GroupId,
-    user_id: PrincipalId,
-    *,
-    org_id: OrganizationId | None = None,
-    actor: PrincipalId,
-    platform: Platform,
-) -> MemberView:
-    """Whoever joins gains all that the group has, wherever it has it: nobody lets in more
-    than they could grant there (R1.5). Who is a member stays as they are.
-
-    Raises: NotFound, Forbidden.
-    """
-    group = _hold(work, group_id, org_id, actor, platform)
-    if work.users.find(user_id) is None:
-        raise NotFound(
-            f"No user {user_id} has signed in yet; ask them to sign in once, or register a "
-            "service account in the organization."
-        )
-    with suppress(NotFound):
-        return work.groups.member(group_id, user_id)
-    _require_all_held(work, group, actor, platform)
-    member = GroupMember(
-        group_id=group_id, user_id=user_id, added_by=actor, added_at=platform.now()
-    )
-    work.groups.put_member(member)
-    return work.groups.member(group_id, user_id)
-
-
-def remove_member(
-    work: UnitOfWork,
-    group_id: GroupId,
-    user_id: PrincipalId,
-    *,
-    org_id: OrganizationId | None = None,
-    actor: PrincipalId,
-    platform: Platform,
-) -> None:
-    """Raises: NotFound, Forbidden."""
-    _hold(work, group_id, org_id, actor, platform)
-    work.groups.remove_member(group_id, user_id)
 
 
 def affected_by_group(work: UnitOfWork, group_id: GroupId) -> Affected:
@@ -220,33 +143,14 @@ def affected_by_group(work: UnitOfWork, group_id: GroupId) -> Affected:
     ]
 
 
-def affected_by_membership(work: UnitOfWork, group_id: GroupId, user_id: PrincipalId) -> Affected:
-    return [(user_id, held.scope) for held in work.assignments.of(group_id)]
-
-
-def _require_all_held(
-    work: UnitOfWork, group: Group, actor: PrincipalId, platform: Platform
-) -> None:
-    """Raises: Forbidden."""
-    now = platform.now()
-    held = [one for one in work.assignments.of(group.group_id) if one.holds_at(now)]
-    standings = work.access.standings([(actor, one.scope) for one in held], now)
-    roles = {role_id: work.roles.find(role_id) for role_id in {one.role_id for one in held}}
-    for assignment, standing in zip(held, standings, strict=True):
-        role = roles[assignment.role_id]
-        if standing is not None and role is not None:
-            what = f"The group {group.name} has the role {role.name} on {assignment.scope}, which"
-            require_no_more_than_held(standing, role.permissions, what)
-
-
-def _of(work: UnitOfWork, group_id: GroupId, org_id: OrganizationId | None) -> Group:
+def group_of(work: UnitOfWork, group_id: GroupId, org_id: OrganizationId | None) -> Group:
     """Raises: NotFound, in the same words whether it is elsewhere or nowhere (R1.4)."""
     try:
         group = work.groups.get(group_id)
     except NotFound:
-        raise _not_there(group_id) from None
+        raise no_such_group(group_id) from None
     if org_id not in (None, group.org_id):
-        raise _not_there(group_id)
+        raise no_such_group(group_id)
     return group
 
 
@@ -257,7 +161,7 @@ def _standing_above(
     return standing
 
 
-def _hold(
+def hold_group(
     work: UnitOfWork,
     group_id: GroupId,
     org_id: OrganizationId | None,
@@ -266,15 +170,15 @@ def _hold(
 ) -> Group:
     """The group, this unit of work's to change, once the actor may manage access in its
     organization. Raises: NotFound, Forbidden."""
-    group = _of(work, group_id, org_id)
+    group = group_of(work, group_id, org_id)
     work.access.hold(Scope.of(group.org_id))
-    group = _of(work, group_id, org_id)
+    group = group_of(work, group_id, org_id)
     standing = _standing_above(work, group, actor, platform)
     if standing is None or not standing.may(Action.READ):
-        raise _not_there(group_id)
+        raise no_such_group(group_id)
     standing.require(Action.MANAGE_ACCESS)
     return group
 
 
-def _not_there(group_id: GroupId) -> NotFound:
+def no_such_group(group_id: GroupId) -> NotFound:
     return NotFound(f"There is no group {group_id}, or you may not see it.")

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from attrs import evolve
 
-from ktrlplane.domain.access import Action, Role, RoleAssignment, Scope, missing_from
+from ktrlplane.domain.access import Action, Role, RoleAssignment, Scope
 from ktrlplane.domain.errors import (
     AlreadyExists,
     Conflict,
@@ -24,8 +24,9 @@ from ktrlplane.domain.services.standings import (
     require_no_more_than_held,
     standing_on,
 )
+from ktrlplane.domain.standings import missing_from
 from ktrlplane.domain.users import User
-from ktrlplane.ports.access import InvitationView
+from ktrlplane.ports.invitations import InvitationView
 from ktrlplane.ports.mail import is_mailable
 from ktrlplane.ports.unit_of_work import UnitOfWork
 

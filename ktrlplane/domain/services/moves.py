@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from ktrlplane.domain.access import Action, Permission, RoleAssignment, Scope, Standing
+from ktrlplane.domain.access import Action, Permission, RoleAssignment, Scope
 from ktrlplane.domain.errors import LastOwner
 from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId
 from ktrlplane.domain.projects import Project
@@ -13,6 +13,7 @@ from ktrlplane.domain.services.ownership import has_lasting_owner
 from ktrlplane.domain.services.platform import Expectation, Platform, expect
 from ktrlplane.domain.services.previews import Affected, members_of
 from ktrlplane.domain.services.standings import require_no_more_than_held
+from ktrlplane.domain.standings import Standing
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 

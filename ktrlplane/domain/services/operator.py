@@ -6,12 +6,13 @@ from typing import Final
 
 from attrs import frozen
 
-from ktrlplane.domain.access import Holder, RoleAssignment, Scope, Standing
+from ktrlplane.domain.access import Holder, RoleAssignment, Scope
 from ktrlplane.domain.errors import Fault, NotFound, ValidationFailed
 from ktrlplane.domain.ids import GroupId, PrincipalId, RoleId
 from ktrlplane.domain.services.ownership import require_other_owner
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.services.standings import expiry_faults, require_alive, standing_on
+from ktrlplane.domain.standings import Standing
 from ktrlplane.domain.users import User
 from ktrlplane.ports.unit_of_work import UnitOfWork
 

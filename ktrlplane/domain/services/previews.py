@@ -6,8 +6,9 @@ from typing import Final, TypeVar
 
 from attrs import frozen
 
-from ktrlplane.domain.access import Holder, Permission, Scope, gained
+from ktrlplane.domain.access import Holder, Permission, Scope
 from ktrlplane.domain.ids import GroupId, PrincipalId
+from ktrlplane.domain.standings import gained
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 T = TypeVar("T")

@@ -3,18 +3,10 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from ktrlplane.domain.access import (
-    GLOBAL,
-    Action,
-    Permission,
-    Scope,
-    ScopeType,
-    Standing,
-    missing_from,
-    not_found,
-)
+from ktrlplane.domain.access import GLOBAL, Action, Permission, Scope, ScopeType
 from ktrlplane.domain.errors import Fault, Forbidden
 from ktrlplane.domain.ids import PrincipalId, ProjectId, ResourceId
+from ktrlplane.domain.standings import Standing, missing_from, not_found
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 

@@ -11,7 +11,7 @@ from ktrlplane.domain.access import PermissionEntry, Role, Scope, ScopeType
 from ktrlplane.domain.errors import Fault, ValidationFailed
 from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.domain.services import access as service
-from ktrlplane.entrypoints.http.access_shapes import (
+from ktrlplane.entrypoints.http.check_shapes import (
     CheckedPermissions,
     CheckResult,
     CheckResults,

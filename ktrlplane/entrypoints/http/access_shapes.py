@@ -1,24 +1,16 @@
 """What goes over the wire of access in another form than the domain gives it."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from attrs import frozen
 
-from ktrlplane.domain.access import Grant, Role, ScopeType
+from ktrlplane.domain.access import Role, ScopeType
 from ktrlplane.domain.groups import Group
-from ktrlplane.domain.ids import (
-    AssignmentId,
-    GroupId,
-    InvitationId,
-    OrganizationId,
-    PrincipalId,
-    RoleId,
-)
-from ktrlplane.domain.services.access import Held
-from ktrlplane.domain.services.previews import AccessChange, Effect
-from ktrlplane.domain.users import ServiceAccount, User
-from ktrlplane.ports.access import AssignmentView, InvitationView, MemberView
+from ktrlplane.domain.ids import AssignmentId, GroupId, InvitationId, PrincipalId, RoleId
+from ktrlplane.domain.users import User
+from ktrlplane.ports.access import AssignmentView
+from ktrlplane.ports.invitations import InvitationView
 
 
 @frozen(kw_only=True)
@@ -103,71 +95,6 @@ class Assignment:
 
 
 @frozen(kw_only=True)
-class HeldPermissions:
-    """``permissions`` are bare actions as granted, wildcards unexpanded."""
-
-    user_id: PrincipalId
-    scope_type: ScopeType
-    scope_id: str
-    permissions: tuple[str, ...]
-
-
-@frozen(kw_only=True)
-class CheckedPermissions(HeldPermissions):
-    """``allowed`` answers the action that was asked for."""
-
-    allowed: bool
-
-    @classmethod
-    def of(cls, held: Held) -> HeldPermissions:
-        known: dict[str, Any] = {
-            "user_id": held.user_id,
-            "scope_type": held.scope.scope_type,
-            "scope_id": held.scope.scope_id,
-            "permissions": tuple(permission.action for permission in held.permissions),
-        }
-        if held.allowed is None:
-            return HeldPermissions(**known)
-        return cls(**known, allowed=held.allowed)
-
-
-@frozen(kw_only=True)
-class Via:
-    """An assignment that allows what was asked, through a group where ``group_id`` names one."""
-
-    assignment_id: AssignmentId
-    role_id: RoleId
-    scope_type: ScopeType
-    scope_id: str
-    group_id: GroupId | None
-    expires_at: datetime | None
-
-    @classmethod
-    def of(cls, grant: Grant) -> "Via":
-        return cls(
-            assignment_id=grant.assignment_id,
-            role_id=grant.role_id,
-            scope_type=grant.scope.scope_type,
-            scope_id=grant.scope.scope_id,
-            group_id=grant.group_id,
-            expires_at=grant.expires_at,
-        )
-
-
-@frozen(kw_only=True)
-class CheckResult:
-    """``via`` is there when the check asked to ``explain``."""
-
-    allowed: bool
-    via: tuple[Via, ...] = ()
-
-
-@frozen(kw_only=True)
-class CheckResults:
-    results: tuple[CheckResult, ...]
-
-
-@frozen(kw_only=True)
 class Invitation:
     """A role that waits for whoever proves that the address is theirs. ``expires_at`` is when
     the invitation does, ``role_expires_at`` when the role will. ``mail`` is how sending it goes,
@@ -215,75 +142,6 @@ class Invitation:
 
 
 @frozen(kw_only=True)
-class CustomRole:
-    """A role that can be granted in an organization. ``permissions`` are ``Product:action``."""
-
-    role_id: RoleId
-    org_id: OrganizationId | None
-    name: str
-    display_name: str
-    description: str
-    is_system: bool
-    display_order: int
-    permissions: tuple[str, ...]
-
-    @classmethod
-    def of(cls, role: Role) -> "CustomRole":
-        return cls(
-            role_id=role.role_id,
-            org_id=role.org_id,
-            name=role.name,
-            display_name=role.display_name,
-            description=role.description,
-            is_system=role.is_system,
-            display_order=role.display_order,
-            permissions=tuple(str(permission) for permission in role.permissions),
-        )
-
-
-@frozen(kw_only=True)
-class Member:
-    group_id: GroupId
-    user_id: PrincipalId
-    added_by: PrincipalId | None
-    added_at: datetime
-    user: ShortUser
-
-    @classmethod
-    def of(cls, view: MemberView) -> "Member":
-        return cls(
-            group_id=view.member.group_id,
-            user_id=view.member.user_id,
-            added_by=view.member.added_by,
-            added_at=view.member.added_at,
-            user=ShortUser.of(view.user),
-        )
-
-
-@frozen(kw_only=True)
-class OrganizationServiceAccount:
-    """``user_id`` is who its tokens speak of, and what roles are granted to."""
-
-    org_id: OrganizationId
-    client_id: str
-    user_id: PrincipalId
-    name: str
-    created_by: PrincipalId | None
-    created_at: datetime
-
-    @classmethod
-    def of(cls, account: ServiceAccount) -> "OrganizationServiceAccount":
-        return cls(
-            org_id=account.org_id,
-            client_id=account.client_id,
-            user_id=account.user_id,
-            name=account.name,
-            created_by=account.created_by,
-            created_at=account.created_at,
-        )
-
-
-@frozen(kw_only=True)
 class Reach:
     """What a user can reach by one assignment, their own or a group's: ``permissions`` at the
     scope and at all that is in it."""
@@ -313,44 +171,4 @@ class Reach:
             assigned_by=held.assigned_by,
             created_at=held.created_at,
             expires_at=held.expires_at,
-        )
-
-
-@frozen(kw_only=True)
-class AccessEffect:
-    """A user, or whoever proves that an invited address is theirs, gains or loses permissions
-    at a scope and at all that is in it."""
-
-    user_id: PrincipalId | None
-    email: str | None
-    scope_type: ScopeType
-    scope_id: str
-    permissions: tuple[str, ...]
-
-    @classmethod
-    def of(cls, effect: Effect) -> "AccessEffect":
-        return cls(
-            user_id=effect.user_id,
-            email=effect.email,
-            scope_type=effect.scope.scope_type,
-            scope_id=effect.scope.scope_id,
-            permissions=tuple(str(permission) for permission in effect.permissions),
-        )
-
-
-@frozen(kw_only=True)
-class AccessPreview:
-    """What a change that is only rehearsed (``validate_only``) would do to whom.
-    ``is_whole`` is false where it concerns too many to tell of all."""
-
-    gains: tuple[AccessEffect, ...]
-    losses: tuple[AccessEffect, ...]
-    is_whole: bool
-
-    @classmethod
-    def of(cls, change: AccessChange) -> "AccessPreview":
-        return cls(
-            gains=tuple(AccessEffect.of(effect) for effect in change.gains),
-            losses=tuple(AccessEffect.of(effect) for effect in change.losses),
-            is_whole=change.is_whole,
         )

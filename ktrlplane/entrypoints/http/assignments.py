@@ -10,12 +10,14 @@ from ktrlplane.domain.access import Action, Scope
 from ktrlplane.domain.ids import AssignmentId
 from ktrlplane.domain.services import assignments as service
 from ktrlplane.domain.services.platform import Expectation
-from ktrlplane.entrypoints.http.access_shapes import AccessPreview, Assignment, Invitation
+from ktrlplane.entrypoints.http.access_shapes import Assignment, Invitation
 from ktrlplane.entrypoints.http.operations import BASE, Call, Operation, Reply, needs
 from ktrlplane.entrypoints.http.pages import paged
 from ktrlplane.entrypoints.http.parameters import PageParameters
+from ktrlplane.entrypoints.http.preview_shapes import AccessPreview
 from ktrlplane.entrypoints.http.previews import previewed
-from ktrlplane.ports.access import AssignmentView, InvitationView
+from ktrlplane.ports.access import AssignmentView
+from ktrlplane.ports.invitations import InvitationView
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 

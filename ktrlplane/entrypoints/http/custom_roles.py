@@ -5,8 +5,9 @@ from typing import Any, Final
 from ktrlplane.domain import errors
 from ktrlplane.domain.access import Action, Role
 from ktrlplane.domain.services import custom_roles as service
+from ktrlplane.domain.services import role_wishes
 from ktrlplane.domain.services.platform import Expectation
-from ktrlplane.entrypoints.http.access_shapes import CustomRole
+from ktrlplane.entrypoints.http.membership_shapes import CustomRole
 from ktrlplane.entrypoints.http.operations import BASE, Call, Operation, Reply, needs
 from ktrlplane.entrypoints.http.pages import whole
 from ktrlplane.entrypoints.http.parameters import DeleteParameters
@@ -83,7 +84,7 @@ OPERATIONS: Final = (
         summary="Create a role of an organization",
         handle=create,
         needs=_WIDENING,
-        body=service.CreateRole,
+        body=role_wishes.CreateRole,
         answer=CustomRole,
         status=201,
         tagged=True,
@@ -127,7 +128,7 @@ OPERATIONS: Final = (
         handle=update,
         needs=_WIDENING,
         previewed=True,
-        body=service.UpdateRole,
+        body=role_wishes.UpdateRole,
         answer=CustomRole,
         tagged=True,
         refusals=(errors.NotFound, errors.Forbidden, errors.AlreadyExists),

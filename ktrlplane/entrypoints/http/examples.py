@@ -14,12 +14,11 @@ from ktrlplane.domain.services.moves import MoveProject
 from ktrlplane.domain.services.organizations import CreateOrganization, UpdateOrganization
 from ktrlplane.domain.services.projects import CreateProject, UpdateProject
 from ktrlplane.domain.services.resources import CreateResource, UpdateResource
-from ktrlplane.entrypoints.http.access_shapes import (
-    Assignment,
+from ktrlplane.entrypoints.http.access_shapes import Assignment, ShortUser
+from ktrlplane.entrypoints.http.check_shapes import (
     CheckedPermissions,
     CheckResults,
     HeldPermissions,
-    ShortUser,
 )
 from ktrlplane.entrypoints.http.shapes import ResourcePrice
 

@@ -7,8 +7,9 @@ from ktrlplane.domain import errors
 from ktrlplane.domain.access import Action
 from ktrlplane.domain.groups import Group
 from ktrlplane.domain.ids import GroupId, PrincipalId
+from ktrlplane.domain.services import group_members
 from ktrlplane.domain.services import groups as service
-from ktrlplane.entrypoints.http.access_shapes import Member
+from ktrlplane.entrypoints.http.membership_shapes import Member
 from ktrlplane.entrypoints.http.operations import BASE, Call, Operation, Reply, needs
 from ktrlplane.entrypoints.http.pages import paged
 from ktrlplane.entrypoints.http.parameters import PageParameters, SortedParameters
@@ -65,12 +66,12 @@ def delete(work: UnitOfWork, call: Call) -> Reply:
 
 def members(work: UnitOfWork, call: Call) -> Reply:
     page = call.query.page()
-    found = service.list_members(work, _named(call), page, **_asked(call))
+    found = group_members.list_members(work, _named(call), page, **_asked(call))
     return paged(call, found, page, [Member.of(view) for view in found.items])
 
 
 def member(work: UnitOfWork, call: Call) -> Reply:
-    view = service.read_member(work, _named(call), _user(call), **_asked(call))
+    view = group_members.read_member(work, _named(call), _user(call), **_asked(call))
     return Reply(content=Member.of(view))
 
 
@@ -78,11 +79,11 @@ def join(work: UnitOfWork, call: Call) -> Reply:
     group_id, user_id = _named(call), _user(call)
 
     def act() -> Reply:
-        view = service.put_member(work, group_id, user_id, **_asked(call))
+        view = group_members.put_member(work, group_id, user_id, **_asked(call))
         return Reply(content=Member.of(view))
 
     return previewed(
-        work, call, lambda: service.affected_by_membership(work, group_id, user_id), act
+        work, call, lambda: group_members.affected_by_membership(work, group_id, user_id), act
     )
 
 
@@ -90,11 +91,11 @@ def leave(work: UnitOfWork, call: Call) -> Reply:
     group_id, user_id = _named(call), _user(call)
 
     def act() -> Reply:
-        service.remove_member(work, group_id, user_id, **_asked(call))
+        group_members.remove_member(work, group_id, user_id, **_asked(call))
         return Reply()
 
     return previewed(
-        work, call, lambda: service.affected_by_membership(work, group_id, user_id), act
+        work, call, lambda: group_members.affected_by_membership(work, group_id, user_id), act
     )
 
 

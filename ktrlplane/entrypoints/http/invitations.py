@@ -12,7 +12,7 @@ from ktrlplane.entrypoints.http.access_shapes import Invitation
 from ktrlplane.entrypoints.http.operations import Call, Operation, Reply, needs
 from ktrlplane.entrypoints.http.pages import paged
 from ktrlplane.entrypoints.http.parameters import PageParameters
-from ktrlplane.ports.access import InvitationView
+from ktrlplane.ports.invitations import InvitationView
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 

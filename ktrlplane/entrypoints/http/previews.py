@@ -5,8 +5,8 @@ from collections.abc import Callable
 from attrs import evolve
 
 from ktrlplane.domain.services.previews import Affected, compared
-from ktrlplane.entrypoints.http.access_shapes import AccessPreview
 from ktrlplane.entrypoints.http.operations import Call, Reply
+from ktrlplane.entrypoints.http.preview_shapes import AccessPreview
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 

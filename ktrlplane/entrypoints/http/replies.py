@@ -7,8 +7,9 @@ from typing import Any, Final, Self, cast
 import falcon
 from attrs import field, frozen
 
-from ktrlplane.domain.access import Scope, Standing
+from ktrlplane.domain.access import Scope
 from ktrlplane.domain.ids import PrincipalId
+from ktrlplane.domain.standings import Standing
 from ktrlplane.entrypoints.http import etags
 from ktrlplane.entrypoints.http.freshness import wants_fresh
 from ktrlplane.entrypoints.http.operations import Reply

@@ -8,9 +8,9 @@ from attrs import field, frozen
 
 from ktrlplane.domain import errors
 from ktrlplane.entrypoints.http import problems
-from ktrlplane.entrypoints.http.access_shapes import AccessPreview
 from ktrlplane.entrypoints.http.bodies import JSON
 from ktrlplane.entrypoints.http.operations import CREATED, Operation
+from ktrlplane.entrypoints.http.preview_shapes import AccessPreview
 from ktrlplane.entrypoints.http.problems import Definition
 from ktrlplane.entrypoints.http.schemas import Components, Schema
 

@@ -10,7 +10,7 @@ from ktrlplane.domain.services import service_accounts as service
 from ktrlplane.domain.services.platform import Expectation
 from ktrlplane.domain.services.previews import Affected
 from ktrlplane.domain.users import ServiceAccount, principal_of
-from ktrlplane.entrypoints.http.access_shapes import OrganizationServiceAccount
+from ktrlplane.entrypoints.http.membership_shapes import OrganizationServiceAccount
 from ktrlplane.entrypoints.http.operations import BASE, Call, Operation, Reply, needs, no_such
 from ktrlplane.entrypoints.http.pages import paged
 from ktrlplane.entrypoints.http.parameters import PageParameters
