@@ -65,8 +65,7 @@ class Machine(RuleBasedStateMachine):
             return who
         able = [name for name in WHO if action in self.world.held(name, scope)]
         if who == "steward":
-            held = {name: self.world.held(name, scope) for name in able}
-            bound = [n for n in able if "manage_access" in held[n] and "escalate" not in held[n]]
+            bound = [name for name in able if "escalate" not in self.world.held(name, scope)]
             able = bound or able
         return able[-1 if who == "second" else 0] if able else "alice"
 

@@ -50,7 +50,7 @@ T = TypeVar("T")
 
 people = st.sampled_from(list(WHO))
 actors = st.sampled_from([*WHO, *["first", "second"] * 2, *["steward"] * 4])
-"""By name, or the first or second who may do it, or the first who may manage access there
+"""By name, or the first or second who may do it, or the first who may do it
 without being able to escalate: of all there is to try, little would be done."""
 
 
