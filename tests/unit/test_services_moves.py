@@ -1,5 +1,7 @@
 """Moving a project lets people in and leaves behind what was lent (R1.5, R2.3)."""
 
+from typing import Any
+
 import pytest
 
 from ktrlplane.domain.access import Permission
@@ -139,7 +141,7 @@ class TestWhatWasLent:
 class TestLookingBefore:
     def told(self, do: Acting, by: PrincipalId) -> tuple[set[str], set[str]]:
         with do.units.begin() as work:
-            asked = {"actor": by, "platform": do.platform}
+            asked: dict[str, Any] = {"actor": by, "platform": do.platform}
             affected = affected_by_move(work, WEB, THERE, **asked)
             _, change = compared(
                 work, affected, lambda: move_project(work, WEB, THERE, **asked), NOW
