@@ -60,12 +60,13 @@ class EscalationMachine(Granting, Organizing, Inviting):
     def hands_it_out(self, who: str, to: str, role: str, scope: Scope) -> None:
         self.grant(who, (to, role, scope), None)
 
-    @rule(where=st.sampled_from([O_1, P_1]))
-    def is_invited_by_somebody_who_then_loses_it(self, where: Scope) -> None:
-        """Alice lets Bob escalate for an hour, in which he invites."""
+    @rule(where=st.sampled_from([O_1, P_1]), guest=st.sampled_from(["alice", "carol"]))
+    def is_invited_by_somebody_who_then_loses_it(self, where: Scope, guest: str) -> None:
+        """The operator lets Bob escalate for an hour, in which he invites; the guest comes late."""
         self.operator_grants(("bob", "Owner", where), 1)
         self.grant("bob", ("new@example.org", "Editor", where), None)
         self.time_passes(1)
+        self.sign_in(guest, "new@example.org", 0, proven=True)
 
 
 def test_nobody_rises_by_their_own_hand(run: Runner) -> None:
