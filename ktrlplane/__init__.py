@@ -41,10 +41,11 @@ from ktrlplane.domain.ids import (
     RoleId,
 )
 from ktrlplane.domain.invitations import Invitation
+from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.organizations import Organization, PurchasePolicy
 from ktrlplane.domain.paging import Cursor, Page, PageRequest, Sort
 from ktrlplane.domain.projects import Project, ProjectStatus
-from ktrlplane.domain.resources import Resource, Status
+from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.users import ServiceAccount, User
 from ktrlplane.entrypoints.library import ControlPlane
 from ktrlplane.entrypoints.session import Session

@@ -62,6 +62,9 @@ def empty(pool: ConnectionPool[Any]) -> None:
     with pool.connection() as connection:
         for table in (
             "idempotency_answers",
+            "reports",
+            "refused_reports",
+            "resource_transitions",
             "invitations",
             "role_assignments",
             "groups",

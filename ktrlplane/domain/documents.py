@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final, Self, final
 
+from attrs import frozen
+
 from ktrlplane.domain.errors import MAX_FAULTS, Fault
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -48,8 +50,7 @@ class Document:
 
     @property
     def _canonical(self) -> str:
-        # Comparing values would take true for 1.
-        return json.dumps(self.value, sort_keys=True)
+        return _written(self.value)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.text!r})"
@@ -176,3 +177,31 @@ def merge_patch(target: object, patch: object) -> Any:
         else:
             merged[key] = merge_patch(merged.get(key), value)
     return merged
+
+
+@frozen
+class Difference:
+    """``pointer`` (RFC 6901) is where two documents differ; None stands for what is not there."""
+
+    pointer: str
+    before: Any
+    after: Any
+
+
+def differences(before: object, after: object, at: str = "") -> Iterator[Difference]:
+    """By member, in the order of ``before``. Arrays differ as a whole, as in a merge patch."""
+    if not isinstance(before, Mapping) or not isinstance(after, Mapping):
+        if _written(before) != _written(after):
+            yield Difference(at, before, after)
+        return
+    for key in dict.fromkeys((*before, *after)):
+        here = f"{at}/{escape(key)}"
+        if key in before and key in after:
+            yield from differences(before[key], after[key], here)
+        else:
+            yield Difference(here, before.get(key), after.get(key))
+
+
+def _written(value: object) -> str:
+    # Comparing values would take true for 1.
+    return json.dumps(value, sort_keys=True)

@@ -6,7 +6,8 @@ import uuid
 from collections.abc import Iterable
 from datetime import datetime
 from fnmatch import fnmatchcase
-from typing import ClassVar, Self
+from threading import Lock
+from typing import ClassVar, Final, Self
 
 from attrs import field, frozen
 
@@ -121,11 +122,42 @@ class AssignmentId(Identity):
         return cls(f"asg_{sortable(at)}")
 
 
+@frozen(order=True)
+class TransitionId(Identity):
+    @classmethod
+    def new(cls, at: datetime) -> Self:
+        return cls(f"trn_{sortable(at)}")
+
+
+class _Numbers:
+    """UUIDs version 7 (RFC 9562 section 5.7). Of those that one process makes in the same
+    millisecond, one after the other, the later is the greater (section 6.2, method 2)."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._millisecond = -1
+        self._random = 0
+
+    def next(self, at: datetime) -> int:
+        millisecond = int(at.timestamp() * 1000)
+        with self._lock:
+            if millisecond == self._millisecond:
+                self._random += 1 + secrets.randbits(32)
+            else:
+                self._millisecond, self._random = millisecond, secrets.randbits(_RANDOM_BITS - 1)
+            number = self._random
+        high, low = number >> _LOW_BITS, number & ((1 << _LOW_BITS) - 1)
+        return millisecond << 80 | 0x7 << 76 | high << 64 | 0b10 << _LOW_BITS | low
+
+
+_RANDOM_BITS: Final = 74
+_LOW_BITS: Final = 62
+_numbers: Final = _Numbers()
+
+
 def sortable(at: datetime) -> str:
-    """A UUID version 7 (RFC 9562 section 5.7) of the moment ``at``, as 32 hex digits."""
-    milliseconds = int(at.timestamp() * 1000)
-    number = milliseconds << 80 | 0x7 << 76 | secrets.randbits(12) << 64
-    return uuid.UUID(int=number | 0b10 << 62 | secrets.randbits(62)).hex
+    """A UUID version 7 of the moment ``at``, as 32 hex digits."""
+    return uuid.UUID(int=_numbers.next(at)).hex
 
 
 def is_reserved(label: str, patterns: Iterable[str]) -> bool:

@@ -53,3 +53,21 @@ def is_an_email(_: object, __: object, value: str) -> None:
         raise ValueError(
             f"An e-mail address has at most {MAX_EMAIL_LENGTH} visible characters around an @."
         )
+
+
+MAX_URL_LENGTH: Final = 2048
+_WEB_ADDRESS: Final = re.compile(r"https?://[!-~]+", re.ASCII | re.IGNORECASE)
+
+
+def is_web_address(value: str) -> bool:
+    """Whether people may be shown ``value`` as a link: nothing that a browser would run."""
+    return len(value) <= MAX_URL_LENGTH and _WEB_ADDRESS.fullmatch(value) is not None
+
+
+def is_no_url_or_a_web_address(_: object, __: object, value: str | None) -> None:
+    """An attrs validator. Raises ValueError."""
+    if value and not is_web_address(value):
+        raise ValueError(
+            "An address begins with http:// or https:// and has at most "
+            f"{MAX_URL_LENGTH} visible ASCII characters."
+        )

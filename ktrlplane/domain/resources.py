@@ -1,6 +1,6 @@
 """Resources: managed instances of products, and the life they lead."""
 
-import enum
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, Self
 
@@ -8,70 +8,27 @@ from attrs import evolve, field, frozen
 
 from ktrlplane.domain.access import Scope
 from ktrlplane.domain.documents import Document
-from ktrlplane.domain.errors import InvalidTransition
+from ktrlplane.domain.errors import Fault, InvalidTransition, ValidationFailed
 from ktrlplane.domain.ids import OrganizationId, ProjectId, ResourceId
+from ktrlplane.domain.lifecycle import (
+    ASKED,
+    ENDED,
+    GRACE_ENDED,
+    REPORTED,
+    STALLED,
+    Hold,
+    Request,
+    Status,
+)
 from ktrlplane.domain.naming import is_a_name
-
-
-class Status(enum.StrEnum):
-    CREATING = "Creating"
-    RUNNING = "Running"
-    UPDATING = "Updating"
-    DEGRADED = "Degraded"
-    FAILED = "Failed"
-    SUSPENDED = "Suspended"
-    DELETING = "Deleting"
-    DELETED = "Deleted"
-
-
-_ALIVE: Final = {
-    Status.RUNNING,
-    Status.UPDATING,
-    Status.DEGRADED,
-    Status.FAILED,
-    Status.SUSPENDED,
-    Status.DELETING,
-}
-
-MOVES: Final[dict[Status, frozenset[Status]]] = {
-    Status.CREATING: frozenset(_ALIVE - {Status.UPDATING}),
-    Status.RUNNING: frozenset(_ALIVE - {Status.RUNNING}),
-    Status.UPDATING: frozenset(_ALIVE - {Status.UPDATING}),
-    Status.DEGRADED: frozenset(_ALIVE - {Status.DEGRADED}),
-    Status.FAILED: frozenset(_ALIVE - {Status.FAILED} | {Status.CREATING}),
-    Status.SUSPENDED: frozenset(_ALIVE - {Status.SUSPENDED}),
-    Status.DELETING: frozenset({Status.DELETED}),
-    Status.DELETED: frozenset(),
-}
-"""Which status may follow which (product.md R4.1). Nothing leaves Deleted."""
-
-
-class Health(enum.StrEnum):
-    """A reconciler's words, those of Argo CD."""
-
-    HEALTHY = "Healthy"
-    PROGRESSING = "Progressing"
-    DEGRADED = "Degraded"
-    SUSPENDED = "Suspended"
-    MISSING = "Missing"
-    UNKNOWN = "Unknown"
-
-
-@frozen(kw_only=True)
-class Condition:
-    """One observation of a reconciler about a resource, as Kubernetes writes them."""
-
-    type: str
-    status: str
-    reason: str | None = None
-    message: str | None = None
-    last_transition_at: datetime | None = None
+from ktrlplane.domain.reports import Condition, Report
 
 
 @frozen(kw_only=True)
 class Resource:
-    """``generation`` counts the changes of sku and settings; ``observed_generation`` is the
-    newest that the reconciler has spoken of, 0 while it has not spoken."""
+    """``generation`` counts what was wanted of it: sku and settings, being suspended or not,
+    each new try. ``observed_generation`` is the newest that the reconciler has spoken of, 0
+    while it has not spoken. ``holds`` are sorted."""
 
     resource_id: ResourceId
     project_id: ProjectId
@@ -84,6 +41,7 @@ class Resource:
     status_reason: str | None = None
     generation: int = 1
     observed_generation: int = 0
+    holds: tuple[Hold, ...] = ()
     conditions: tuple[Condition, ...] = ()
     access_url: str | None = None
     error_message: str | None = None
@@ -99,7 +57,7 @@ class Resource:
 
     def require_alive(self) -> None:
         """Raises: InvalidTransition."""
-        if self.status in (Status.DELETING, Status.DELETED):
+        if self.status in ENDED:
             raise InvalidTransition(
                 f"Resource {self.resource_id} is {self.status}; it cannot change any more."
             )
@@ -114,31 +72,111 @@ class Resource:
         self.require_alive()
         if sku == self.sku and settings == self.settings_json:
             return self.renamed(name)
-        settled = self.status in (Status.CREATING, Status.SUSPENDED, Status.UPDATING)
-        return evolve(
-            self,
-            name=name,
-            sku=sku,
-            settings_json=settings,
-            generation=self.generation + 1,
-            status=self.status if settled else Status.UPDATING,
-            updated_at=now,
-        )
+        asked = self._asked(Request.CHANGE, now)
+        return evolve(asked, name=name, sku=sku, settings_json=settings)
 
     def renamed(self, name: str) -> Self:
         """Raises: InvalidTransition."""
         self.require_alive()
         return evolve(self, name=name)
 
+    def suspended(self, hold: Hold, now: datetime) -> Self:
+        """Out of service until ``hold`` is taken away. Raises: InvalidTransition."""
+        self.require_alive()
+        if hold in self.holds:
+            return self
+        suspended = self if self.holds else self._asked(Request.SUSPEND, now)
+        holds = tuple(sorted((*self.holds, hold)))
+        return evolve(suspended, holds=holds, status_reason=_HELD[holds[0]])
+
+    def resumed(self, hold: Hold, now: datetime) -> Self:
+        """Without ``hold``, and on its way back into service if nothing else holds it.
+        Raises: InvalidTransition for what is not Suspended, or not by ``hold``."""
+        left = tuple(one for one in self.holds if one is not hold)
+        if not left:
+            return evolve(self._asked(Request.RESUME, now), holds=())
+        if left == self.holds:
+            raise InvalidTransition(f"Resource {self.resource_id}: {_HELD[left[0]]}")
+        return evolve(self, holds=left, status_reason=_HELD[left[0]])
+
+    def retried(self, now: datetime) -> Self:
+        """Asked for once more as it is. Raises: InvalidTransition for what has not failed."""
+        return self._asked(Request.RETRY, now)
+
     def deleting(self, now: datetime) -> Self:
         """On its way out; the reconciler must see it. Raises: InvalidTransition."""
-        return evolve(self.moved_to(Status.DELETING), updated_at=now)
+        return evolve(self._asked(Request.DELETE, now), generation=self.generation, holds=())
 
-    def moved_to(self, status: Status, *, reason: str | None = None) -> Self:
-        """As observed: ``updated_at`` stays, or a report would trigger the next (R4.4).
+    def ended(self) -> Self:
+        """Deleted, without anybody's word. Raises: InvalidTransition for what is not Deleting."""
+        if self.status not in GRACE_ENDED:
+            raise InvalidTransition(f"Resource {self.resource_id} is {self.status}, not Deleting.")
+        return evolve(self, status=GRACE_ENDED[self.status], status_reason=None)
 
-        Raises: InvalidTransition.
+    def _asked(self, request: Request, now: datetime) -> Self:
+        """What is wanted of it is new, so it is a new generation."""
+        if self.status not in ASKED[request]:
+            raise InvalidTransition(
+                f"Resource {self.resource_id} is {self.status}; {_ADVICE[request]}."
+            )
+        status = ASKED[request][self.status]
+        return evolve(
+            self,
+            status=status,
+            status_reason=self.status_reason if status is self.status else None,
+            generation=self.generation + 1,
+            updated_at=now,
+        )
+
+    def reported(self, report: Report) -> Self:
+        """As a reconciler says it is: ``updated_at`` stays, or a report would trigger the next
+        (R4.4). What is late or told already changes nothing (R4.2).
+
+        Raises: ValidationFailed for a generation that there has not been.
         """
-        if status not in MOVES[self.status]:
-            raise InvalidTransition(f"A resource cannot go from {self.status} to {status}.")
-        return evolve(self, status=status, status_reason=reason)
+        if report.observed_generation > self.generation:
+            detail = f"The newest generation of {self.resource_id} is {self.generation}."
+            raise ValidationFailed([Fault("/observed_generation", "unknown_generation", detail)])
+        if self.status in ENDED:
+            return self._reported_gone(report)
+        if report.observed_generation < self.observed_generation:
+            return self
+        seen = evolve(
+            self,
+            observed_generation=report.observed_generation,
+            access_url=report.access_url or self.access_url,
+            conditions=self.conditions if report.conditions is None else report.conditions,
+        )
+        if report.observed_generation < self.generation or self.holds:
+            return seen
+        return seen._arrived(report)  # noqa: SLF001
+
+    def _reported_gone(self, report: Report) -> Self:
+        status = REPORTED[report.health].get(self.status, self.status)
+        return self if status is self.status else evolve(self, status=status, status_reason=None)
+
+    def _arrived(self, report: Report) -> Self:
+        table = STALLED if report.gives_up else REPORTED[report.health]
+        status = table.get(self.status, self.status)
+        is_bad = status in {Status.DEGRADED, Status.FAILED}
+        reason = report.message or (self.status_reason if status is self.status else None)
+        return evolve(
+            self,
+            status=status,
+            status_reason=reason,
+            error_message=reason if is_bad else None,
+        )
+
+
+_HELD: Final[Mapping[Hold, str]] = {
+    Hold.PAYMENT: "It is suspended until what is owed has been paid.",
+    Hold.REQUEST: "It is suspended until somebody resumes it.",
+}
+
+_ADVICE: Final[Mapping[Request, str]] = {
+    Request.CHANGE: "it cannot change any more",
+    Request.SUSPEND: "it cannot be suspended any more",
+    Request.RESUME: "only what is Suspended can be resumed",
+    Request.RETRY: "only what is Failed or Degraded can be tried again",
+    Request.DELETE: "it is deleted already",
+}

@@ -1,19 +1,21 @@
 """A small platform to look at, on whatever catalog there is."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import chain, cycle
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
-from attrs import evolve, frozen
+from attrs import frozen
 
 from ktrlplane.domain.access import Scope
 from ktrlplane.domain.catalog import Availability, ResourceType
 from ktrlplane.domain.errors import AlreadyExists, ValidationFailed
 from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId, ResourceId
-from ktrlplane.domain.resources import Resource, Status
+from ktrlplane.domain.lifecycle import Health, Status
+from ktrlplane.domain.reports import Condition, Report
+from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services.assignments import GrantRole, grant_role
 from ktrlplane.domain.services.organizations import CreateOrganization, create_organization
 from ktrlplane.domain.services.platform import Platform
@@ -23,6 +25,7 @@ from ktrlplane.domain.services.resources import (
     create_resource,
     delete_resource,
 )
+from ktrlplane.domain.services.transitions import keep
 from ktrlplane.domain.services.users import recognize
 from ktrlplane.entrypoints.tables import table
 from ktrlplane.entrypoints.transactions import Transact
@@ -74,10 +77,19 @@ STATES: Final = (
     Status.RUNNING,
 )
 """Seven, which the number of types is unlikely to divide: each type shows several."""
-_REASONS: Final = {
-    Status.FAILED: "The reconciler could not place it: the cluster has too little memory.",
-    Status.DEGRADED: "One of its instances does not answer.",
+_SAID: Final[Mapping[Status, Mapping[str, Any]]] = {
+    Status.UPDATING: {"health": Health.PROGRESSING},
+    Status.FAILED: {
+        "health": Health.DEGRADED,
+        "message": "The reconciler could not place it: the cluster has too little memory.",
+        "conditions": (Condition(type="Stalled", status="True", reason="OutOfMemory"),),
+    },
+    Status.DEGRADED: {
+        "health": Health.DEGRADED,
+        "message": "One of its instances does not answer.",
+    },
 }
+"""What a reconciler says of what runs, for each status that follows."""
 
 
 class Mint(Protocol):
@@ -199,18 +211,19 @@ class _Filling:
     def _bring(self, made: Resource, status: Status, owner: Person) -> None:
         if status is Status.CREATING:
             return
-        running = evolve(made.moved_to(Status.RUNNING), observed_generation=made.generation)
-        if status is not Status.RUNNING:
-            self.work.resources.replace(running)
+        running = self._report(made, health=Health.HEALTHY)
         if status is Status.DELETING:
             delete_resource(
                 self.work, made.resource_id, actor=owner.user_id, platform=self.platform
             )
-            return
-        reason = _REASONS.get(status)
-        moved = running if status is Status.RUNNING else running.moved_to(status, reason=reason)
-        failure = reason if status is Status.FAILED else None
-        self.work.resources.replace(evolve(moved, error_message=failure))
+        elif status in _SAID:
+            self._report(running, **_SAID[status])
+
+    def _report(self, resource: Resource, **said: Any) -> Resource:
+        report = Report(observed_generation=resource.generation, **said)
+        reported = resource.reported(report)
+        keep(self.work, [(resource, reported)], actor=None, platform=self.platform)
+        return reported
 
 
 def _example_of(

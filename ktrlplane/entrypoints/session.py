@@ -8,10 +8,11 @@ from typing import Any
 from attrs import frozen
 
 from ktrlplane.domain.ids import OrganizationId, ProjectId, ResourceId
+from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.organizations import Organization, PurchasePolicy
 from ktrlplane.domain.paging import Page, PageRequest
 from ktrlplane.domain.projects import Project
-from ktrlplane.domain.resources import Resource, Status
+from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services import moves, organizations, projects, resources, users
 from ktrlplane.domain.users import User
 from ktrlplane.entrypoints.places import id_of, id_or_none

@@ -13,10 +13,11 @@ from attrs import frozen
 
 from ktrlplane.domain.access import Scope
 from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId, ResourceId
+from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.organizations import Organization
 from ktrlplane.domain.paging import Page, PageRequest
 from ktrlplane.domain.projects import Project
-from ktrlplane.domain.resources import Resource, Status
+from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.standings import Standing
 
 

@@ -7,6 +7,7 @@ from typing import Protocol
 from ktrlplane.ports.access import Access, Assignments, Roles
 from ktrlplane.ports.groups import Groups
 from ktrlplane.ports.invitations import Invitations
+from ktrlplane.ports.reports import Inbox, Transitions
 from ktrlplane.ports.stores import Answers, Organizations, Projects, Resources
 from ktrlplane.ports.users import ServiceAccounts, Users
 
@@ -22,6 +23,8 @@ class UnitOfWork(Protocol):
     organizations: Organizations
     projects: Projects
     resources: Resources
+    transitions: Transitions
+    inbox: Inbox
     users: Users
     service_accounts: ServiceAccounts
     roles: Roles

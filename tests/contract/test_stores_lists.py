@@ -8,10 +8,11 @@ import pytest
 from attrs import evolve, frozen
 
 from ktrlplane.domain.ids import OrganizationId, PrincipalId
+from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.organizations import Organization
 from ktrlplane.domain.paging import Cursor, Page, PageRequest, Sort
 from ktrlplane.domain.projects import Project, ProjectStatus
-from ktrlplane.domain.resources import Resource, Status
+from ktrlplane.domain.resources import Resource
 from ktrlplane.ports.stores import ProjectFilter, ResourceFilter
 from ktrlplane.ports.unit_of_work import UnitOfWork, UnitsOfWork
 from tests.builders import (

@@ -5,9 +5,9 @@ from attrs import evolve
 
 from ktrlplane.domain.errors import AlreadyExists, NotFound
 from ktrlplane.domain.ids import OrganizationId, ProjectId, ResourceId
+from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.paging import PageRequest
 from ktrlplane.domain.projects import Project, ProjectStatus
-from ktrlplane.domain.resources import Status
 from ktrlplane.ports.stores import ProjectFilter
 from ktrlplane.ports.unit_of_work import UnitsOfWork
 from tests.builders import (

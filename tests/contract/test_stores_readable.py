@@ -6,9 +6,9 @@ from itertools import combinations_with_replacement
 import pytest
 
 from ktrlplane.domain.access import Role
+from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.paging import PageRequest, Sort
 from ktrlplane.domain.projects import ProjectStatus
-from ktrlplane.domain.resources import Status
 from ktrlplane.ports.stores import ProjectFilter, ResourceFilter
 from ktrlplane.ports.unit_of_work import UnitsOfWork
 from tests.builders import (

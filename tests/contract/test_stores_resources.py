@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from ktrlplane.domain.documents import Document
 from ktrlplane.domain.errors import AlreadyExists, NotFound
 from ktrlplane.domain.ids import ProjectId, ResourceId
+from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.paging import PageRequest
-from ktrlplane.domain.resources import Condition, Resource, Status
+from ktrlplane.domain.reports import Condition
+from ktrlplane.domain.resources import Resource
 from ktrlplane.ports.stores import ResourceFilter
 from ktrlplane.ports.unit_of_work import UnitsOfWork
 from tests.builders import (

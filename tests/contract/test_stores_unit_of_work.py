@@ -9,7 +9,7 @@ from attrs import evolve
 from ktrlplane.domain.access import Scope
 from ktrlplane.domain.errors import AlreadyExists, NotFound
 from ktrlplane.domain.ids import OrganizationId, ProjectId, ResourceId
-from ktrlplane.domain.resources import Status
+from ktrlplane.domain.lifecycle import Status
 from ktrlplane.ports.unit_of_work import UnitOfWork, UnitsOfWork
 from tests.builders import (
     ALICE,

@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 from ktrlplane.adapters.catalog_files import default_catalog, load_catalog
 from ktrlplane.adapters.json_schema import JsonSchemaValidator
 from ktrlplane.domain.catalog import Catalog
-from ktrlplane.domain.resources import Status
+from ktrlplane.domain.lifecycle import Status
 from ktrlplane.entrypoints.demo import PEOPLE, Pass, fill_in, introduction
 from ktrlplane.entrypoints.library import ControlPlane
 

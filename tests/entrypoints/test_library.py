@@ -11,9 +11,9 @@ from ktrlplane.adapters.memory.unit_of_work import MemoryUnitsOfWork
 from ktrlplane.domain.access import Scope
 from ktrlplane.domain.errors import Forbidden, NotFound, Unauthenticated, ValidationFailed
 from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId
+from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.organizations import PurchasePolicy
 from ktrlplane.domain.paging import PageRequest
-from ktrlplane.domain.resources import Status
 from ktrlplane.entrypoints.library import ControlPlane
 from ktrlplane.entrypoints.places import scope_of
 from ktrlplane.entrypoints.session import Session

@@ -10,8 +10,9 @@ from attrs import frozen
 from ktrlplane.adapters.memory.clock import ManualClock
 from ktrlplane.domain.errors import NotFound
 from ktrlplane.domain.ids import PrincipalId, ResourceId
+from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.projects import ProjectStatus
-from ktrlplane.domain.resources import Resource, Status
+from ktrlplane.domain.resources import Resource
 from ktrlplane.entrypoints.jobs import BATCH, jobs_of
 from ktrlplane.entrypoints.library import ControlPlane
 from ktrlplane.entrypoints.transactions import Transact

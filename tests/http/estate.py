@@ -32,6 +32,7 @@ BODIES: Final[Mapping[str, Callable[[World], Any]]] = {
     "updateRole": lambda _: {"permissions": ["read", "write"]},
     "registerServiceAccount": lambda _: {"client_id": "new", "name": "New"},
     "checkPermissions": lambda _: CHECKS,
+    "reportStatus": lambda _: {"observed_generation": 1, "health": "Healthy"},
     **{f"grant{scope.title()}Role": lambda _: GRANT for scope in SCOPES},
     **{f"change{scope.title()}Assignment": lambda _: LATER for scope in SCOPES},
 }

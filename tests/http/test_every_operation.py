@@ -75,6 +75,10 @@ _AT_BOTH_ADDRESSES_OF_RESOURCES: Final = {
     "updateResource{}": WRITE,
     "putResource{}": WRITE,
     "deleteResource{}": _owning(202),
+    "listTransitions{}": READ,
+    "suspendResource{}": WRITE,
+    "resumeResource{}": WRITE,
+    "retryResource{}": _writing(409),  # nothing has failed
 }
 
 EXPECTED: Final[dict[str, Answers]] = {
@@ -97,6 +101,7 @@ EXPECTED: Final[dict[str, Answers]] = {
     "createResource": _writing(201),
     "listProjectResources": READ,
     "listResources": SIGNED_IN,
+    "reportStatus": Answers(404, 403, 403, 403, 403, 404),
     "createGroup": MAKE,
     "listGroups": READ,
     "createRole": MAKE,

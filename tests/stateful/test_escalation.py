@@ -62,7 +62,7 @@ class EscalationMachine(Granting, Organizing, Inviting):
 
     @rule(where=st.sampled_from([O_1, P_1]), guest=st.sampled_from(["alice", "carol"]))
     def is_invited_by_somebody_who_then_loses_it(self, where: Scope, guest: str) -> None:
-        """The operator lets Bob escalate for an hour, in which he invites; the guest comes late."""
+        """The operator lets Bob escalate for an hour, who invites; the guest comes late."""
         self.operator_grants(("bob", "Owner", where), 1)
         self.grant("bob", ("new@example.org", "Editor", where), None)
         self.time_passes(1)

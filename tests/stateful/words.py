@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from ktrlplane.adapters.memory.clock import START
 from ktrlplane.domain.access import CONTROL_PLANE, Permission
 from ktrlplane.domain.ids import OrganizationId, ProjectId, ResourceId
+from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.organizations import Organization
 from ktrlplane.domain.paging import Page
 from ktrlplane.domain.projects import Project
-from ktrlplane.domain.resources import Resource, Status
+from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services import organizations, projects, resources
 from ktrlplane.ports.stores import ProjectFilter, ResourceFilter
 from tests.builders import ALICE, BOB, CAROL, ROBOT

@@ -9,8 +9,8 @@ from ktrlplane.adapters.memory.clock import ManualClock
 from ktrlplane.domain.access import Role, RoleAssignment
 from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.domain.invitations import Invitation
+from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.projects import ProjectStatus
-from ktrlplane.domain.resources import Status
 from ktrlplane.domain.services.assignments import revoke_assignment
 from ktrlplane.domain.services.custom_roles import delete_role, update_role
 from ktrlplane.domain.services.invitations import (

@@ -17,9 +17,9 @@ from ktrlplane.domain.errors import (
     ValidationFailed,
 )
 from ktrlplane.domain.ids import AssignmentId, OrganizationId, PrincipalId
+from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.paging import PageRequest, Sort
 from ktrlplane.domain.projects import ProjectStatus
-from ktrlplane.domain.resources import Status
 from ktrlplane.domain.services.assignments import (
     ChangeAssignment,
     GrantRole,

@@ -5,8 +5,8 @@ import pytest
 from ktrlplane.adapters.memory.clock import ManualClock
 from ktrlplane.domain.errors import NotFound
 from ktrlplane.domain.ids import OrganizationId, ProjectId, ResourceId
+from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.projects import ProjectStatus
-from ktrlplane.domain.resources import Status
 from ktrlplane.domain.services.deletions import due_deletions, end_emptied_project, end_resource
 from ktrlplane.domain.services.organizations import delete_organization
 from ktrlplane.domain.services.projects import delete_project, read_project
@@ -103,7 +103,7 @@ def test_a_project_that_was_left_behind_is_found_and_ended(do: Acting) -> None:
     do(delete_project, WEB, cascade=True)
     with do.units.begin() as work:  # as if a reconciler had said so by other ways
         for resource in work.resources.of(WEB):
-            work.resources.replace(resource.moved_to(Status.DELETED))
+            work.resources.replace(resource.ended())
     assert due(do) == ([], ["web"])
     do.alone(end_emptied_project, WEB)
     assert do(read_project, WEB).status is ProjectStatus.DELETED

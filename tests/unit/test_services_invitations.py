@@ -18,8 +18,8 @@ from ktrlplane.domain.errors import (
 )
 from ktrlplane.domain.ids import InvitationId, PrincipalId
 from ktrlplane.domain.invitations import Invitation
+from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.projects import ProjectStatus
-from ktrlplane.domain.resources import Status
 from ktrlplane.domain.services.assignments import GrantRole, grant_role
 from ktrlplane.domain.services.invitations import (
     list_invitations,

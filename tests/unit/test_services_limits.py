@@ -7,8 +7,9 @@ from attrs import evolve
 from ktrlplane.domain.documents import Document
 from ktrlplane.domain.errors import LimitExceeded
 from ktrlplane.domain.ids import OrganizationId, ProjectId, ResourceId
+from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.projects import Project
-from ktrlplane.domain.resources import Resource, Status
+from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services.moves import MoveProject, move_project
 from ktrlplane.domain.services.resources import (
     CreateResource,

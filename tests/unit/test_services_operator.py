@@ -12,8 +12,8 @@ from ktrlplane.domain.errors import (
     ValidationFailed,
 )
 from ktrlplane.domain.ids import PrincipalId
+from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.projects import ProjectStatus
-from ktrlplane.domain.resources import Status
 from ktrlplane.domain.services.operator import (
     OperatorGrant,
     operator_grant,

@@ -12,10 +12,10 @@ from ktrlplane.domain.errors import (
     ValidationFailed,
 )
 from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId, ResourceId
+from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.organizations import Organization, PurchasePolicy
 from ktrlplane.domain.paging import PageRequest
 from ktrlplane.domain.projects import ProjectStatus
-from ktrlplane.domain.resources import Status
 from ktrlplane.domain.services.access import held_permissions
 from ktrlplane.domain.services.organizations import (
     CreateOrganization,

@@ -14,9 +14,9 @@ from ktrlplane.domain.errors import (
     ValidationFailed,
 )
 from ktrlplane.domain.ids import OrganizationId, ProjectId, ResourceId
+from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.paging import PageRequest, Sort
 from ktrlplane.domain.projects import ProjectStatus
-from ktrlplane.domain.resources import Status
 from ktrlplane.domain.services.moves import MoveProject, move_project
 from ktrlplane.domain.services.projects import (
     CreateProject,

@@ -9,9 +9,9 @@ from ktrlplane.adapters.memory.tables import Tables
 from ktrlplane.domain.access import Scope, ScopeType
 from ktrlplane.domain.errors import AlreadyExists
 from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId
+from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.paging import Cursor, Page, PageRequest, cursor_of
 from ktrlplane.domain.projects import Project, ProjectStatus
-from ktrlplane.domain.resources import Status
 from ktrlplane.domain.standings import Standing, not_found
 from ktrlplane.ports.stores import ProjectFilter, Projects
 

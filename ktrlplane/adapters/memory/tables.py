@@ -14,7 +14,9 @@ from ktrlplane.domain.organizations import Organization
 from ktrlplane.domain.paging import name_key
 from ktrlplane.domain.projects import Project
 from ktrlplane.domain.resources import Resource
+from ktrlplane.domain.transitions import Transition
 from ktrlplane.domain.users import ServiceAccount, User
+from ktrlplane.ports.reports import Refused, Waiting
 from ktrlplane.ports.stores import Answer
 
 Row = TypeVar("Row")
@@ -113,6 +115,9 @@ class Tables:
     members: Table[GroupMember]
     assignments: Table[RoleAssignment]
     invitations: Table[Invitation]
+    transitions: Table[Transition]
+    reports: Table[Waiting]
+    refused_reports: Table[Refused]
     answers: Table[Kept]
 
     @classmethod
@@ -145,6 +150,9 @@ class Tables:
                 role=lambda row: row.role_id,
                 scope=lambda row: row.scope,
             ),
+            transitions=Table(lambda row: row.transition_id, resource=lambda row: row.resource_id),
+            reports=Table(lambda row: row.report_id, resource=lambda row: row.resource_id),
+            refused_reports=Table(lambda row: (row.resource_id, row.health, row.code)),
             answers=Table(lambda row: (row.principal, row.key)),
         )
 

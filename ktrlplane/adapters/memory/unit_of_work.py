@@ -6,6 +6,7 @@ from ktrlplane.adapters.memory.access import MemoryAccess
 from ktrlplane.adapters.memory.answers import MemoryAnswers
 from ktrlplane.adapters.memory.assignments import MemoryAssignments
 from ktrlplane.adapters.memory.groups import MemoryGroups
+from ktrlplane.adapters.memory.inbox import MemoryInbox
 from ktrlplane.adapters.memory.invitations import MemoryInvitations
 from ktrlplane.adapters.memory.organizations import MemoryOrganizations
 from ktrlplane.adapters.memory.projects import MemoryProjects
@@ -13,6 +14,7 @@ from ktrlplane.adapters.memory.resources import MemoryResources
 from ktrlplane.adapters.memory.roles import MemoryRoles
 from ktrlplane.adapters.memory.service_accounts import MemoryServiceAccounts
 from ktrlplane.adapters.memory.tables import Tables
+from ktrlplane.adapters.memory.transitions import MemoryTransitions
 from ktrlplane.adapters.memory.users import MemoryUsers
 from ktrlplane.domain.errors import Interrupted
 from ktrlplane.ports.unit_of_work import UnitOfWork, UnitsOfWork
@@ -23,6 +25,8 @@ class MemoryUnitOfWork(UnitOfWork):
         self.organizations = MemoryOrganizations(tables)
         self.projects = MemoryProjects(tables)
         self.resources = MemoryResources(tables)
+        self.transitions = MemoryTransitions(tables)
+        self.inbox = MemoryInbox(tables)
         self.users = MemoryUsers(tables)
         self.service_accounts = MemoryServiceAccounts(tables)
         self.roles = MemoryRoles(tables)

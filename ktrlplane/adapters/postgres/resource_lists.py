@@ -22,11 +22,11 @@ from ktrlplane.domain.access import ScopeType
 
 COLUMNS: Final = SQL("""
     resource_id, project_id, org_id, name, type, sku, settings_text, status, status_reason,
-    generation, observed_generation, nullif(conditions, '[]'), access_url, error_message,
-    stripe_price_id, created_at, updated_at
+    generation, observed_generation, nullif(holds, '{}'), nullif(conditions, '[]'), access_url,
+    error_message, stripe_price_id, created_at, updated_at
 """)
-"""In the order in which ``resources`` makes a resource of them. No conditions, no list: most
-have none, and reading JSON costs more than looking."""
+"""In the order in which ``resources`` makes a resource of them. No conditions, no list, nor for
+holds: most have none, and reading costs more than looking."""
 
 _FILTERS: Final = {
     "type": SQL("type = %(type)s"),

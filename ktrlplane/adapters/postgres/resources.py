@@ -18,22 +18,24 @@ from ktrlplane.domain.access import Scope, ScopeType
 from ktrlplane.domain.documents import Document
 from ktrlplane.domain.errors import NotFound
 from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId, ResourceId
+from ktrlplane.domain.lifecycle import Hold, Status
 from ktrlplane.domain.paging import Cursor, Page, PageRequest, cursor_of, time_key
-from ktrlplane.domain.resources import Condition, Resource, Status
+from ktrlplane.domain.reports import Condition
+from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.standings import Standing, not_found
 from ktrlplane.ports.stores import ResourceFilter, Resources
 
 _ADD: Final = """
     INSERT INTO ktrlplane.resources (
         resource_id, project_id, org_id, name, type, sku, settings_text, status, status_reason,
-        generation, observed_generation, conditions, access_url, error_message,
+        generation, observed_generation, holds, conditions, access_url, error_message,
         stripe_price_id, created_at, updated_at
     )
     VALUES (
         %(resource_id)s, %(project_id)s, %(org_id)s, %(name)s, %(type)s, %(sku)s,
         %(settings_json)s, %(status)s, %(status_reason)s, %(generation)s,
-        %(observed_generation)s, %(conditions)s, %(access_url)s, %(error_message)s,
-        %(stripe_price_id)s, %(created_at)s, %(updated_at)s
+        %(observed_generation)s, %(holds)s, %(conditions)s, %(access_url)s,
+        %(error_message)s, %(stripe_price_id)s, %(created_at)s, %(updated_at)s
     )
     ON CONFLICT (resource_id) DO NOTHING
 """
@@ -43,10 +45,10 @@ _REPLACE: Final = """
     SET project_id = %(project_id)s, org_id = %(org_id)s, name = %(name)s, type = %(type)s,
         sku = %(sku)s, settings_text = %(settings_json)s, status = %(status)s,
         status_reason = %(status_reason)s, generation = %(generation)s,
-        observed_generation = %(observed_generation)s, conditions = %(conditions)s,
-        access_url = %(access_url)s, error_message = %(error_message)s,
-        stripe_price_id = %(stripe_price_id)s, created_at = %(created_at)s,
-        updated_at = %(updated_at)s
+        observed_generation = %(observed_generation)s, holds = %(holds)s,
+        conditions = %(conditions)s, access_url = %(access_url)s,
+        error_message = %(error_message)s, stripe_price_id = %(stripe_price_id)s,
+        created_at = %(created_at)s, updated_at = %(updated_at)s
     WHERE resource_id = %(resource_id)s
 """
 
@@ -214,6 +216,7 @@ def _resource(  # noqa: PLR0917
     status_reason: str | None,
     generation: int,
     observed_generation: int,
+    holds: Sequence[str] | None,
     conditions: Sequence[Mapping[str, Any]] | None,
     access_url: str | None,
     error_message: str | None,
@@ -234,6 +237,7 @@ def _resource(  # noqa: PLR0917
         status_reason=status_reason,
         generation=generation,
         observed_generation=observed_generation,
+        holds=() if holds is None else tuple(map(Hold, holds)),
         conditions=() if conditions is None else tuple(_condition(**one) for one in conditions),
         access_url=access_url,
         error_message=error_message,
@@ -269,4 +273,7 @@ def _members(condition: Condition) -> dict[str, Any]:
 
 def _values(resource: Resource) -> Mapping[str, object]:
     columns = asdict(resource, recurse=False)
-    return columns | {"conditions": Jsonb([_members(one) for one in resource.conditions])}
+    return columns | {
+        "holds": [hold.value for hold in resource.holds],
+        "conditions": Jsonb([_members(one) for one in resource.conditions]),
+    }

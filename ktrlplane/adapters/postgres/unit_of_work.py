@@ -12,6 +12,7 @@ from ktrlplane.adapters.postgres.answers import PostgresAnswers
 from ktrlplane.adapters.postgres.assignments import PostgresAssignments
 from ktrlplane.adapters.postgres.decisions import Decisions
 from ktrlplane.adapters.postgres.groups import PostgresGroups
+from ktrlplane.adapters.postgres.inbox import PostgresInbox
 from ktrlplane.adapters.postgres.invitations import PostgresInvitations
 from ktrlplane.adapters.postgres.listening import Listener
 from ktrlplane.adapters.postgres.organizations import PostgresOrganizations
@@ -23,6 +24,7 @@ from ktrlplane.adapters.postgres.resources import PostgresResources
 from ktrlplane.adapters.postgres.roles import PostgresRoles
 from ktrlplane.adapters.postgres.service_accounts import PostgresServiceAccounts
 from ktrlplane.adapters.postgres.session import Session
+from ktrlplane.adapters.postgres.transitions import PostgresTransitions
 from ktrlplane.adapters.postgres.users import PostgresUsers
 from ktrlplane.domain.errors import UpstreamError
 from ktrlplane.ports.unit_of_work import UnitOfWork, UnitsOfWork
@@ -31,6 +33,8 @@ _STORES: Final[Mapping[str, Callable[[Session], object]]] = {
     "organizations": PostgresOrganizations,
     "projects": PostgresProjects,
     "resources": PostgresResources,
+    "transitions": PostgresTransitions,
+    "inbox": PostgresInbox,
     "users": PostgresUsers,
     "service_accounts": PostgresServiceAccounts,
     "roles": PostgresRoles,

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 
 from ktrlplane.domain.access import Scope
-from ktrlplane.domain.ids import ProjectId, ResourceId
+from ktrlplane.domain.ids import PrincipalId, ProjectId, ResourceId
+from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.projects import ProjectStatus
-from ktrlplane.domain.resources import Status
+from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services.endings import end_access
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.services.projects import end_project
+from ktrlplane.domain.services.transitions import keep
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 
@@ -29,9 +31,21 @@ def end_resource(work: UnitOfWork, resource_id: ResourceId, *, platform: Platfor
     resource = work.resources.get(resource_id)
     if resource.status is not Status.DELETING:
         return
-    work.resources.replace(resource.moved_to(Status.DELETED))
-    end_access(work, Scope.of(resource_id))
-    end_emptied_project(work, resource.project_id, platform=platform)
+    keep_ended(work, resource, resource.ended(), actor=None, platform=platform)
+
+
+def keep_ended(
+    work: UnitOfWork,
+    before: Resource,
+    ended: Resource,
+    *,
+    actor: PrincipalId | None,
+    platform: Platform,
+) -> None:
+    """One that is Deleted from now on."""
+    keep(work, [(before, ended)], actor=actor, platform=platform)
+    end_access(work, Scope.of(ended.resource_id))
+    end_emptied_project(work, ended.project_id, platform=platform)
 
 
 def end_emptied_project(work: UnitOfWork, project_id: ProjectId, *, platform: Platform) -> None:

@@ -10,8 +10,8 @@ from ktrlplane.domain.access import Scope
 from ktrlplane.domain.catalog import Tier
 from ktrlplane.domain.errors import LimitExceeded
 from ktrlplane.domain.ids import OrganizationId
+from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.projects import Project
-from ktrlplane.domain.resources import Status
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.ports.unit_of_work import UnitOfWork
 

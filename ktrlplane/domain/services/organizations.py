@@ -128,6 +128,6 @@ def delete_organization(
             "or delete it with cascade=true."
         )
     for project in projects:
-        begin_project_deletion(work, project, now=now)
+        begin_project_deletion(work, project, actor=actor, platform=platform)
     work.organizations.replace(organization.deleted(now))
     end_access(work, Scope.of(org_id))

@@ -7,14 +7,15 @@ from attrs import field, frozen
 from ktrlplane.domain.access import Action, Scope
 from ktrlplane.domain.errors import NotEmpty
 from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId
+from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.naming import is_a_name, is_no_name_or_a_name
 from ktrlplane.domain.paging import Page, PageRequest
 from ktrlplane.domain.projects import Project, ProjectStatus
-from ktrlplane.domain.resources import Status
 from ktrlplane.domain.services.commands import apart
 from ktrlplane.domain.services.endings import end_access
 from ktrlplane.domain.services.ownership import make_creator_owner, require_person
 from ktrlplane.domain.services.platform import Expectation, Platform, expect
+from ktrlplane.domain.services.transitions import keep
 from ktrlplane.ports.stores import ProjectFilter
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
@@ -115,7 +116,7 @@ def delete_project(
 
     Raises: NotFound, Forbidden, PreconditionFailed, NotEmpty.
     """
-    project, now = _held(
+    project, _ = _held(
         work, project_id, Action.DELETE, as_seen=as_seen, actor=actor, platform=platform
     )
     if project.status is not ProjectStatus.ACTIVE:
@@ -126,17 +127,19 @@ def delete_project(
             f"Project {project_id} has resources. Delete them first, "
             "or delete it with cascade=true."
         )
-    return begin_project_deletion(work, project, now=now)
+    return begin_project_deletion(work, project, actor=actor, platform=platform)
 
 
-def begin_project_deletion(work: UnitOfWork, project: Project, *, now: datetime) -> Project:
+def begin_project_deletion(
+    work: UnitOfWork, project: Project, *, actor: PrincipalId, platform: Platform
+) -> Project:
     """Its resources are on their way out from now on; the project ends with the last."""
     if project.status is not ProjectStatus.ACTIVE:
         return project
+    now = platform.now()
     resources = work.resources.of(project.project_id)
-    work.resources.replace_all(
-        [one.deleting(now) for one in resources if one.status is not Status.DELETING]
-    )
+    alive = [one for one in resources if one.status is not Status.DELETING]
+    keep(work, [(one, one.deleting(now)) for one in alive], actor=actor, platform=platform)
     deleting = project.moved_to(ProjectStatus.DELETING, now)
     if not resources:
         return end_project(work, deleting, now=now)

@@ -1,21 +1,23 @@
 """What people do with resources."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from attrs import evolve, field, frozen
 
 from ktrlplane.domain.access import Action, Scope
 from ktrlplane.domain.documents import faults_of, merge_patch
-from ktrlplane.domain.errors import NotFound, ValidationFailed, both
+from ktrlplane.domain.errors import ValidationFailed, both
 from ktrlplane.domain.ids import PrincipalId, ProjectId, ResourceId
+from ktrlplane.domain.lifecycle import ENDED
 from ktrlplane.domain.naming import is_a_name, is_no_name_or_a_name
 from ktrlplane.domain.paging import Page, PageRequest
-from ktrlplane.domain.resources import Resource, Status
+from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services.commands import apart
+from ktrlplane.domain.services.held_resources import held_resource, require_in
 from ktrlplane.domain.services.limits import require_room
-from ktrlplane.domain.services.platform import Expectation, Platform, expect
+from ktrlplane.domain.services.platform import Expectation, Platform
+from ktrlplane.domain.services.transitions import keep, keep_new
 from ktrlplane.domain.services.wishes import Settled, Wish, settled, unknown_type
 from ktrlplane.ports.stores import ResourceFilter
 from ktrlplane.ports.unit_of_work import UnitOfWork
@@ -82,7 +84,7 @@ def create_resource(
         created_at=now,
         updated_at=now,
     )
-    work.resources.add(resource)
+    keep_new(work, resource, actor=actor, platform=platform)
     return resource
 
 
@@ -97,7 +99,7 @@ def read_resource(
     """``project_id`` says where it must be. Raises: NotFound."""
     resource, standing = work.resources.with_standing(resource_id, actor, platform.now())
     standing.require()
-    _require_in(resource, project_id)
+    require_in(resource, project_id)
     return resource
 
 
@@ -157,7 +159,7 @@ def update_resource(
     Raises: NotFound, Forbidden, PreconditionFailed, InvalidTransition, ValidationFailed,
     LimitExceeded.
     """
-    resource, now = _held(
+    resource, now = held_resource(
         work,
         resource_id,
         Action.WRITE,
@@ -174,8 +176,7 @@ def update_resource(
             project = work.projects.get(resource.project_id)
             require_room(work, wish.type, wish.sku, project, platform)
         changed = changed.changed(name=changed.name, sku=wish.sku, settings=wish.settings, now=now)
-    if changed != resource:
-        work.resources.replace(changed)
+    keep(work, [(resource, changed)], actor=actor, platform=platform)
     return changed
 
 
@@ -207,7 +208,7 @@ def delete_resource(
 
     Raises: NotFound, Forbidden, PreconditionFailed.
     """
-    resource, now = _held(
+    resource, now = held_resource(
         work,
         resource_id,
         Action.DELETE,
@@ -216,37 +217,8 @@ def delete_resource(
         actor=actor,
         platform=platform,
     )
-    if resource.status in (Status.DELETING, Status.DELETED):
+    if resource.status in ENDED:
         return resource
     deleting = resource.deleting(now)
-    work.resources.replace(deleting)
+    keep(work, [(resource, deleting)], actor=actor, platform=platform)
     return deleting
-
-
-def _held(
-    work: UnitOfWork,
-    resource_id: ResourceId,
-    action: Action,
-    *,
-    project_id: ProjectId | None,
-    as_seen: Expectation[Resource] | None,
-    actor: PrincipalId,
-    platform: Platform,
-) -> tuple[Resource, datetime]:
-    """The resource, this unit of work's to change, once the actor may do ``action``."""
-    work.access.hold(Scope.of(resource_id))
-    now = platform.now()
-    resource, standing = work.resources.with_standing(resource_id, actor, now)
-    standing.require()
-    _require_in(resource, project_id)
-    standing.require(action)
-    expect(resource, as_seen)
-    return resource, now
-
-
-def _require_in(resource: Resource, project_id: ProjectId | None) -> None:
-    if project_id is not None and resource.project_id != project_id:
-        raise NotFound(
-            f"There is no resource {resource.resource_id} in project {project_id}, "
-            "or you may not see it."
-        )

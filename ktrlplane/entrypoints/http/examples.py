@@ -83,6 +83,7 @@ _EXAMPLES: dict[Any, dict[str, Any]] = {
         "status_reason": None,
         "generation": 1,
         "observed_generation": 1,
+        "holds": [],
         "conditions": [],
         "access_url": "https://plant-graph.example.com",
         "error_message": None,

@@ -9,8 +9,8 @@ from attrs import frozen
 
 from ktrlplane.domain.errors import Fault
 from ktrlplane.domain.ids import OrganizationId, ProjectId
+from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.paging import MAX_LIMIT, MAX_OFFSET, PageRequest, Sort
-from ktrlplane.domain.resources import Status
 from ktrlplane.entrypoints.http.cursors import Place
 from ktrlplane.entrypoints.http.wire import Unfit
 

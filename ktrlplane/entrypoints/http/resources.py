@@ -40,13 +40,13 @@ def listed(work: UnitOfWork, call: Call) -> Reply:
     return paged(call, service.list_resources(work, page, where, **call.asked), page)
 
 
-def _below(call: Call) -> dict[str, Any]:
+def below(call: Call) -> dict[str, Any]:
     """Where the resource must be, if the address says so."""
     return {"project_id": call.project()} if "project_id" in call.path else {}
 
 
 def read(work: UnitOfWork, call: Call) -> Reply:
-    resource = service.read_resource(work, call.resource(), **_below(call), **call.asked)
+    resource = service.read_resource(work, call.resource(), **below(call), **call.asked)
     return Reply(content=resource)
 
 
@@ -65,7 +65,7 @@ def _update(work: UnitOfWork, call: Call, *, merge: bool) -> Reply:
         call.body,
         merge=merge,
         as_seen=call.as_seen,
-        **_below(call),
+        **below(call),
         **call.asked,
     )
     return Reply(content=resource)
@@ -73,13 +73,13 @@ def _update(work: UnitOfWork, call: Call, *, merge: bool) -> Reply:
 
 def delete(work: UnitOfWork, call: Call) -> Reply:
     resource = service.delete_resource(
-        work, call.resource(), as_seen=call.as_seen, **_below(call), **call.asked
+        work, call.resource(), as_seen=call.as_seen, **below(call), **call.asked
     )
     return Reply(content=resource)
 
 
 _TAG: Final = "Resources"
-_IN_PROJECT: Final = "/projects/{project_id}/resources"
+IN_PROJECT: Final = "/projects/{project_id}/resources"
 
 
 def _single(path: str, suffix: str) -> Iterator[Operation]:
@@ -139,7 +139,7 @@ def _single(path: str, suffix: str) -> Iterator[Operation]:
 OPERATIONS: Final = (
     Operation(
         method="POST",
-        path=_IN_PROJECT,
+        path=IN_PROJECT,
         name="createResource",
         summary="Create a resource in a project",
         tag=_TAG,
@@ -159,7 +159,7 @@ OPERATIONS: Final = (
     ),
     Operation(
         method="GET",
-        path=_IN_PROJECT,
+        path=IN_PROJECT,
         name="listProjectResources",
         summary="List the resources of a project",
         tag=_TAG,
@@ -183,5 +183,5 @@ OPERATIONS: Final = (
         listed=True,
     ),
     *_single("/resources/{resource_id}", ""),
-    *_single(f"{_IN_PROJECT}/{{resource_id}}", "InProject"),
+    *_single(f"{IN_PROJECT}/{{resource_id}}", "InProject"),
 )

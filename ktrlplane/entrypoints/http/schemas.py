@@ -12,8 +12,20 @@ import attrs
 
 from ktrlplane.domain.documents import Document
 from ktrlplane.domain.ids import Identity, Label
-from ktrlplane.domain.naming import MAX_NAME_LENGTH, NAME_RULE, is_a_name, is_no_name_or_a_name
+from ktrlplane.domain.naming import (
+    MAX_NAME_LENGTH,
+    MAX_URL_LENGTH,
+    NAME_RULE,
+    is_a_name,
+    is_no_name_or_a_name,
+)
 from ktrlplane.domain.services.access import MAX_CHECKS, CheckPermissions
+from ktrlplane.domain.services.reports import (
+    MAX_CONDITIONS,
+    MAX_WORD,
+    ReportedCondition,
+    ReportStatus,
+)
 from ktrlplane.entrypoints.http.cursors import Place
 from ktrlplane.entrypoints.http.rendering import shown_fields
 
@@ -38,6 +50,12 @@ _NAME: Final[Schema] = {
 }
 _BOUNDS: Final[dict[tuple[type, str], Schema]] = {
     (CheckPermissions, "checks"): {"minItems": 1, "maxItems": MAX_CHECKS},
+    (ReportStatus, "observed_generation"): {"minimum": 0},
+    (ReportStatus, "conditions"): {"maxItems": MAX_CONDITIONS},
+    (ReportStatus, "access_url"): {"maxLength": MAX_URL_LENGTH, "pattern": "^(https?://[!-~]+)?$"},
+    **{
+        (ReportedCondition, name): {"maxLength": MAX_WORD} for name in ("type", "status", "reason")
+    },
 }
 _LABEL_LENGTH: Final = 63
 _IDENTITY_LENGTH: Final = 255

@@ -1,0 +1,84 @@
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from attrs import asdict, evolve
+from psycopg.sql import SQL
+from psycopg.types.json import Jsonb
+
+from ktrlplane.adapters.postgres.lists import Listing
+from ktrlplane.adapters.postgres.session import Session
+from ktrlplane.domain.documents import Difference
+from ktrlplane.domain.ids import PrincipalId, ResourceId, TransitionId
+from ktrlplane.domain.lifecycle import Status
+from ktrlplane.domain.paging import Cursor, Page, PageRequest, time_key
+from ktrlplane.domain.transitions import Transition
+from ktrlplane.ports.reports import Transitions
+
+_ADD: Final = b"""
+    INSERT INTO ktrlplane.resource_transitions (
+        transition_id, resource_id, from_status, to_status, reason, generation, changes, actor,
+        occurred_at
+    )
+    VALUES (
+        %(transition_id)s, %(resource_id)s, %(from_status)s, %(to_status)s, %(reason)s,
+        %(generation)s, %(changes)s, %(actor)s, %(occurred_at)s
+    )
+"""
+
+_OF: Final = Listing(
+    columns=SQL("""
+        transition_id, resource_id, from_status, to_status, reason, generation, changes, actor,
+        created_at
+    """),
+    rows=SQL("""
+        SELECT *, occurred_at AS created_at FROM ktrlplane.resource_transitions
+        WHERE resource_id = %(resource_id)s
+    """),
+    identity=SQL("transition_id"),
+)
+
+
+class PostgresTransitions(Transitions):
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, transitions: Sequence[Transition]) -> None:
+        if transitions:
+            self._session.change_each(_ADD, [_values(one) for one in transitions])
+
+    def of(self, resource_id: ResourceId, page: PageRequest) -> Page[Transition]:
+        by_time = evolve(page, sort=page.sort.by_time)
+        values = {"resource_id": resource_id}
+        return _OF.page(self._session, _transition, by_time, _place, values)
+
+
+def _transition(
+    *,
+    transition_id: str,
+    resource_id: str,
+    from_status: str | None,
+    to_status: str,
+    changes: Sequence[Mapping[str, Any]],
+    actor: str | None,
+    created_at: Any,
+    **columns: Any,
+) -> Transition:
+    return Transition(
+        transition_id=TransitionId(transition_id),
+        resource_id=ResourceId(resource_id),
+        from_status=None if from_status is None else Status(from_status),
+        to_status=Status(to_status),
+        changes=tuple(Difference(**one) for one in changes),
+        actor=None if actor is None else PrincipalId(actor),
+        occurred_at=created_at,
+        **columns,
+    )
+
+
+def _place(one: Transition) -> Cursor:
+    return Cursor(time_key(one.occurred_at), one.transition_id.value)
+
+
+def _values(one: Transition) -> Mapping[str, object]:
+    columns = asdict(one, recurse=False)
+    return columns | {"changes": Jsonb([asdict(change) for change in one.changes])}
