@@ -65,6 +65,7 @@ def empty(pool: ConnectionPool[Any]) -> None:
             "reports",
             "refused_reports",
             "resource_transitions",
+            "job_runs",
             "invitations",
             "role_assignments",
             "groups",

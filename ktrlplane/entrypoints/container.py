@@ -9,9 +9,11 @@ from ktrlplane.adapters.catalog_files import default_catalog, load_catalog
 from ktrlplane.adapters.embedded import EmbeddedPostgres
 from ktrlplane.adapters.json_schema import JsonSchemaValidator
 from ktrlplane.adapters.mail import LogMail, SmtpMail
+from ktrlplane.adapters.memory.bell import SilentBell
 from ktrlplane.adapters.memory.mail import MemoryMail
 from ktrlplane.adapters.memory.tokens import MemoryTokens
 from ktrlplane.adapters.memory.unit_of_work import MemoryUnitsOfWork
+from ktrlplane.adapters.postgres.bell import PostgresBell
 from ktrlplane.adapters.postgres.decisions import Decisions
 from ktrlplane.adapters.postgres.listening import Listener
 from ktrlplane.adapters.postgres.migrate import Migrations
@@ -34,6 +36,7 @@ from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.ports.clock import Clock
 from ktrlplane.ports.database import DatabaseServer, DatabaseUnavailable
 from ktrlplane.ports.identity import Tokens
+from ktrlplane.ports.jobs import Bell
 from ktrlplane.ports.mail import Mail
 from ktrlplane.ports.schemas import SettingsValidator
 from ktrlplane.ports.unit_of_work import UnitsOfWork
@@ -112,6 +115,10 @@ def _mail(settings: Settings, clock: Clock) -> Mail:
     return SmtpMail(settings.smtp_url, clock, sender=settings.sender)
 
 
+def _bell(settings: Settings) -> Bell:
+    return PostgresBell(_url(settings))
+
+
 class Container(containers.DeclarativeContainer):
     """``Container(settings=...)``. Everything is made when first asked for, once in a process;
     the pool after the process was forked, until ``shutdown_resources``."""
@@ -140,6 +147,7 @@ class Container(containers.DeclarativeContainer):
     units: providers.Provider[UnitsOfWork] = providers.ThreadSafeSingleton(
         PostgresUnitsOfWork, pool, listener
     )
+    bell: providers.Provider[Bell] = providers.ThreadSafeSingleton(_bell, settings)
     transact: providers.Provider[Transact] = providers.ThreadSafeSingleton(Transact, units)
     platform: providers.Provider[Platform] = providers.ThreadSafeSingleton(
         Platform,
@@ -174,4 +182,5 @@ def in_memory(settings: Settings | None = None) -> Container:
     container.units.override(providers.ThreadSafeSingleton(MemoryUnitsOfWork))
     container.tokens.override(providers.ThreadSafeSingleton(MemoryTokens, container.clock))
     container.mail.override(providers.ThreadSafeSingleton(MemoryMail))
+    container.bell.override(providers.ThreadSafeSingleton(SilentBell))
     return container

@@ -12,9 +12,10 @@ from ktrlplane.domain.services.deletions import due_deletions, end_emptied_proje
 from ktrlplane.domain.services.idempotency import KEPT_FOR
 from ktrlplane.domain.services.invitations import due_mail, settle_mail
 from ktrlplane.domain.services.platform import Platform
+from ktrlplane.domain.services.reports import TOGETHER, heed_reports, reported_on
 from ktrlplane.entrypoints.letters import invitation_letter
 from ktrlplane.entrypoints.transactions import Transact
-from ktrlplane.entrypoints.worker import Job
+from ktrlplane.entrypoints.worker import Job, Run
 from ktrlplane.ports.invitations import InvitationView
 from ktrlplane.ports.mail import Mail, MailRefused
 from ktrlplane.ports.unit_of_work import UnitOfWork
@@ -24,9 +25,14 @@ T = TypeVar("T")
 BATCH: Final = 100
 """How much one run of a job takes on, so that a stop never waits for a mountain."""
 
+RECORD_EVERY: Final = timedelta(seconds=15)
+
 LETTERS: Final = 10
 LEASE: Final = timedelta(minutes=10)
 """For so long nobody else sends what a worker has taken: longer than ``LETTERS`` can last."""
+
+REFUSED_KEPT_FOR: Final = timedelta(days=30)
+"""Reports that could not be heeded, since the like of them came last."""
 
 LONGEST_WAIT: Final = timedelta(hours=1)
 
@@ -37,6 +43,12 @@ _log = logging.getLogger(__name__)
 def jobs_of(transact: Transact, platform: Platform, mail: Mail, origin: str = "") -> Sequence[Job]:
     """``origin`` is where people find this platform, for links in mails."""
     return (
+        Job(
+            name="heed_reports",
+            every_s=1.0,
+            run=lambda stop: _heed_reports(transact, platform, stop),
+            waits_for_the_bell=True,
+        ),
         Job(
             name="end_deletions",
             every_s=2.0,
@@ -52,7 +64,29 @@ def jobs_of(transact: Transact, platform: Platform, mail: Mail, origin: str = ""
             every_s=600.0,
             run=lambda _: _forget_answers(transact, platform),
         ),
+        Job(
+            name="forget_refused_reports",
+            every_s=3600.0,
+            run=lambda _: _forget_refused_reports(transact, platform),
+        ),
     )
+
+
+def _heed_reports(transact: Transact, platform: Platform, stop: threading.Event) -> bool:
+    about = transact.read(lambda work: reported_on(work, limit=BATCH))
+    left = [False]
+
+    def heed(work: UnitOfWork, one: str) -> None:
+        if heed_reports(work, one, platform=platform) == TOGETHER:
+            left[0] = True
+
+    _each(about, heed, transact, stop)
+    return left[0] or len(about) == BATCH
+
+
+def _forget_refused_reports(transact: Transact, platform: Platform) -> bool:
+    transact(lambda work: work.inbox.forget_refused(platform.now() - REFUSED_KEPT_FOR))
+    return False
 
 
 def _end_deletions(transact: Transact, platform: Platform, stop: threading.Event) -> bool:
@@ -137,3 +171,19 @@ def _forget_answers(transact: Transact, platform: Platform) -> bool:
     if forgotten:
         _log.info("answers_forgotten", extra={"count": forgotten})
     return False
+
+
+def recorder(transact: Transact) -> Callable[[Run], None]:
+    """Leaves in the database how the jobs went: at every turn for the worse or the better, and
+    now and then."""
+    recorded: dict[str, Run] = {}
+
+    def record(run: Run) -> None:
+        before = recorded.get(run.job)
+        is_news = before is None or before.failures != run.failures
+        if before is not None and not is_news and run.at - before.at < RECORD_EVERY:
+            return
+        transact(lambda work: work.job_runs.record(run.job, run.at, run.failures))
+        recorded[run.job] = run
+
+    return record

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from queue import SimpleQueue
 from typing import Final
 
@@ -27,6 +28,20 @@ class Job:
     name: str
     every_s: float
     run: Callable[[threading.Event], bool]
+    waits_for_the_bell: bool = False
+
+
+@frozen(kw_only=True)
+class Run:
+    """How a job went. ``failures`` are those in a row."""
+
+    job: str
+    at: datetime
+    failures: int
+
+    @property
+    def succeeded(self) -> bool:
+        return self.failures == 0
 
 
 @define
@@ -35,6 +50,7 @@ class _Turn:
 
     job: Job
     due: float
+    wake: threading.Event = field(factory=threading.Event)
     failures: int = 0
     last_success: datetime | None = None
 
@@ -43,24 +59,61 @@ class _Turn:
         return {"job": self.job.name, "last_success": since}
 
 
+def _listen_to_nothing(_ring: Callable[[], object], _stop: threading.Event) -> None:
+    pass
+
+
 @define
 class Worker:
-    """``stop`` ends it after the present piece of work."""
+    """Each job has a thread, so that a slow one keeps no other waiting. ``listen`` calls back
+    when there is something to do for the jobs that wait for the bell; ``record`` is told
+    how each run went. ``stop`` ends all after the present piece of work."""
 
     jobs: Sequence[Job]
     now: Callable[[], datetime]
     stop: threading.Event = field(factory=threading.Event)
     monotonic: Callable[[], float] = time.monotonic
+    listen: Callable[[Callable[[], object], threading.Event], None] = _listen_to_nothing
+    record: Callable[[Run], object] = field(default=lambda _: None)
 
     def run(self) -> None:
+        """Until ``stop``. Raises: what a thread failed with, beside the jobs themselves."""
         turns = [_Turn(job, self.monotonic()) for job in self.jobs]
         _log.info("worker_started", extra={"jobs": [job.name for job in self.jobs]})
-        while not self.stop.is_set():
-            for turn in turns:
-                if not self.stop.is_set() and turn.due <= self.monotonic():
-                    self._take(turn)
-            self.stop.wait(max(0.0, min(turn.due for turn in turns) - self.monotonic()))
+        failures: list[BaseException] = []
+        threads = [
+            threading.Thread(target=self._kept, args=(act, failures), name=name)
+            for name, act in (
+                ("bell", partial(self.listen, partial(_ring, turns), self.stop)),
+                *((turn.job.name, partial(self._take_turns, turn)) for turn in turns),
+            )
+        ]
+        for thread in threads:
+            thread.start()
+        self.stop.wait()
+        for turn in turns:
+            turn.wake.set()
+        for thread in threads:
+            thread.join()
+        if failures:
+            raise failures[0]
         _log.info("worker_stopped")
+
+    def _kept(self, act: Callable[[], object], failures: list[BaseException]) -> None:
+        """A thread that fails takes the worker with it, and does not leave it limping."""
+        try:
+            act()
+        except BaseException as exc:  # noqa: BLE001 - raised by ``run``
+            failures.append(exc)
+            self.stop.set()
+
+    def _take_turns(self, turn: _Turn) -> None:
+        while not self.stop.is_set():
+            turn.wake.clear()
+            if turn.due <= self.monotonic():
+                self._take(turn)
+            if not self.stop.is_set() and turn.wake.wait(max(0.0, turn.due - self.monotonic())):
+                turn.due = self.monotonic()
 
     def _take(self, turn: _Turn) -> None:
         job = turn.job
@@ -72,12 +125,25 @@ class Worker:
             turn.due = self.monotonic() + pause
             said = turn.told() | {"failures": turn.failures, "again_in_s": round(pause, 2)}
             _log.warning("job_failed", extra=said, exc_info=exc)
-            return
-        if turn.failures:
-            _log.info("job_recovered", extra=turn.told() | {"failures": turn.failures})
-        turn.failures, turn.last_success = 0, self.now()
-        turn.due = self.monotonic() + (0.0 if more else job.every_s)
-        _log.debug("job_done", extra=turn.told())
+        else:
+            if turn.failures:
+                _log.info("job_recovered", extra=turn.told() | {"failures": turn.failures})
+            turn.failures, turn.last_success = 0, self.now()
+            turn.due = self.monotonic() + (0.0 if more else job.every_s)
+            _log.debug("job_done", extra=turn.told())
+        self._tell(turn)
+
+    def _tell(self, turn: _Turn) -> None:
+        try:
+            self.record(Run(job=turn.job.name, at=self.now(), failures=turn.failures))
+        except Exception as exc:  # noqa: BLE001 - the work itself is done
+            _log.debug("run_not_recorded", extra=turn.told(), exc_info=exc)
+
+
+def _ring(turns: Sequence[_Turn]) -> None:
+    for turn in turns:
+        if turn.job.waits_for_the_bell and not turn.failures:
+            turn.wake.set()
 
 
 def _backoff(every_s: float, failures: int) -> float:

@@ -7,6 +7,7 @@ from typing import Protocol
 from ktrlplane.ports.access import Access, Assignments, Roles
 from ktrlplane.ports.groups import Groups
 from ktrlplane.ports.invitations import Invitations
+from ktrlplane.ports.jobs import JobRuns
 from ktrlplane.ports.reports import Inbox, Transitions
 from ktrlplane.ports.stores import Answers, Organizations, Projects, Resources
 from ktrlplane.ports.users import ServiceAccounts, Users
@@ -25,6 +26,7 @@ class UnitOfWork(Protocol):
     resources: Resources
     transitions: Transitions
     inbox: Inbox
+    job_runs: JobRuns
     users: Users
     service_accounts: ServiceAccounts
     roles: Roles

@@ -13,10 +13,11 @@ from ktrlplane.domain.ids import PrincipalId, ResourceId
 from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.projects import ProjectStatus
 from ktrlplane.domain.resources import Resource
-from ktrlplane.entrypoints.jobs import BATCH, jobs_of
+from ktrlplane.domain.services.reports import TOGETHER
+from ktrlplane.entrypoints.jobs import BATCH, jobs_of, recorder
 from ktrlplane.entrypoints.library import ControlPlane
 from ktrlplane.entrypoints.transactions import Transact
-from ktrlplane.entrypoints.worker import Job, Worker
+from ktrlplane.entrypoints.worker import Job, Run, Worker
 from ktrlplane.ports.stores import Answer, Resources
 from ktrlplane.ports.unit_of_work import UnitOfWork, UnitsOfWork
 from tests.builders import NOW
@@ -103,6 +104,105 @@ def test_a_stop_wakes_a_worker_that_waits() -> None:
     assert not thread.is_alive()
 
 
+def test_a_slow_job_keeps_no_other_waiting() -> None:
+    stop, others = threading.Event(), threading.Event()
+
+    def wait_for_the_others(_: threading.Event) -> bool:
+        assert others.wait(10)
+        stop.set()
+        return False
+
+    def be_quick(_: threading.Event) -> bool:
+        others.set()
+        return False
+
+    slow = Job(name="slow", every_s=3600, run=wait_for_the_others)
+    a_worker(stop, slow, Job(name="quick", every_s=3600, run=be_quick)).run()
+
+
+def test_the_bell_wakes_who_waits_for_it_and_nobody_else() -> None:
+    stop, waiting = threading.Event(), threading.Event()
+    runs: list[str] = []
+
+    def heed(_: threading.Event) -> bool:
+        runs.append("heed")
+        waiting.set()
+        if runs.count("heed") == 2:
+            stop.set()
+        return False
+
+    def rest(_: threading.Event) -> bool:
+        runs.append("rest")
+        return False
+
+    def listen(ring: Callable[[], object], told: threading.Event) -> None:
+        assert told is stop
+        assert waiting.wait(10)
+        ring()
+
+    jobs = (
+        Job(name="heed", every_s=3600, run=heed, waits_for_the_bell=True),
+        Job(name="rest", every_s=3600, run=rest),
+    )
+    Worker(jobs, now=lambda: NOW, stop=stop, listen=listen).run()
+    assert sorted(runs) == ["heed", "heed", "rest"]
+
+
+def test_the_bell_does_not_hurry_a_job_that_fails() -> None:
+    stop, failed = threading.Event(), threading.Event()
+    runs: list[int] = []
+
+    def fail(_: threading.Event) -> bool:
+        runs.append(1)
+        raise RuntimeError("not now")
+
+    def listen(ring: Callable[[], object], _: threading.Event) -> None:
+        assert failed.wait(10)
+        ring()
+        stop.set()
+
+    job = Job(name="heed", every_s=3600, run=fail, waits_for_the_bell=True)
+    worker = Worker(
+        (job,), now=lambda: NOW, stop=stop, listen=listen, record=lambda _: failed.set()
+    )
+    worker.run()
+    assert runs == [1]
+
+
+def test_a_worker_that_cannot_listen_ends_and_says_why() -> None:
+    def listen(_: Callable[[], object], __: threading.Event) -> None:
+        raise RuntimeError("no ears")
+
+    rare = Job(name="rare", every_s=3600, run=lambda _: False)
+    worker = Worker((rare,), now=lambda: NOW, listen=listen)
+    with pytest.raises(RuntimeError, match="no ears"):
+        worker.run()
+
+
+def test_how_the_runs_went_is_recorded_and_need_not_be() -> None:
+    stop = threading.Event()
+    told: list[Run] = []
+
+    def record(run: Run) -> None:
+        told.append(run)
+        raise RuntimeError("no database")
+
+    def run(_: threading.Event) -> bool:
+        if len(told) == 1:
+            raise RuntimeError("once")
+        if len(told) == 2:
+            stop.set()
+        return True
+
+    job = Job(name="flaky", every_s=0.001, run=run)
+    Worker((job,), now=lambda: NOW, stop=stop, record=record).run()
+    assert [(one.job, one.at, one.failures, one.succeeded) for one in told] == [
+        ("flaky", NOW, 0, True),
+        ("flaky", NOW, 1, False),
+        ("flaky", NOW, 0, True),
+    ]
+
+
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock(NOW)
@@ -113,13 +213,16 @@ def control(clock: ManualClock) -> ControlPlane:
     return ControlPlane.in_memory(clock=clock, deletion_grace=GRACE)
 
 
-def end_deletions(control: ControlPlane, stop: threading.Event = NEVER) -> bool:
-    (job,) = [
-        job
-        for job in jobs_of(control.transact, control.platform, control.container.mail())
-        if job.name == "end_deletions"
-    ]
-    return job.run(stop)
+def the_job(name: str, control: ControlPlane, transact: Transact | None = None) -> Job:
+    jobs = jobs_of(transact or control.transact, control.platform, control.container.mail())
+    (job,) = [job for job in jobs if job.name == name]
+    return job
+
+
+def end_deletions(
+    control: ControlPlane, stop: threading.Event = NEVER, transact: Transact | None = None
+) -> bool:
+    return the_job("end_deletions", control, transact).run(stop)
 
 
 def test_deletions_end_with_their_grace_and_not_before(
@@ -182,6 +285,66 @@ def test_answers_are_forgotten_after_a_day(control: ControlPlane, clock: ManualC
     assert kept() is None
 
 
+def test_reports_are_heeded_until_none_is_left(control: ControlPlane) -> None:
+    ada = control.sign_in("ada")
+    ada.create_project(id="atlas", name="Atlas")
+    for name in ("g", "h"):
+        ada.create_resource("atlas", id=name, name="G", type="Konnektr.Graph", sku="free")
+
+    def put(work: UnitOfWork) -> None:
+        for _ in range(TOGETHER + 1):
+            work.inbox.put("g", "Progressing")
+        work.inbox.put("g", "Healthy")
+        work.inbox.put("h", "Healthy")
+        work.inbox.put("nowhere", "Healthy")
+
+    control.transact(put)
+    job = the_job("heed_reports", control)
+    assert job.run(NEVER)
+    assert (ada.resource("g").status, ada.resource("h").status) == ("Creating", "Running")
+    assert not job.run(NEVER)
+    assert ada.resource("g").status is Status.RUNNING
+    refused = control.transact.read(lambda work: work.inbox.refused(10))
+    assert [one.resource_id for one in refused] == ["nowhere"]
+
+
+def test_refused_reports_are_forgotten_after_a_month(
+    control: ControlPlane, clock: ManualClock
+) -> None:
+    control.transact(lambda work: work.inbox.put("nowhere", "Healthy"))
+    control.catch_up()
+    clock.advance(timedelta(days=29))
+    control.catch_up()
+    assert control.transact.read(lambda work: work.inbox.refused(10))
+    clock.advance(timedelta(days=2))
+    control.catch_up()
+    assert not control.transact.read(lambda work: work.inbox.refused(10))
+
+
+def test_runs_are_recorded_where_they_turn_and_now_and_then(control: ControlPlane) -> None:
+    record = recorder(control.transact)
+
+    def recorded() -> tuple[Any, ...]:
+        (one,) = control.transact.read(lambda work: work.job_runs.all())
+        return one.last_run_at - NOW, one.last_success_at - NOW, one.failures
+
+    def run(seconds: int, failures: int = 0) -> None:
+        record(Run(job="dig", at=NOW + timedelta(seconds=seconds), failures=failures))
+
+    def after(seconds: int) -> timedelta:
+        return timedelta(seconds=seconds)
+
+    run(0)
+    run(14)
+    assert recorded() == (after(0), after(0), 0)
+    run(15)
+    assert recorded() == (after(15), after(15), 0)
+    run(16, failures=1)
+    assert recorded() == (after(16), after(15), 1)
+    run(17)
+    assert recorded() == (after(17), after(17), 0)
+
+
 @frozen
 class StubbornResources:
     """Resources of which one cannot be had."""
@@ -224,9 +387,8 @@ def test_one_that_cannot_be_ended_does_not_hold_up_the_others(
         clock.advance(timedelta(seconds=1))
     clock.advance(GRACE)
     stubborn = Transact(StubbornUnits(control.transact.units, ResourceId("bad")))
-    job, *_ = jobs_of(stubborn, control.platform, control.container.mail())
     with pytest.raises(ExceptionGroup) as caught:
-        job.run(NEVER)
+        end_deletions(control, transact=stubborn)
     assert caught.group_contains(NotFound, match="bad")
     assert ada.resource("bad").status is Status.DELETING
     assert ada.resource("good").status is Status.DELETED

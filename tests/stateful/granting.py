@@ -18,7 +18,16 @@ from tests.stateful.changes import Changes
 from tests.stateful.machine import place
 from tests.stateful.oracle import HIDDEN, Key
 from tests.stateful.things import Refusal, Scope
-from tests.stateful.words import ADDRESSES, GROUPS, WHO, actors, gifts, moment, scopes
+from tests.stateful.words import (
+    ADDRESSES,
+    GROUPS,
+    WHO,
+    actors,
+    gifts,
+    moment,
+    people,
+    scopes,
+)
 
 
 class Granting(Changes):
@@ -148,6 +157,12 @@ class Granting(Changes):
         if takers:
             for key in data.draw(st.permutations(owners)):
                 self.take(key, held[key], data.draw(st.sampled_from(takers)))
+
+    @rule(who=people, scope=scopes, data=st.data())
+    def somebody_stands_in(self, who: str, scope: Scope, data: st.DataObject) -> None:
+        """As an owner until tomorrow, and the others would go."""
+        self.operator_grants((who, "Owner", scope), 24)
+        self.owners_go(scope, data)
 
     @precondition(lambda self: self.world.roles)
     @rule(gift=st.none() | gifts([*WHO, *GROUPS]), data=st.data())

@@ -21,6 +21,7 @@ from tests.builders import (
     a_project,
     a_resource,
     an_assignment,
+    an_invitation,
     an_organization,
 )
 from tests.platforms import Acting
@@ -66,6 +67,24 @@ def test_ending_a_resource_leaves_a_tombstone_and_no_roles(do: Acting) -> None:
         do(read_resource, KETTLE, by=BOB)
     with do.units.view() as work:
         assert work.assignments.of(BOB) == []
+
+
+def test_invitations_end_with_what_they_are_to(do: Acting) -> None:
+    scopes = ("organization acme", "project web", "resource kettle", "resource toaster")
+    do.keep(*(an_invitation(scope=scope) for scope in scopes))
+
+    def left() -> list[str]:
+        with do.units.view() as work:
+            return sorted(str(one.scope) for one in work.invitations.to("dora@example.org"))
+
+    do(delete_resource, KETTLE)
+    do.alone(end_resource, KETTLE)
+    assert left() == ["organization acme", "project web", "resource toaster"]
+    do(delete_project, WEB, cascade=True)
+    do.alone(end_resource, TOASTER)
+    assert left() == ["organization acme"]
+    do(delete_organization, OrganizationId("acme"))
+    assert left() == []
 
 
 def test_ending_twice_is_ending_once(do: Acting) -> None:

@@ -16,6 +16,7 @@ from ktrlplane.domain.projects import Project
 from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.transitions import Transition
 from ktrlplane.domain.users import ServiceAccount, User
+from ktrlplane.ports.jobs import JobRun
 from ktrlplane.ports.reports import Refused, Waiting
 from ktrlplane.ports.stores import Answer
 
@@ -118,6 +119,7 @@ class Tables:
     transitions: Table[Transition]
     reports: Table[Waiting]
     refused_reports: Table[Refused]
+    job_runs: Table[JobRun]
     answers: Table[Kept]
 
     @classmethod
@@ -153,6 +155,7 @@ class Tables:
             transitions=Table(lambda row: row.transition_id, resource=lambda row: row.resource_id),
             reports=Table(lambda row: row.report_id, resource=lambda row: row.resource_id),
             refused_reports=Table(lambda row: (row.resource_id, row.health, row.code)),
+            job_runs=Table(lambda row: row.job),
             answers=Table(lambda row: (row.principal, row.key)),
         )
 

@@ -8,6 +8,7 @@ from ktrlplane.adapters.memory.assignments import MemoryAssignments
 from ktrlplane.adapters.memory.groups import MemoryGroups
 from ktrlplane.adapters.memory.inbox import MemoryInbox
 from ktrlplane.adapters.memory.invitations import MemoryInvitations
+from ktrlplane.adapters.memory.job_runs import MemoryJobRuns
 from ktrlplane.adapters.memory.organizations import MemoryOrganizations
 from ktrlplane.adapters.memory.projects import MemoryProjects
 from ktrlplane.adapters.memory.resources import MemoryResources
@@ -27,6 +28,7 @@ class MemoryUnitOfWork(UnitOfWork):
         self.resources = MemoryResources(tables)
         self.transitions = MemoryTransitions(tables)
         self.inbox = MemoryInbox(tables)
+        self.job_runs = MemoryJobRuns(tables)
         self.users = MemoryUsers(tables)
         self.service_accounts = MemoryServiceAccounts(tables)
         self.roles = MemoryRoles(tables)

@@ -25,7 +25,7 @@ _SETTINGS: Final = {
     "lock_timeout": "1s",
     "statement_timeout": "1s",
 }
-_SOCKET: Final[Mapping[str, Any]] = {
+SOCKET: Final[Mapping[str, Any]] = {
     "connect_timeout": 2,
     "keepalives": 1,
     "keepalives_idle": 2,
@@ -62,7 +62,7 @@ class Line:
             autocommit=True,
             options=options(url, _SETTINGS),
             application_name="ktrlplane changes",
-            **_SOCKET,
+            **SOCKET,
         )
         with closing(connection):
             yield cls(connection, decisions, ended)

@@ -14,6 +14,7 @@ from ktrlplane.adapters.postgres.decisions import Decisions
 from ktrlplane.adapters.postgres.groups import PostgresGroups
 from ktrlplane.adapters.postgres.inbox import PostgresInbox
 from ktrlplane.adapters.postgres.invitations import PostgresInvitations
+from ktrlplane.adapters.postgres.job_runs import PostgresJobRuns
 from ktrlplane.adapters.postgres.listening import Listener
 from ktrlplane.adapters.postgres.organizations import PostgresOrganizations
 from ktrlplane.adapters.postgres.pool import Connection, Pool, is_alive
@@ -35,6 +36,7 @@ _STORES: Final[Mapping[str, Callable[[Session], object]]] = {
     "resources": PostgresResources,
     "transitions": PostgresTransitions,
     "inbox": PostgresInbox,
+    "job_runs": PostgresJobRuns,
     "users": PostgresUsers,
     "service_accounts": PostgresServiceAccounts,
     "roles": PostgresRoles,

@@ -10,7 +10,7 @@ import click
 
 from ktrlplane.entrypoints.cli.databases import current
 from ktrlplane.entrypoints.cli.options import config_option, settings_of
-from ktrlplane.entrypoints.jobs import jobs_of
+from ktrlplane.entrypoints.jobs import jobs_of, recorder
 from ktrlplane.entrypoints.logs import configure_logs
 from ktrlplane.entrypoints.serving.service import Wanted, serve_until_told
 from ktrlplane.entrypoints.settings import DEMO_DEFAULTS
@@ -59,8 +59,10 @@ def worker(context: click.Context) -> None:
     configure_logs(settings)
     with _stops(), current(settings) as container:
         platform = container.platform()
-        jobs = jobs_of(container.transact(), platform, container.mail(), settings.public_url or "")
-        run_until_told(Worker(jobs, platform.now))
+        transact = container.transact()
+        jobs = jobs_of(transact, platform, container.mail(), settings.public_url or "")
+        listen, record = container.bell().listen, recorder(transact)
+        run_until_told(Worker(jobs, platform.now, listen=listen, record=record))
 
 
 @contextmanager

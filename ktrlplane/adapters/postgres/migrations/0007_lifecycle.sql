@@ -57,6 +57,15 @@ CREATE TABLE ktrlplane.refused_reports (
 
 CREATE INDEX refused_reports_by_time ON ktrlplane.refused_reports (last_at);
 
+-- How each job of the workers went last, for whoever watches over them.
+CREATE TABLE ktrlplane.job_runs (
+    job text COLLATE "C" NOT NULL,
+    last_run_at timestamptz NOT NULL,
+    last_success_at timestamptz,
+    failures bigint NOT NULL,  -- in a row
+    CONSTRAINT job_runs_pkey PRIMARY KEY (job)
+);
+
 -- Takes whatever it is given, and only puts it into the inbox: it runs in the middle of an
 -- operator's batch, which must not stop. It acts as its owner, since an operator may write
 -- nothing itself; so it names every schema, and finds nothing by a search path.
