@@ -36,6 +36,12 @@ class Action(enum.StrEnum):
     CHECK_ON_BEHALF = "check_permissions_on_behalf_of"
 
 
+OPERATORS_ACTIONS: Final = frozenset(
+    {Action.REPORT_STATUS, Action.REPORT_USAGE, Action.CHECK_ON_BEHALF}
+)
+"""What only the platform's operator gives (R1.3, R1.5)."""
+
+
 class ScopeType(enum.StrEnum):
     GLOBAL = "global"
     ORGANIZATION = "organization"

@@ -2,7 +2,14 @@
 
 from typing import Final
 
-from ktrlplane.domain.access import CONTROL_PLANE, Action, Permission, PermissionEntry, Role
+from ktrlplane.domain.access import (
+    CONTROL_PLANE,
+    OPERATORS_ACTIONS,
+    Action,
+    Permission,
+    PermissionEntry,
+    Role,
+)
 from ktrlplane.domain.ids import PermissionId, RoleId
 
 
@@ -58,10 +65,7 @@ CONTROL_PLANE_ROLES: Final[tuple[Role, ...]] = (
           "For products: report usage.", Action.REPORT_USAGE),
 )  # fmt: skip
 
-OPERATORS_ALONE: Final = frozenset(
-    Permission.control_plane(action)
-    for action in (Action.CHECK_ON_BEHALF, Action.REPORT_STATUS, Action.REPORT_USAGE)
-)
+OPERATORS_ALONE: Final = frozenset(map(Permission.control_plane, OPERATORS_ACTIONS))
 """What hidden roles give, and no role of an organization's (R1.3, R1.5)."""
 
 _DESCRIPTIONS: Final = {

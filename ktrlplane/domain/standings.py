@@ -7,7 +7,7 @@ from operator import attrgetter
 
 from attrs import field, frozen
 
-from ktrlplane.domain.access import Action, Permission, Scope, ScopeType
+from ktrlplane.domain.access import OPERATORS_ACTIONS, Action, Permission, Scope, ScopeType
 from ktrlplane.domain.errors import Forbidden, NotFound
 from ktrlplane.domain.ids import AssignmentId, GroupId, OrganizationId, RoleId
 
@@ -79,8 +79,7 @@ class Standing:
         for action in actions:
             if not self.may(action):
                 raise Forbidden(
-                    f"This needs the permission {action} on {self.scope}. "
-                    "Ask somebody with manage_access there to grant a role that has it."
+                    f"This needs the permission {action} on {self.scope}. {_advice(action)}"
                 )
 
     def readable_path(self) -> tuple[Scope, ...]:
@@ -103,6 +102,12 @@ class Standing:
     def _permissions(self) -> Sequence[Permission]:
         held = (g.permissions for g in self.grants if g.scope in self.path)
         return sorted({permission for granted in held for permission in granted}, key=_in_order)
+
+
+def _advice(action: Action) -> str:
+    if action in OPERATORS_ACTIONS:
+        return "The platform's operator grants a role that has it, with ktrlplane grant."
+    return "Ask somebody with manage_access there to grant a role that has it."
 
 
 # As Permission orders itself, at a fraction of the price of comparing instances.

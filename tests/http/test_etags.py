@@ -41,7 +41,8 @@ def test_a_single_object_carries_a_strong_tag_that_stays(ada: Caller, path: str)
 def test_every_answer_with_one_object_is_tagged() -> None:
     untagged = {o.name for o in OPERATIONS if o.answer and not o.listed and not o.tagged}
     memberships = {"putGroupMember", "putOrganizationGroupMember"}  # of which nothing changes
-    assert untagged == {"checkPermissions"} | memberships
+    # Whoever reports says what is; what somebody else has seen does not matter.
+    assert untagged == {"checkPermissions", "reportStatus"} | memberships
 
 
 @on_both_stores

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 from attrs import field, frozen
 
-from ktrlplane.domain.access import Action
+from ktrlplane.domain.access import OPERATORS_ACTIONS, Action
 from ktrlplane.entrypoints.http.app import OPERATIONS
 from ktrlplane.entrypoints.http.operations import Needs, Operation, signed_in
 from tests.http.estate import PROJECTS, Estate, an_estate
@@ -16,13 +16,11 @@ from tests.http.world import SCOPES, Caller, World, ids, refusal
 
 pytestmark = on_both_stores
 
-OPERATORS: Final = {Action.REPORT_STATUS, Action.REPORT_USAGE, Action.CHECK_ON_BEHALF}
-"""What no organization's role can give."""
-
 DEMANDING: Final = [
     operation
     for operation in OPERATIONS
-    if operation.needs.scope in SCOPES and not OPERATORS.intersection(operation.needs.actions)
+    if operation.needs.scope in SCOPES
+    and not OPERATORS_ACTIONS.intersection(operation.needs.actions)
 ]
 
 NOT_NOW: Final = [
@@ -107,7 +105,7 @@ def test_nothing_of_what_is_said_to_be_needed_can_be_left_out(people: People) ->
 
 def test_who_holds_all_but_what_is_needed_is_refused(people: People) -> None:
     """No other permission does in its place."""
-    every = {*Action} - OPERATORS
+    every = {*Action} - OPERATORS_ACTIONS
     for operation in DEMANDING:
         (needed,) = operation.needs.actions
         caller = people.holding(every - {needed}, operation)
@@ -173,7 +171,7 @@ def test_others_reach_is_shown_where_one_manages_access(people: People) -> None:
     needs = _needs("listUserAccess")
     assert (needs.actions, needs.scope) == ((Action.MANAGE_ACCESS,), "each scope that is listed")
     update = next(operation for operation in DEMANDING if operation.name == "updateProject")
-    every = {*Action} - OPERATORS
+    every = {*Action} - OPERATORS_ACTIONS
     shown = people.holding({Action.MANAGE_ACCESS}, update).sees("/users/auth0%7Cgrace/access")
     assert {one["scope_id"] for one in shown["items"]} == {"plant", "one"}
     hidden = people.holding(every - {Action.MANAGE_ACCESS}, update)

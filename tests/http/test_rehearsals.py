@@ -35,6 +35,7 @@ def _dump(world: World) -> dict[str, Any]:
 @pytest.mark.parametrize("operation", WRITES, ids=lambda operation: operation.name)
 def test_a_rehearsal_answers_and_leaves_no_trace(estate: Estate, operation: Operation) -> None:
     world, owner = estate.world, estate.owner
+    _prepare(estate, operation)
     before = _dump(world)
     rehearsed = estate.ask(owner, operation, rehearsed=True)
     assert _dump(world) == before
@@ -47,6 +48,18 @@ def test_a_rehearsal_answers_and_leaves_no_trace(estate: Estate, operation: Oper
     assert _dump(world) != before
     if operation.answer is not None:
         assert _told(rehearsed.json) == _told(done.json)
+
+
+def _prepare(estate: Estate, operation: Operation) -> None:
+    """What must have happened before it can be asked for."""
+    owner, verb = estate.owner, operation.name.removesuffix("InProject")
+    if verb in {"reportStatus", "retryResource"}:
+        estate.world.grants(owner, "service-account-reconciler", "global *")
+    if verb == "retryResource":
+        report = {"observed_generation": 1, "health": "Degraded"}
+        assert owner.put("/resources/one/status", report).status_code == 200
+    elif verb == "resumeResource":
+        assert owner.post("/resources/one/suspend").status_code == 200
 
 
 def _told(document: Any) -> Any:

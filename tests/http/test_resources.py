@@ -57,6 +57,7 @@ def test_a_new_resource_has_every_default(world: World, ada: Caller) -> None:
         "status_reason": None,
         "generation": 1,
         "observed_generation": 0,
+        "holds": [],
         "conditions": [],
         "access_url": None,
         "error_message": None,
