@@ -121,7 +121,7 @@ def test_a_slow_job_keeps_no_other_waiting() -> None:
 
 
 def test_the_bell_wakes_who_waits_for_it_and_nobody_else() -> None:
-    stop, waiting = threading.Event(), threading.Event()
+    stop, waiting, resting = threading.Event(), threading.Event(), threading.Event()
     runs: list[str] = []
 
     def heed(_: threading.Event) -> bool:
@@ -133,11 +133,13 @@ def test_the_bell_wakes_who_waits_for_it_and_nobody_else() -> None:
 
     def rest(_: threading.Event) -> bool:
         runs.append("rest")
+        resting.set()
         return False
 
     def listen(ring: Callable[[], object], told: threading.Event) -> None:
         assert told is stop
         assert waiting.wait(10)
+        assert resting.wait(10)
         ring()
 
     jobs = (
