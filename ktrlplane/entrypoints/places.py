@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from ktrlplane.domain.access import Scope
+from ktrlplane.domain.access import Scope, ScopeType
 from ktrlplane.domain.ids import Identity, OrganizationId, ProjectId, ResourceId
 from ktrlplane.domain.organizations import Organization
 from ktrlplane.domain.projects import Project
@@ -27,14 +27,25 @@ def scope_of(place: Place) -> Scope:
             return Scope.of(place.resource_id)
         case str():
             scope_type, _, scope_id = place.partition(":")
+            if scope_type not in set(ScopeType):
+                raise ValueError(
+                    f"{place!r} does not say what it is: write organization:{place}, "
+                    f"project:{place} or resource:{place}."
+                )
             return Scope.parse(scope_type, scope_id)
         case _:
             return Scope.of(place)
 
 
 def id_of(kind: type[I], value: I | str) -> I:
-    """Raises: ValueError, with the rule."""
-    return value if isinstance(value, kind) else kind(str(value))
+    """Raises: ValueError, with the rule; TypeError for what is no id at all."""
+    if isinstance(value, kind):
+        return value
+    if not isinstance(value, str):
+        raise TypeError(
+            f"{type(value).__name__} is no {kind.__name__}: give the id, as such or as text."
+        )
+    return kind(value)
 
 
 def id_or_none(kind: type[I], value: I | str | None) -> I | None:

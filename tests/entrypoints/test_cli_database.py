@@ -102,6 +102,22 @@ def test_what_is_granted_is_listed_until_it_is_revoked(on_current: Ktrlplane) ->
     assert len(rows(on_current("grants"))) == 1
 
 
+def test_who_grants_to_somebody_who_never_called_is_told_once(on_current: Ktrlplane) -> None:
+    outcome = on_current("grant", "--principal", "robot", *VIEWER)
+    assert outcome.status == 0
+    assert "Nobody has called as robot yet" in outcome.err
+    editor = ("--role", "Editor", "--scope-type", "global")
+    assert on_current("grant", "--principal", "robot", *editor).err == ""
+
+
+def test_an_empty_database_is_told_from_an_old_one(on_database: Ktrlplane) -> None:
+    (said,) = sentences(on_database("grants"))
+    assert "is empty" in said
+    on_database("migrate", "--to", "0001")
+    (said,) = sentences(on_database("grants"))
+    assert "not at the current schema" in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

@@ -94,10 +94,24 @@ def test_an_invitation_goes_out_once(
     (message,) = mail.inner.sent
     assert message.to == "grace@example.com"
     assert message.subject == "An invitation to Acme"
-    assert 'Ada invites you to the organization "Acme", as Viewer.' in message.text
+    said = 'Ada (ada@example.com) invites you to the organization "Acme", as Viewer.'
+    assert said in message.text
     assert f"{ORIGIN}/invitations/{made.invitation_id}\n" in message.text
     assert "ends on 2026-01-08 at 00:00 UTC" in message.text
     assert present(ada).sent_at == clock.now()
+
+
+def test_a_letter_says_how_long_the_role_lasts_and_no_address_that_is_not_proven(
+    control: ControlPlane, ada: Session, mail: MoodyMail, clock: ManualClock
+) -> None:
+    eve = control.sign_in("eve", email="ada@example.com", email_verified=False, name="Ada")
+    control.grant("Owner", to="eve", on=ACME)
+    until = clock.now() + timedelta(days=30)
+    eve.grant("Viewer", email="grace@example.com", on=ACME, expires_at=until)
+    send(control, mail)
+    (message,) = mail.inner.sent
+    said = 'Ada invites you to the organization "Acme", as Viewer, until 2026-01-31 at 00:00 UTC.'
+    assert message.text.startswith(said)
 
 
 def test_sent_again_it_is_another_mail(

@@ -90,7 +90,8 @@ def test_a_grant(ada: Caller, grace: Caller, scope: str, path: str) -> None:
     assert _preview(ada, "POST", f"{path}/rbac", body) == _changes(gains=gains)
     assert refusal(grace.get(path)) == (404, "not_found")
     by_address = {"email": "GRACE@example.com", "role_id": "Editor"}
-    assert _preview(ada, "POST", f"{path}/rbac", by_address) == _changes(gains=gains)
+    untold = [gain | {"user_id": None, "email": "GRACE@example.com"} for gain in gains]
+    assert _preview(ada, "POST", f"{path}/rbac", by_address) == _changes(gains=untold)
     _holds(ada, grace, "Viewer", "/organizations/acme")
     gains = [_effect(grace, place, WRITE)]
     assert _preview(ada, "POST", f"{path}/rbac", body) == _changes(gains=gains)
@@ -279,3 +280,25 @@ def test_who_may_not_do_it_learns_nothing_of_others(ada: Caller, grace: Caller, 
         assert result.status_code in (403, 404)
         assert "auth0|linus" not in result.text
     assert ids(ada.sees(f"{crew}/members"), "user_id")
+
+
+def test_a_rehearsal_tells_nothing_of_people_that_one_shares_nothing_with(
+    world: World, ada: Caller
+) -> None:
+    """It leaves no trace, so anybody could ask for anybody."""
+    yara = world.person("yara", email="yara@corp.example", name="Yara of the Corporation")
+    yara.sees("/users/me")
+    group = ada.makes("/organizations/acme/groups", {"name": "Net"})["group_id"]
+    by_id = {"user_id": yara.principal, "role_id": "Viewer"}
+    by_address = {"email": "yara@corp.example", "role_id": "Viewer"}
+    rehearsed = "?validate_only=true"
+    for result in (
+        ada.put(f"/groups/{group}/members/{yara.principal}{rehearsed}"),
+        ada.post(f"/organizations/acme/rbac{rehearsed}", by_id),
+    ):
+        assert result.status_code == 200
+        assert "corp.example" not in result.text
+        assert "Yara" not in result.text
+    result = ada.post(f"/organizations/acme/rbac{rehearsed}", by_address)
+    assert result.status_code == 200
+    assert yara.principal not in result.text

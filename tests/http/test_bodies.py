@@ -218,8 +218,35 @@ def test_what_cannot_be_changed_is_no_field_of_a_change(ada: Caller) -> None:
 
 
 @pytest.mark.usefixtures("acme")
-def test_a_body_that_nobody_asked_for_is_not_read(ada: Caller) -> None:
-    result = ada.ask("DELETE", "/organizations/acme", raw=b"{broken")
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (b"{broken", (400, "malformed_request")),
+        (b"[]", (400, "malformed_request")),
+        (b'{"cascade": true}', (422, "validation_failed")),
+    ],
+)
+def test_a_body_that_nobody_asked_for_is_refused(
+    ada: Caller, raw: bytes, expected: tuple[int, str]
+) -> None:
+    """Somebody believes to have said something by it."""
+    assert refusal(ada.ask("DELETE", "/organizations/acme", raw=raw)) == expected
+    assert ada.get("/organizations/acme").status_code == 200
+
+
+@pytest.mark.usefixtures("acme")
+def test_what_is_put_without_a_body_takes_no_other(ada: Caller) -> None:
+    group = ada.makes("/organizations/acme/groups", {"name": "Crew"})["group_id"]
+    path = f"/groups/{group}/members/auth0|ada"
+    body = {"expires_at": "2030-01-01T00:00:00Z"}
+    assert faults(ada.put(path, body)) == {"/expires_at": "unknown_field"}
+    assert refusal(ada.get(path)) == (404, "not_found")
+
+
+@pytest.mark.usefixtures("acme")
+@pytest.mark.parametrize("raw", [b"", b" ", b"{}", b"null"])
+def test_an_empty_body_says_as_little_as_none(ada: Caller, raw: bytes) -> None:
+    result = ada.ask("DELETE", "/organizations/acme", raw=raw)
     assert result.status_code == 204
 
 

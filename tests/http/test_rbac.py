@@ -316,3 +316,15 @@ def test_an_assignment_elsewhere_looks_like_one_that_is_nowhere(
             assert refusal(result) == (404, "not_found")
             told.append(result.json["detail"].replace(one, "ID"))
         assert told[0] == told[1], method
+
+
+@pytest.mark.parametrize(
+    ("role", "meant"),
+    [("viewer", "Viewer"), ("Billing manager", "Billing Manager"), ("Edtor", "Editor")],
+)
+def test_a_role_that_is_nearly_one_is_guessed(ada: Caller, role: str, meant: str) -> None:
+    answer = ada.post("/organizations/acme/rbac", {"user_id": "auth0|ada", "role_id": role})
+    (fault,) = answer.json["errors"]
+    assert fault["code"] == "unknown_role"
+    assert f"did you mean {meant}?" in fault["detail"]
+    assert "GET /roles" in fault["detail"]

@@ -61,6 +61,11 @@ class Migrations:
         with self._connection() as connection:
             return _up_to(_pending(connection), to)
 
+    @staticmethod
+    def first() -> str:
+        """The name of the step that an empty database begins with."""
+        return str(_steps()[0].id)
+
     def apply(self, to: str | None = None) -> list[str]:
         """Takes all steps, or those up to the one named ``to`` or with its number; which.
 

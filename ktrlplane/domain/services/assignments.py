@@ -113,6 +113,9 @@ def preview_grant(
         lambda: grant_role(work, scope, command, actor=actor, platform=platform),
         platform.now(),
     )
+    if command.email is not None:  # whose it is, nobody is told for a rehearsal
+        gains = tuple(evolve(one, user_id=None, email=command.email) for one in change.gains)
+        change = evolve(change, gains=gains)
     if isinstance(view, InvitationView):
         gain = Effect(email=command.email, scope=scope, permissions=view.role.permissions)
         change = evolve(change, gains=(gain,))
@@ -241,8 +244,8 @@ def _directly_on(
 ) -> AssignmentView:
     """Raises: NotFound, in the same words whether it is elsewhere or nowhere (R1.4)."""
     nowhere = NotFound(
-        f"There is no assignment {assignment_id} on {scope} itself; "
-        "an inherited one is changed where it was granted."
+        f"There is no assignment {assignment_id} on {scope} itself. An inherited one is changed "
+        "where it was granted; one that has expired is granted again."
     )
     try:
         view = work.assignments.get(assignment_id)

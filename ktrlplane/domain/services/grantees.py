@@ -1,10 +1,14 @@
 """Whom a role is granted to, and which roles one may grant at a scope."""
 
+from collections.abc import Sequence
+from difflib import get_close_matches
+
 from attrs import frozen
 
 from ktrlplane.domain.access import Holder, Role
 from ktrlplane.domain.errors import Fault, NotFound
 from ktrlplane.domain.ids import GroupId, PrincipalId
+from ktrlplane.domain.paging import name_key
 from ktrlplane.domain.standings import Standing
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
@@ -44,8 +48,8 @@ def grantee(
 def _user(work: UnitOfWork, user_id: PrincipalId) -> Found:
     if work.users.find(user_id) is None:
         detail = (
-            "No user with this id has signed in yet; invite a person by their e-mail address, "
-            "or register a service account in its organization."
+            "No user with this id has signed in yet; name a person by email, which invites who "
+            "is not known yet, and register a service account in its organization."
         )
         return None, [Fault("/user_id", "unknown_user", detail)]
     return Grantee(holder=user_id), []
@@ -76,8 +80,20 @@ def grantable_role(
 ) -> tuple[Role | None, list[Fault]]:
     """Among the platform's own that are not hidden and those of the organization, if the
     grantor may read that."""
-    role = work.roles.named(id_or_name, standing.readable_org())
+    org_id = standing.readable_org()
+    role = work.roles.named(id_or_name, org_id)
     if role is None or role.is_hidden:
-        detail = "There is no such role; take the id or the name of one that is listed as a role."
+        own = () if org_id is None else work.roles.of(org_id)
+        known = [one for one in (*work.roles.system(), *own) if not one.is_hidden]
+        where = "GET /roles lists the platform's, GET /organizations/{org_id}/roles its own"
+        detail = f"There is no such role; {_meant(id_or_name, known)}{where}."
         return None, [Fault("/role_id", "unknown_role", detail)]
     return role, []
+
+
+def _meant(text: str, roles: Sequence[Role]) -> str:
+    """By another case, by what people are shown, or by a slip."""
+    names = {name_key(role.display_name): role.name for role in roles}
+    names |= {name_key(role.name): role.name for role in roles}
+    near = get_close_matches(name_key(text), list(names), 1)
+    return f"did you mean {names[near[0]]}? " if near else ""

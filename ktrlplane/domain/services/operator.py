@@ -47,7 +47,10 @@ def operator_grant(
     role = work.roles.named(command.role, standing.org_id)
     faults = expiry_faults(command.expires_at, now)
     if role is None:
-        faults.append(Fault("/role", "unknown_role", "There is no such role."))
+        detail = (
+            "There is no such role; GET /roles lists the platform's, docs/access.md the hidden."
+        )
+        faults.append(Fault("/role", "unknown_role", detail))
     if isinstance(command.principal, GroupId):
         faults += _group_faults(work, command.principal, standing)
     if faults or role is None:
@@ -64,6 +67,14 @@ def operator_grant(
     )
     work.assignments.add(granted)
     return granted
+
+
+def is_known(work: UnitOfWork, principal: Holder) -> bool:
+    """Whether somebody has called as ``principal``, or made it."""
+    if isinstance(principal, GroupId):
+        return True
+    user = work.users.find(principal)
+    return user is not None
 
 
 def _group_faults(work: UnitOfWork, group_id: GroupId, standing: Standing) -> list[Fault]:

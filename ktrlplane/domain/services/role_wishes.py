@@ -1,6 +1,7 @@
 """What people ask of a role of their organization, and what is wrong with it."""
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Final
 
 from attrs import field, frozen
@@ -81,7 +82,9 @@ def known_permissions(
         permission = platform.catalog.permission(text)
         pointer = f"/permissions/{number}"
         if permission is None or (permission not in entries and permission not in already):
-            detail = "The platform has no such permission; take one that is listed as such."
+            near = get_close_matches(text, [*map(str, entries), *(p.action for p in entries)], 1)
+            meant = f"did you mean {near[0]}? " if near else ""
+            detail = f"There is no such permission; {meant}GET /permissions lists all there are."
             faults.append(Fault(pointer, "unknown_permission", detail))
         elif permission in OPERATORS_ALONE:
             detail = f"Only the platform's operator gives {permission.action}."

@@ -29,7 +29,7 @@ def _is_a_client_id(_: object, __: object, value: str) -> None:
 @frozen(kw_only=True)
 class RegisterServiceAccount:
     """``client_id`` is the client's at the identity provider. Whatever the client does, it does
-    by what is granted to it (R1.10)."""
+    by what is granted to it."""
 
     client_id: str = field(validator=_is_a_client_id)
     name: str = field(validator=is_a_name, metadata=apart("unnamed"))

@@ -34,7 +34,7 @@ _LONGEST_TTL_S = 10 * 365 * 24 * 3600
     type=click.IntRange(1, _LONGEST_TTL_S),
     default=3600,
     show_default=True,
-    help="Seconds until it expires.",
+    help="Seconds until it expires; servers take it for up to 60 s more.",
 )
 @config_option
 @click.pass_context
@@ -54,6 +54,12 @@ def token(
         raise Refused(
             f"Tokens come from {settings.auth_issuer} here, since KTRLPLANE_AUTH_ISSUER is set; "
             "ask for one there."
+        )
+    if m2m and not PrincipalId(sub).is_service_account:
+        click.echo(
+            f"ktrlplane: Issuers call a service account CLIENT@clients; {sub} is taken for one by "
+            "this token alone.",
+            err=True,
         )
     try:
         issuer = Container(settings=settings).local_issuer()
@@ -122,8 +128,14 @@ def grant(
     )
     with current(settings_of(context)) as container:
         platform = container.platform()
-        made = container.transact()(
-            lambda work: operator.operator_grant(work, command, platform=platform)
+        transact = container.transact()
+        is_known = transact.read(lambda work: operator.is_known(work, command.principal))
+        made = transact(lambda work: operator.operator_grant(work, command, platform=platform))
+    if not is_known:
+        click.echo(
+            f"ktrlplane: Nobody has called as {made.holder} yet. If that is not what a token will "
+            "say (a service account's ends in @clients), revoke it and grant again.",
+            err=True,
         )
     click.echo(f"granted: {made.holder} has {role} on {made.scope} ({made.assignment_id})")
 
@@ -175,6 +187,8 @@ def _principal(text: str) -> Holder:
 
 
 def _scope(scope_type: str, scope_id: str) -> Scope:
+    if not scope_id and scope_type != ScopeType.GLOBAL:
+        raise click.UsageError(f"Missing option '--scope-id': which {scope_type}?")
     try:
         return Scope.parse(scope_type, scope_id)
     except ValueError as exc:

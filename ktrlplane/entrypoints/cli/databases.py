@@ -2,12 +2,19 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from attrs import evolve
 
 from ktrlplane.entrypoints.cli.refusals import Refused
 from ktrlplane.entrypoints.container import Container
 from ktrlplane.entrypoints.settings import Settings
+
+_EMPTY: Final = (
+    "The database {} is empty. If KtrlPlane is served from elsewhere, set KTRLPLANE_DATA_DIR or "
+    "KTRLPLANE_DATABASE_URL as it is there; if this is to be its database, run ktrlplane migrate "
+    "first."
+)
 
 
 @contextmanager
@@ -27,8 +34,18 @@ def opened(settings: Settings) -> Iterator[Container]:
 def current(settings: Settings) -> Iterator[Container]:
     """With the schema that this version works on. Raises: DatabaseUnavailable, Refused."""
     with opened(settings) as container:
-        if container.migrations().pending():
+        migrations = container.migrations()
+        pending = migrations.pending()
+        if pending and pending[0] == migrations.first():
+            raise Refused(_EMPTY.format(_where(settings)))
+        if pending:
             raise Refused(
                 "The database is not at the current schema: run ktrlplane migrate first."
             )
         yield container
+
+
+def _where(settings: Settings) -> str:
+    if settings.database_url is None:
+        return f"in {settings.data_dir}"
+    return "that KTRLPLANE_DATABASE_URL names"

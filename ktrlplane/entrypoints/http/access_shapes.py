@@ -23,6 +23,9 @@ class ShortUser:
     def of(cls, user: User) -> "ShortUser":
         return cls(id=user.user_id, email=user.email, name=user.name)
 
+    def unnamed(self) -> "ShortUser":
+        return ShortUser(id=self.id, email=None, name=None)
+
 
 @frozen(kw_only=True)
 class ShortGroup:

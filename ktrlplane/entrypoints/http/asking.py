@@ -75,6 +75,8 @@ def ask(
         raw = bodies.raw_body(req)
     if operation.body is not None:
         body = bodies.read_body(req, raw, operation.body)
+    elif raw:
+        bodies.require_empty(raw)
     call = Call(
         actor=actor,
         path=path,

@@ -43,7 +43,8 @@ def grant(work: UnitOfWork, call: Call) -> Reply:
         return _granted(call, scope, service.grant_role(work, scope, call.body, **call.asked))
     view, change = service.preview_grant(work, scope, call.body, **call.asked)
     reply = _granted(call, scope, view)
-    return evolve(reply, content=_untold(reply.content), preview=AccessPreview.of(change))
+    content = _untold(reply.content, by_address=call.body.email is not None)
+    return evolve(reply, content=content, preview=AccessPreview.of(change))
 
 
 def _granted(call: Call, scope: Scope, view: AssignmentView | InvitationView) -> Reply:
@@ -55,11 +56,14 @@ def _granted(call: Call, scope: Scope, view: AssignmentView | InvitationView) ->
     return Reply(content=granted, location=f"{at}/rbac/{granted.assignment_id}")
 
 
-def _untold(content: Any) -> Any:
-    """A rehearsal is nothing that anybody notices: it tells no names or addresses."""
+def _untold(content: Any, *, by_address: bool) -> Any:
+    """A rehearsal is nothing that anybody notices: it tells no names or addresses, nor whose
+    an address is."""
     if not isinstance(content, Assignment) or content.user is None:
         return content
-    return evolve(content, user=evolve(content.user, name=None, email=None))
+    if by_address:
+        return evolve(content, user_id=None, user=None)
+    return evolve(content, user=content.user.unnamed())
 
 
 def read(work: UnitOfWork, call: Call) -> Reply:

@@ -7,7 +7,7 @@ import falcon
 import orjson
 
 from ktrlplane.domain.documents import TOO_DEEP, pointer
-from ktrlplane.domain.errors import Fault, summary
+from ktrlplane.domain.errors import MAX_FAULTS, Fault, summary
 from ktrlplane.entrypoints.http import repeats, wire
 from ktrlplane.entrypoints.http.problems import EdgeError
 from ktrlplane.entrypoints.http.wire import Reading
@@ -51,6 +51,27 @@ def read_body(req: falcon.Request, raw: bytes, kind: type) -> Reading:
     if req.method in ("PATCH", "PUT"):
         faults += _nulls(value, kind)
     return wire.read(value, kind, faults)
+
+
+def require_empty(raw: bytes) -> None:
+    """Where nothing is asked for but by the address: an empty object says as little as no body
+    at all. Raises: EdgeError for what somebody would believe to have said."""
+    detail = "This takes no body."
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError as exc:
+        if not raw.strip():
+            return
+        raise EdgeError("malformed_request", detail) from exc
+    if value is None or value == {}:
+        return
+    if not isinstance(value, dict):
+        raise EdgeError("malformed_request", detail)
+    faults = [
+        Fault(pointer([name]), "unknown_field", f"{detail[:-1]}; there is no such field here.")
+        for name in sorted(value)[:MAX_FAULTS]
+    ]
+    raise EdgeError("validation_failed", summary(faults), faults=tuple(faults))
 
 
 def _require_no_repeats(raw: bytes) -> None:

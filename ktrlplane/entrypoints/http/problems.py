@@ -220,6 +220,9 @@ def refuse_in_falcons_words(
     status = falcon.http_status_to_code(refusal.status)
     said = (refusal.description or "The request cannot be read").rstrip(".")
     code, detail = _OF_STATUS.get(status, ("malformed_request", f"{said}."))
+    if isinstance(refusal, falcon.HTTPMethodNotAllowed):
+        taken = (refusal.headers or {}).get("Allow", "")  # type: ignore[union-attr]
+        detail = f"This address takes {taken}."
     write(req, resp, code, detail)
     for name, value in (refusal.headers or {}).items():  # type: ignore[union-attr]
         resp.set_header(name, value)

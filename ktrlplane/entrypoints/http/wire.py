@@ -233,6 +233,9 @@ def _step(error: BaseException) -> str | int | None:
 
 def unknown(name: str, known: Iterable[str], what: str) -> str:
     """A sentence about a name that is not known, with the nearest one that is."""
-    near = difflib.get_close_matches(name, list(known), 1)
+    names = list(known)
+    near = difflib.get_close_matches(name, names, 1)
+    if not near and name.endswith("_id"):  # as answers say it
+        near = [one for one in ("id", f"{name[:3]}_id") if one in names]
     hint = f"; did you mean {near[0]}?" if near else "."
     return f"There is no such {what} here{hint}"
