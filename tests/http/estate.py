@@ -23,6 +23,15 @@ BODIES: Final[Mapping[str, Callable[[World], Any]]] = {
     "createOrganization": lambda _: {"name": "New"},
     "createProject": lambda _: {"name": "New", "org_id": "acme"},
     "createResource": lambda world: world.wish(),
+    "importResource": lambda world: world.wish(sku=world.kind.offered()[-1].sku, settings_json={}),
+    **{
+        f"importConfiguration{place}": lambda world: {
+            "type": world.kind.type,
+            "sku": world.tier.sku,
+            "settings_json": dict([world.a_setting()[::2]]),
+        }
+        for place in ("", "InProject")
+    },
     "moveProject": lambda _: {"org_id": "other"},
     "createGroup": lambda _: {"name": "New"},
     "createRole": lambda _: {"name": "New", "permissions": ["read"]},
@@ -44,7 +53,7 @@ QUERIES: Final[Mapping[str, Callable[[World], str]]] = {
     "getResourcePricing": lambda world: f"type={world.kind.type}&sku={world.tier.sku}",
 }
 
-PROJECTS: Final = {"createResource": "mill", "moveProject": "depot"}
+PROJECTS: Final = {"createResource": "mill", "importResource": "store", "moveProject": "depot"}
 """Operations that need a project of their own: with room in it, or one that nobody misses."""
 
 
@@ -95,7 +104,7 @@ def an_estate(world: World) -> Estate:
         world.person(name).sees("/users/me")
     for org_id in ("acme", "other"):
         ada.makes("/organizations", {"id": org_id, "name": org_id.title()})
-    for project_id in ("plant", "mill", "depot"):
+    for project_id in ("plant", "mill", "store", "depot"):
         ada.makes("/projects", {"id": project_id, "name": "P", "org_id": "acme"})
     ada.makes("/projects/plant/resources", world.wish("one"))
     role = ada.makes("/organizations/acme/roles", {"name": "Reader", "permissions": ["read"]})

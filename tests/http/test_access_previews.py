@@ -5,6 +5,7 @@ from typing import Any, Final
 import pytest
 
 from ktrlplane.entrypoints.http.app import OPERATIONS
+from ktrlplane.entrypoints.http.preview_shapes import AccessPreview
 from tests.http.marks import on_both_stores
 from tests.http.world import NOTHING, SCOPES, Caller, World, ids, refusal
 
@@ -66,7 +67,7 @@ def crew(ada: Caller, grace: Caller, linus: Caller) -> str:
 
 def test_each_of_those_operations_is_tried_here() -> None:
     scopes = ("Organization", "Project", "Resource")
-    assert {operation.name for operation in OPERATIONS if operation.previewed} == {
+    assert {operation.name for operation in OPERATIONS if operation.preview is AccessPreview} == {
         *(f"grant{scope}Role" for scope in scopes),
         *(f"change{scope}Assignment" for scope in scopes),
         *(f"revoke{scope}Assignment" for scope in scopes),

@@ -9,6 +9,7 @@ import pytest
 from ktrlplane.adapters.memory.unit_of_work import MemoryUnitsOfWork
 from ktrlplane.entrypoints.http.app import OPERATIONS
 from ktrlplane.entrypoints.http.operations import Operation
+from ktrlplane.entrypoints.http.preview_shapes import AccessPreview, PricePreview
 from tests.http.estate import Estate, an_estate
 from tests.http.world import Caller, World, faults, refusal
 
@@ -39,10 +40,12 @@ def test_a_rehearsal_answers_and_leaves_no_trace(estate: Estate, operation: Oper
     before = _dump(world)
     rehearsed = estate.ask(owner, operation, rehearsed=True)
     assert _dump(world) == before
-    silent = operation.answer is None and not operation.previewed
+    silent = operation.answer is None and operation.preview is None
     assert rehearsed.status_code == (204 if silent else 200), rehearsed.text
     assert "location" not in rehearsed.headers
-    assert operation.previewed == ("gains" in (rehearsed.json or {}))
+    told = (rehearsed.json or {}).keys()
+    assert (operation.preview is AccessPreview) == ("gains" in told)
+    assert (operation.preview is PricePreview) == ("price_after" in told)
     done = estate.ask(owner, operation)
     assert done.status_code == operation.status
     assert _dump(world) != before
@@ -65,8 +68,8 @@ def _prepare(estate: Estate, operation: Operation) -> None:
 def _told(document: Any) -> Any:
     """What does not differ from one time to the next."""
     made = ("assignment_id", "org_id", "project_id", "resource_id", "group_id", "role_id")
-    untold = ("user", "gains", "losses", "is_whole")
-    theirs = ("acme", "other", "plant", "mill", "depot", "one")
+    untold = ("user", "gains", "losses", "is_whole", "price_before", "price_after")
+    theirs = ("acme", "other", "plant", "mill", "store", "depot", "one")
     return {
         name: value
         for name, value in document.items()

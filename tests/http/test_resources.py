@@ -17,21 +17,6 @@ def _defaults(world: World) -> Any:
     return world.kind.schemas[world.tier.sku].with_defaults({})
 
 
-def _settable(world: World) -> tuple[str, Any, Any]:
-    """A scalar setting, its default, and another lawful value."""
-    schema = world.kind.schemas[world.tier.sku].effective
-    for name, known in schema["properties"].items():
-        default = known.get("default")
-        if isinstance(default, int) and not isinstance(default, bool) and "maximum" in known:
-            other = default + 1 if default < known["maximum"] else default - 1
-            if other >= known.get("minimum", 0):
-                return name, default, other
-        others = [one for one in known.get("enum", []) if one != default]
-        if isinstance(default, str) and others:
-            return name, default, others[0]
-    raise AssertionError("no setting to try")
-
-
 def _group(catalog: Catalog) -> tuple[ResourceType, str, str, str]:
     """A type with a setting that is an object with two members that have defaults."""
     for kind in catalog.resource_types:
@@ -93,7 +78,7 @@ def test_every_preset_of_the_catalog_can_be_had(world: World, ada: Caller) -> No
 
 @pytest.mark.usefixtures("plant")
 def test_settings_go_over_those_of_a_preset(world: World, ada: Caller) -> None:
-    name, _, other = _settable(world)
+    name, _, other = world.a_setting()
     preset = next(one for one in world.kind.presets if one.sku == world.tier.sku)
     wish = world.wish(preset=preset.name, settings_json={name: other})
     made = ada.makes(RESOURCES, wish)["settings_json"]
@@ -136,7 +121,7 @@ def test_a_merge_patch_changes_what_it_names_and_null_takes_away(
 def test_new_settings_begin_a_new_generation_and_a_new_name_does_not(
     world: World, ada: Caller, method: str
 ) -> None:
-    name, _, other = _settable(world)
+    name, _, other = world.a_setting()
     before = ada.sees("/resources/one")
     renamed = ada.ask(method, "/resources/one", {"name": "Other"}).json
     assert renamed == before | {"name": "Other"}
@@ -149,7 +134,7 @@ def test_new_settings_begin_a_new_generation_and_a_new_name_does_not(
 
 @pytest.mark.usefixtures("one")
 def test_a_patch_keeps_and_a_put_replaces_whole(world: World, ada: Caller) -> None:
-    name, _, other = _settable(world)
+    name, _, other = world.a_setting()
     ada.patch("/resources/one", {"settings_json": {name: other}})
     kept = ada.patch("/resources/one", {"settings_json": {}}).json
     assert kept["settings_json"][name] == other

@@ -165,6 +165,20 @@ class World:
         body: dict[str, Any] = {"name": "One", "type": self.kind.type, "sku": self.tier.sku}
         return body | ({} if resource_id is None else {"id": resource_id}) | but
 
+    def a_setting(self) -> tuple[str, Any, Any]:
+        """A scalar setting, its default, and another lawful value."""
+        schema = self.kind.schemas[self.tier.sku].effective
+        for name, known in schema["properties"].items():
+            default = known.get("default")
+            if isinstance(default, int) and not isinstance(default, bool) and "maximum" in known:
+                other = default + 1 if default < known["maximum"] else default - 1
+                if other >= known.get("minimum", 0):
+                    return name, default, other
+            others = [one for one in known.get("enum", []) if one != default]
+            if isinstance(default, str) and others:
+                return name, default, others[0]
+        raise AssertionError("no setting to try")
+
     def with_edge(self, **but: Any) -> "World":
         """The same stores behind another edge."""
         return evolve(

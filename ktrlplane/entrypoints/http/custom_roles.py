@@ -11,6 +11,7 @@ from ktrlplane.entrypoints.http.membership_shapes import CustomRole
 from ktrlplane.entrypoints.http.operations import BASE, Call, Operation, Reply, needs
 from ktrlplane.entrypoints.http.pages import whole
 from ktrlplane.entrypoints.http.parameters import DeleteParameters
+from ktrlplane.entrypoints.http.preview_shapes import AccessPreview
 from ktrlplane.entrypoints.http.previews import previewed
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
@@ -127,7 +128,7 @@ OPERATIONS: Final = (
         summary="Change a role of an organization; what is left out stays",
         handle=update,
         needs=_WIDENING,
-        previewed=True,
+        preview=AccessPreview,
         body=role_wishes.UpdateRole,
         answer=CustomRole,
         tagged=True,
@@ -141,7 +142,7 @@ OPERATIONS: Final = (
         summary="Delete a role of an organization; from who has it too, where cascade is true",
         handle=delete,
         needs=needs(Action.MANAGE_ACCESS, on="organization"),
-        previewed=True,
+        preview=AccessPreview,
         query=DeleteParameters,
         status=204,
         tagged=True,

@@ -15,6 +15,7 @@ from ktrlplane.entrypoints.http.membership_shapes import Member
 from ktrlplane.entrypoints.http.operations import BASE, Call, Operation, Reply, needs
 from ktrlplane.entrypoints.http.pages import paged
 from ktrlplane.entrypoints.http.parameters import PageParameters, SortedParameters
+from ktrlplane.entrypoints.http.preview_shapes import AccessPreview
 from ktrlplane.entrypoints.http.previews import previewed
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
@@ -175,7 +176,7 @@ def _one(path: str, called: str) -> Iterator[Operation]:
         summary="Delete a group, with all that was granted to it",
         handle=delete,
         needs=_MANAGING,
-        previewed=True,
+        preview=AccessPreview,
         status=204,
         tagged=True,
         refusals=_CHANGING,
@@ -222,7 +223,7 @@ def _members(path: str, called: str) -> Iterator[Operation]:
             on="organization",
             note="and, wherever the group has a role, escalate or every permission of it",
         ),
-        previewed=True,
+        preview=AccessPreview,
         answer=Member,
         refusals=_CHANGING,
         **common,
@@ -234,7 +235,7 @@ def _members(path: str, called: str) -> Iterator[Operation]:
         summary="Take a user out of a group",
         handle=leave,
         needs=_MANAGING,
-        previewed=True,
+        preview=AccessPreview,
         status=204,
         refusals=_CHANGING,
         **common,

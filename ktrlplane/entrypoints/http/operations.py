@@ -148,8 +148,8 @@ class Operation:
     public: bool = False
     tagged: bool = False
     """Whether it deals with one thing that has an ETag."""
-    previewed: bool = False
-    """Whether a rehearsal says who would gain and lose what."""
+    preview: type | None = None
+    """What a rehearsal says beside the answer."""
     reads_only: bool = False
     """Whether it changes nothing in spite of its method."""
     judges: bool = False

@@ -1,10 +1,13 @@
 """What a rehearsal tells, as it goes over the wire."""
 
+from typing import Final
+
 from attrs import frozen
 
 from ktrlplane.domain.access import ScopeType
 from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.domain.services.previews import AccessChange, Effect
+from ktrlplane.entrypoints.http.shapes import ResourcePrice
 
 
 @frozen(kw_only=True)
@@ -45,3 +48,22 @@ class AccessPreview:
             losses=tuple(AccessEffect.of(effect) for effect in change.losses),
             is_whole=change.is_whole,
         )
+
+
+@frozen(kw_only=True)
+class PricePreview:
+    """What a change that is only rehearsed (``validate_only``) would do to the price.
+    Null stands for what is not there yet, and for a tier that the catalog no longer has."""
+
+    price_before: ResourcePrice | None
+    price_after: ResourcePrice | None
+
+
+_TOLD: Final = {
+    AccessPreview: "who would gain and lose what",
+    PricePreview: "what it would cost, before and after",
+}
+
+
+def told_by(preview: type) -> str:
+    return _TOLD[preview]

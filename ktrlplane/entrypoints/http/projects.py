@@ -10,6 +10,7 @@ from ktrlplane.domain.services import projects as service
 from ktrlplane.entrypoints.http.operations import BASE, Call, Operation, Reply, needs, signed_in
 from ktrlplane.entrypoints.http.pages import paged
 from ktrlplane.entrypoints.http.parameters import DeleteParameters, ProjectParameters
+from ktrlplane.entrypoints.http.preview_shapes import AccessPreview
 from ktrlplane.entrypoints.http.previews import previewed
 from ktrlplane.ports.stores import ProjectFilter
 from ktrlplane.ports.unit_of_work import UnitOfWork
@@ -147,7 +148,7 @@ OPERATIONS: Final = (
             note="and write on the organization where it goes; and manage_access on the project, "
             "with escalate or every permission that people of that organization have there",
         ),
-        previewed=True,
+        preview=AccessPreview,
         body=moves.MoveProject,
         answer=Project,
         tagged=True,

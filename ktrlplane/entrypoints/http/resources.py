@@ -1,6 +1,7 @@
 """Resources over HTTP: below their project, and by their own id alone."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Final
 
 from ktrlplane.domain import errors
@@ -10,13 +11,26 @@ from ktrlplane.domain.services import resources as service
 from ktrlplane.entrypoints.http.operations import BASE, Call, Operation, Reply, needs, signed_in
 from ktrlplane.entrypoints.http.pages import paged
 from ktrlplane.entrypoints.http.parameters import AllResourceParameters, ResourceParameters
+from ktrlplane.entrypoints.http.preview_shapes import PricePreview
+from ktrlplane.entrypoints.http.shapes import ResourcePrice
 from ktrlplane.ports.stores import ResourceFilter
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 
 def create(work: UnitOfWork, call: Call) -> Reply:
     resource = service.create_resource(work, call.project(), call.body, **call.asked)
-    return Reply(content=resource, location=f"{BASE}/resources/{resource.resource_id}")
+    location = f"{BASE}/resources/{resource.resource_id}"
+    return Reply(content=resource, location=location, preview=priced(call, None, resource))
+
+
+def priced(call: Call, before: Resource | None, after: Resource) -> PricePreview | None:
+    if not call.rehearsed:
+        return None
+    price = partial(ResourcePrice.in_catalog, call.platform.catalog)
+    return PricePreview(
+        price_before=None if before is None else price(before.type, before.sku),
+        price_after=price(after.type, after.sku),
+    )
 
 
 def listed_in_project(work: UnitOfWork, call: Call) -> Reply:
@@ -59,6 +73,8 @@ def put(work: UnitOfWork, call: Call) -> Reply:
 
 
 def _update(work: UnitOfWork, call: Call, *, merge: bool) -> Reply:
+    # Who may not see it is told so below, and nothing of this.
+    before = work.resources.get(call.resource()) if call.rehearsed else None
     resource = service.update_resource(
         work,
         call.resource(),
@@ -68,7 +84,7 @@ def _update(work: UnitOfWork, call: Call, *, merge: bool) -> Reply:
         **below(call),
         **call.asked,
     )
-    return Reply(content=resource)
+    return Reply(content=resource, preview=priced(call, before, resource))
 
 
 def delete(work: UnitOfWork, call: Call) -> Reply:
@@ -111,6 +127,7 @@ def _single(path: str, suffix: str) -> Iterator[Operation]:
         handle=patch,
         needs=needs(Action.WRITE, on="resource"),
         body=service.UpdateResource,
+        preview=PricePreview,
         refusals=changing,
         **common,
     )
@@ -121,6 +138,7 @@ def _single(path: str, suffix: str) -> Iterator[Operation]:
         handle=put,
         needs=needs(Action.WRITE, on="resource"),
         body=service.UpdateResource,
+        preview=PricePreview,
         refusals=changing,
         **common,
     )
@@ -148,6 +166,7 @@ OPERATIONS: Final = (
         body=service.CreateResource,
         answer=Resource,
         status=201,
+        preview=PricePreview,
         tagged=True,
         refusals=(
             errors.NotFound,

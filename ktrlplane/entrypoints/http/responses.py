@@ -10,7 +10,7 @@ from ktrlplane.domain import errors
 from ktrlplane.entrypoints.http import problems
 from ktrlplane.entrypoints.http.bodies import JSON
 from ktrlplane.entrypoints.http.operations import CREATED, Operation
-from ktrlplane.entrypoints.http.preview_shapes import AccessPreview
+from ktrlplane.entrypoints.http.preview_shapes import told_by
 from ktrlplane.entrypoints.http.problems import Definition
 from ktrlplane.entrypoints.http.schemas import Components, Schema
 
@@ -99,8 +99,8 @@ class Responses:
 
     def _successes(self, operation: Operation) -> dict[str, Any]:
         found = {str(operation.status): self._success(operation, operation.status)}
-        if operation.previewed:
-            found["200"] = self._preview(operation)
+        if operation.preview is not None:
+            found["200"] = self._preview(operation, operation.preview)
         elif operation.writes and operation.answer is not None:
             # A change that is only rehearsed gives 200.
             found.setdefault("200", self._success(operation, _OK))
@@ -131,9 +131,9 @@ class Responses:
         key = "WithKey" if operation.writes and operation.method == "POST" else ""
         return self._shared(f"{what[0].upper()}{what[1:]}{page}{made}{key}", described)
 
-    def _preview(self, operation: Operation) -> Schema:
+    def _preview(self, operation: Operation, kind: type) -> Schema:
         """Of a rehearsal, and of the change itself where that gives 200 too."""
-        preview = self._components.schema(AccessPreview)
+        preview = self._components.schema(kind)
         schema = preview
         if operation.answer is not None:
             answer = self._components.schema(operation.answer)
@@ -142,7 +142,7 @@ class Responses:
                 schema = {"anyOf": [schema, answer]}
         name = f"{operation.name[0].upper()}{operation.name[1:]}Preview"
         described = {
-            "description": "With validate_only=true, also who would gain and lose what.",
+            "description": f"With validate_only=true, also {told_by(kind)}.",
             "headers": _refer(_headers(operation)),
             "content": {JSON: {"schema": schema}},
         }

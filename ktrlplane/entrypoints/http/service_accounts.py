@@ -14,6 +14,7 @@ from ktrlplane.entrypoints.http.membership_shapes import OrganizationServiceAcco
 from ktrlplane.entrypoints.http.operations import BASE, Call, Operation, Reply, needs, no_such
 from ktrlplane.entrypoints.http.pages import paged
 from ktrlplane.entrypoints.http.parameters import PageParameters
+from ktrlplane.entrypoints.http.preview_shapes import AccessPreview
 from ktrlplane.entrypoints.http.previews import previewed
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
@@ -119,7 +120,7 @@ OPERATIONS: Final = (
         summary="Take a service account out, with every role that it has in the organization",
         handle=remove,
         needs=_MANAGING,
-        previewed=True,
+        preview=AccessPreview,
         status=204,
         tagged=True,
         refusals=(errors.NotFound, errors.Forbidden),

@@ -6,7 +6,7 @@ from typing import Final
 from attrs import frozen
 
 from ktrlplane.domain.access import Role
-from ktrlplane.domain.catalog import Meter, ResourceType, Tier
+from ktrlplane.domain.catalog import Catalog, Meter, ResourceType, Tier
 from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.domain.organizations import Organization
 from ktrlplane.domain.projects import Project
@@ -95,6 +95,15 @@ class ResourcePrice:
     interval: str
     sku: str
     resource_type: str
+
+    @classmethod
+    def in_catalog(cls, catalog: Catalog, type: str, sku: str) -> "ResourcePrice | None":  # noqa: A002
+        """None for what the catalog does not have."""
+        kind = catalog.resource_type(type)
+        tier = None if kind is None else kind.tier(sku)
+        if kind is None or tier is None:
+            return None
+        return cls.of(kind, tier, catalog.currency())
 
     @classmethod
     def of(cls, kind: ResourceType, tier: Tier, currency: str) -> "ResourcePrice":
