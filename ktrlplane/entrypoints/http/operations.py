@@ -152,6 +152,8 @@ class Operation:
     """What a rehearsal says beside the answer."""
     reads_only: bool = False
     """Whether it changes nothing in spite of its method."""
+    waits: bool = False
+    """Whether it waits for a resource where the parameter ``wait`` says so."""
     judges: bool = False
     """Whether it reads nothing but what people hold, and takes no body."""
 
