@@ -16,9 +16,10 @@ AT_ONCE: Final = 20
 _log = logging.getLogger(__name__)
 
 
-def welcome(transact: Transact, claims: Claims, platform: Platform) -> None:
+def welcome(transact: Transact, claims: Claims, platform: Platform) -> bool:
     """Brings the user up to date with their token, and accepts what waits for the address
-    that it proves to be theirs (R1.9). Reads first: mostly there is nothing to do.
+    that it proves to be theirs (R1.9); whether that is all, and none still waits. Reads first:
+    mostly there is nothing to do.
 
     Whoever invites does not keep the invited from their own affairs: no more than ``AT_ONCE``
     are looked at, and none of a tenant that is busy; they are the next time.
@@ -27,6 +28,7 @@ def welcome(transact: Transact, claims: Claims, platform: Platform) -> None:
         transact(lambda work: recognize(work, claims, platform=platform))
     user_id = claims.principal_id
     waiting = transact.read(lambda work: awaiting(work, user_id, platform=platform))
+    is_all = len(waiting) <= AT_ONCE
     for invitation_id in waiting[:AT_ONCE]:
         try:
             transact(
@@ -38,4 +40,6 @@ def welcome(transact: Transact, claims: Claims, platform: Platform) -> None:
                 )
             )
         except Interrupted:
+            is_all = False
             _log.info("invitation_waits", extra={"invitation_id": str(invitation_id)})
+    return is_all
