@@ -25,6 +25,7 @@ from ktrlplane.domain.services.role_wishes import (
 )
 from ktrlplane.domain.services.standings import (
     hold_to_manage,
+    hold_where_known,
     require_no_more_than_held,
     standing_on,
 )
@@ -180,8 +181,9 @@ def _hold(
 ) -> tuple[Role, Standing]:
     """Raises: NotFound, Forbidden, for one of the platform's own too."""
     scope = Scope.of(org_id)
-    work.access.hold(scope)
-    standing = standing_on(work, scope, actor, platform.now())
+    now = platform.now()
+    hold_where_known(work, scope, actor, now)
+    standing = standing_on(work, scope, actor, now)
     standing.require()
     role = _of(work, org_id, id_or_name)
     standing.require(Action.MANAGE_ACCESS)

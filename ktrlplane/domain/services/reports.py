@@ -106,17 +106,25 @@ def report_status(
     Raises: NotFound, Forbidden, ValidationFailed for a generation that has not been.
     """
     scope = Scope.of(resource_id)
+    _require_reporter(work, scope, actor, platform)  # nobody else holds the tenant
     work.access.hold(scope)
+    _require_reporter(work, scope, actor, platform)
+    resource = work.resources.get(resource_id)
+    reported = resource.reported(command.report())
+    _keep(work, resource, reported, actor=actor, platform=platform)
+    return reported
+
+
+def _require_reporter(
+    work: UnitOfWork, scope: Scope, actor: PrincipalId, platform: Platform
+) -> None:
+    """Raises: NotFound, Forbidden."""
     here, everywhere = work.access.standings([(actor, scope), (actor, GLOBAL)], platform.now())
     if here is None:
         raise not_found(scope)
     may = Action.REPORT_STATUS
     if not here.may(may) and not (everywhere and everywhere.may(may)):
         here.require(may)
-    resource = work.resources.get(resource_id)
-    reported = resource.reported(command.report())
-    _keep(work, resource, reported, actor=actor, platform=platform)
-    return reported
 
 
 def _keep(

@@ -73,10 +73,13 @@ class Responder:
             platform=edge.platform,
             public_url=edge.public_url,
         )
+        if claims is not None:
+            # Whatever becomes of what they ask, who calls has signed in. Inside a transaction it
+            # would hold the caller's address while it waits for a tenant, and whoever grants
+            # holds them the other way round.
+            edge.recognition(claims)
         if asked.faults:
             raise asked.refusal(self._found_too(asked, claims))
-        if claims is not None and not asked.rehearsed:
-            edge.recognition(claims)
         act = self._write if operation.writes else self._read
         try:
             act(req, resp, asked, claims)
