@@ -18,6 +18,12 @@ LOOKED_AT: Final = 40
 _log = logging.getLogger(__name__)
 
 
+def bring_up_to_date(transact: Transact, claims: Claims, platform: Platform) -> None:
+    """The user with their token. Reads first: mostly there is nothing to do."""
+    if not transact.read(lambda work: is_up_to_date(work, claims, platform=platform)):
+        transact(lambda work: recognize(work, claims, platform=platform))
+
+
 def welcome(transact: Transact, claims: Claims, platform: Platform) -> bool:
     """Brings the user up to date with their token, and accepts what waits for the address
     that it proves to be theirs (R1.9); whether that is all, and none still waits. Reads first:
@@ -27,8 +33,7 @@ def welcome(transact: Transact, claims: Claims, platform: Platform) -> bool:
     invite them to: no more than ``AT_ONCE`` are accepted, none of a tenant that is busy, and of
     many some are taken by chance, so that no number of them is always before the others.
     """
-    if not transact.read(lambda work: is_up_to_date(work, claims, platform=platform)):
-        transact(lambda work: recognize(work, claims, platform=platform))
+    bring_up_to_date(transact, claims, platform)
     user_id = claims.principal_id
     waiting = transact.read(lambda work: awaiting(work, user_id, platform=platform))
     is_all, accepted = len(waiting) <= AT_ONCE, 0

@@ -93,10 +93,12 @@ def _require_may_let_in(
     work: UnitOfWork, standing: Standing, org_id: OrganizationId, platform: Platform
 ) -> None:
     """What is granted on the organization holds on the project from then on, the mover's own
-    roles there included. Raises: Forbidden."""
+    roles there included. Who may escalate lets in also whom the operator trusted there.
+    Raises: Forbidden."""
     granted = _permissions_of(work, work.assignments.on(Scope.of(org_id), platform.now()))
     if granted:
         standing.require(Action.MANAGE_ACCESS)
+    if not standing.may(Action.ESCALATE):
         require_no_more_than_held(standing, granted, f"What is granted on organization {org_id}")
 
 

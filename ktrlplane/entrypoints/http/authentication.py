@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from ktrlplane.domain.errors import Unauthenticated
 from ktrlplane.domain.services.platform import Platform
-from ktrlplane.entrypoints.recognition import welcome
+from ktrlplane.entrypoints.recognition import bring_up_to_date, welcome
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.ports.identity import Claims, Tokens
 
@@ -35,9 +35,13 @@ class Recognition:
     _seen: OrderedDict[Claims, float] = field(factory=OrderedDict, repr=False)
     _lock: threading.Lock = field(factory=threading.Lock, repr=False)
 
-    def __call__(self, claims: Claims) -> None:
+    def __call__(self, claims: Claims, *, accepts: bool = True) -> None:
+        """Unless it ``accepts``, invitations wait for another call."""
         now = time.monotonic()
         if self._seen.get(claims, 0.0) > now:
+            return
+        if not accepts:
+            bring_up_to_date(self.transact, claims, self.platform)
             return
         is_all = welcome(self.transact, claims, self.platform)
         with self._lock:

@@ -77,7 +77,7 @@ class Responder:
             # Whatever becomes of what they ask, who calls has signed in. Inside a transaction it
             # would hold the caller's address while it waits for a tenant, and whoever grants
             # holds them the other way round.
-            edge.recognition(claims)
+            edge.recognition(claims, accepts=not asked.rehearsed and not asked.faults)
         if asked.faults:
             raise asked.refusal(self._found_too(asked, claims))
         act = self._write if operation.writes else self._read

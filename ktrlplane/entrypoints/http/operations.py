@@ -161,10 +161,13 @@ class Operation:
     def writes(self) -> bool:
         return self.method != "GET" and not self.reads_only
 
+    untagged_answer: bool = False
+    """Whether it answers with less than the thing that it deals with, which has an ETag."""
+
     @property
     def conditional(self) -> bool:
         """Whether ``If-Match`` and ``If-None-Match`` say something about it."""
-        return self.tagged and self.status != CREATED
+        return (self.tagged or self.untagged_answer) and self.status != CREATED
 
     @property
     def url(self) -> str:
