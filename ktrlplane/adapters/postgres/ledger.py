@@ -13,6 +13,8 @@ from yoyo.backends.core.postgresql import (  # type: ignore[import-untyped]
 )
 from yoyo.migrations import Migration  # type: ignore[import-untyped]
 
+from ktrlplane.adapters.postgres.adaptation import adapters
+
 SCHEMA: Final = "ktrlplane"
 TABLE: Final = "_yoyo_migration"
 CONNECT_TIMEOUT_S: Final = 5
@@ -35,7 +37,9 @@ class Ledger(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo has no typ
         super().__init__(url, TABLE)
 
     def connect(self, dburi: str) -> psycopg.Connection[Any]:
-        return psycopg.connect(dburi, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
+        return psycopg.connect(
+            dburi, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S, context=adapters()
+        )
 
     def init_connection(self, connection: psycopg.Connection[Any]) -> None:
         connection.execute("SELECT set_config('search_path', %s, false)", (SCHEMA,))
