@@ -142,9 +142,7 @@ class Holdings:
         owners = [one.user_id for scope in path for one in self.owners.get(scope, ())]
         return granted_by if not owners or granted_by in owners else owners[0]
 
-    def _invitation(
-        self, row: TheirAssignment, path: Path, inviter: PrincipalId
-    ) -> Invitation:
+    def _invitation(self, row: TheirAssignment, path: Path, inviter: PrincipalId) -> Invitation:
         """Nobody gets a mail by it: it is sent when somebody sends it again."""
         return Invitation(
             invitation_id=InvitationId(f"inv_{digest(row.assignment_id)}"),

@@ -33,7 +33,8 @@ def judged(theirs: Theirs, adoption: Adoption, now: datetime) -> Ours:
     holdings.sort(theirs.assignments)
     _tell_who_was_invited(people, holdings, found)
     _tell_what_nobody_owns(tenants, holdings, found)
-    used = {one.role_id for one in (*holdings.assignments, *holdings.invitations)}
+    used = {one.role_id for one in holdings.assignments}
+    used |= {one.role_id for one in holdings.invitations}
     return Ours(
         users=list(people.users.values()),
         organizations=list(tenants.organizations.values()),

@@ -5,20 +5,20 @@ import json
 import re
 from collections.abc import Collection
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Final, TypedDict, TypeVar
 
 from ktrlplane.domain.documents import Document, faults_of
 from ktrlplane.domain.ids import Identity, OrganizationId
 from ktrlplane.domain.naming import MAX_NAME_LENGTH, is_web_address, name_is_lawful
 
-I = TypeVar("I", bound=Identity)
+K = TypeVar("K", bound=Identity)
 
 _MAX_LABEL: Final = 63
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f]+")
 _HOST: Final = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(:[0-9]+)?(/.*)?", re.ASCII)
 
 
-def identity(kind: type[I], text: str) -> I | None:
+def identity(kind: type[K], text: str) -> K | None:
     """None where ``text`` cannot be one."""
     try:
         return kind(text)
@@ -31,7 +31,7 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def named_after(kind: type[I], text: str, prefix: str) -> I:
+def named_after(kind: type[K], text: str, prefix: str) -> K:
     """``text`` where it can be an id, or else one made of it, always the same."""
     return identity(kind, text) or kind(f"{prefix}_{digest(text)}")
 
@@ -77,11 +77,14 @@ def settings(text: str | None) -> Document | None:
     return Document(text) if isinstance(value, dict) and not faults_of(value) else None
 
 
-def times(
-    created_at: datetime | None, updated_at: datetime | None, now: datetime
-) -> dict[str, datetime]:
-    """Those that were never said count as now, or as the other one."""
-    return {
-        "created_at": created_at or updated_at or now,
-        "updated_at": updated_at or created_at or now,
-    }
+class Times(TypedDict):
+    created_at: datetime
+    updated_at: datetime
+
+
+def times(created_at: datetime | None, updated_at: datetime | None, now: datetime) -> Times:
+    """Those that were never said count as the other one, or as now."""
+    return Times(
+        created_at=created_at or updated_at or now,
+        updated_at=updated_at or created_at or now,
+    )

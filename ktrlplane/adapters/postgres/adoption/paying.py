@@ -1,6 +1,7 @@
 """Billing accounts, and which projects pay through their organization."""
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 
 from attrs import evolve
@@ -60,7 +61,7 @@ def with_payers(
 
 
 def _with_payer(
-    project: Project, subscribed: Set[Scope], paid: Set[ProjectId], found: Findings
+    project: Project, subscribed: AbstractSet[Scope], paid: AbstractSet[ProjectId], found: Findings
 ) -> Project:
     own = Scope.of(project.project_id) in subscribed
     if project.project_id in paid and not own:

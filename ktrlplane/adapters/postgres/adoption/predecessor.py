@@ -66,9 +66,7 @@ class State(enum.Enum):
 def state_of(connection: psycopg.Connection[Any]) -> State:
     """Raises: CannotMigrate for a database of theirs that cannot be taken over."""
     if _is_there(connection, "ktrlplane.predecessor"):
-        (is_copied,) = _row(
-            connection, "SELECT copied_at IS NOT NULL FROM ktrlplane.predecessor"
-        )
+        (is_copied,) = _row(connection, "SELECT copied_at IS NOT NULL FROM ktrlplane.predecessor")
         return State.COPIED if is_copied else State.SET_ASIDE
     ours = _is_there(connection, "ktrlplane._yoyo_migration")
     theirs = ("public.schema_migrations", "ktrlplane.users")
@@ -150,6 +148,7 @@ def _one_moment(connection: psycopg.Connection[Any]) -> Iterator[None]:
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         connection.execute("SET LOCAL timezone = 'UTC'")
+        connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         yield
 
 

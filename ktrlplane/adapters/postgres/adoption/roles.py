@@ -62,7 +62,7 @@ def _extra(row: TheirRole, taken: Collection[str]) -> Role:
     if name in taken:
         name = f"{name} {digest(row.role_id)}"
     permissions = tuple(dict.fromkeys(map(Permission.parse, row.permissions)))
-    role = Role(
+    return Role(
         role_id=named_after(RoleId, row.role_id, "role"),
         name=name,
         display_name=row.display_name or name,
@@ -71,7 +71,6 @@ def _extra(row: TheirRole, taken: Collection[str]) -> Role:
         is_hidden=bool(row.is_hidden) or any(map(_is_the_operators, permissions)),
         display_order=_LAST if row.display_order is None else row.display_order,
     )
-    return role
 
 
 def _gives_what_operators_give(role: Role) -> bool:

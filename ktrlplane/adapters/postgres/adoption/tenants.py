@@ -16,6 +16,7 @@ from ktrlplane.adapters.postgres.adoption.theirs import (
 )
 from ktrlplane.domain.access import Scope, ScopeType
 from ktrlplane.domain.catalog import Catalog
+from ktrlplane.domain.documents import Document
 from ktrlplane.domain.ids import OrganizationId, ProjectId, ResourceId
 from ktrlplane.domain.lifecycle import REPORTED, Status
 from ktrlplane.domain.organizations import Organization
@@ -81,10 +82,13 @@ def _organizations(
             taken.add(org_id)
             found.noted(Kind.ORGANIZATIONS, "id", f"{row.org_id} -> {org_id}")
         found.kept(Kind.ORGANIZATIONS)
-        yield row.org_id, Organization(
-            org_id=org_id,
-            name=_name(Kind.ORGANIZATIONS, org_id.value, row.name, found),
-            **mending.times(row.created_at, row.updated_at, now),
+        yield (
+            row.org_id,
+            Organization(
+                org_id=org_id,
+                name=_name(Kind.ORGANIZATIONS, org_id.value, row.name, found),
+                **mending.times(row.created_at, row.updated_at, now),
+            ),
         )
 
 
@@ -102,11 +106,14 @@ def _projects(
         if row.status != ProjectStatus.ACTIVE:
             found.noted(Kind.PROJECTS, "status", f"{project_id} ({row.status})")
         found.kept(Kind.PROJECTS)
-        yield row.project_id, Project(
-            project_id=project_id,
-            org_id=None if row.org_id is None else organizations[row.org_id].org_id,
-            name=_name(Kind.PROJECTS, project_id.value, row.name, found),
-            **mending.times(row.created_at, row.updated_at, now),
+        yield (
+            row.project_id,
+            Project(
+                project_id=project_id,
+                org_id=None if row.org_id is None else organizations[row.org_id].org_id,
+                name=_name(Kind.PROJECTS, project_id.value, row.name, found),
+                **mending.times(row.created_at, row.updated_at, now),
+            ),
         )
 
 
@@ -125,24 +132,35 @@ def _resources(
             found.in_the_way(Kind.RESOURCES, "id", row.resource_id)
         elif settings is None:
             found.in_the_way(Kind.RESOURCES, "settings", row.resource_id)
-        elif project is None:  # which is in the way itself
-            found.kept(Kind.RESOURCES)
         else:
             found.kept(Kind.RESOURCES)
-            resource = Resource(
-                resource_id=resource_id,
-                project_id=project.project_id,
-                org_id=project.org_id,
-                name=_name(Kind.RESOURCES, resource_id.value, row.name, found),
-                type=row.type,
-                sku=row.sku,
-                settings_json=settings,
-                error_message=row.error_message or None,
-                stripe_price_id=row.stripe_price_id or None,
-                **mending.times(row.created_at, row.updated_at, now),
-            )
-            resource = _sold(resource, catalog, found)
-            yield row.resource_id, _as_it_was(resource, row, found)
+            if project is not None:  # else that is in the way
+                resource = _resource(resource_id, settings, row, project, found=found, now=now)
+                resource = _sold(resource, catalog, found)
+                yield row.resource_id, _as_it_was(resource, row, found)
+
+
+def _resource(
+    resource_id: ResourceId,
+    settings: Document,
+    row: TheirResource,
+    project: Project,
+    *,
+    found: Findings,
+    now: datetime,
+) -> Resource:
+    return Resource(
+        resource_id=resource_id,
+        project_id=project.project_id,
+        org_id=project.org_id,
+        name=_name(Kind.RESOURCES, resource_id.value, row.name, found),
+        type=row.type,
+        sku=row.sku,
+        settings_json=settings,
+        error_message=row.error_message or None,
+        stripe_price_id=row.stripe_price_id or None,
+        **mending.times(row.created_at, row.updated_at, now),
+    )
 
 
 def _sold(resource: Resource, catalog: Catalog, found: Findings) -> Resource:
@@ -157,7 +175,10 @@ def _sold(resource: Resource, catalog: Catalog, found: Findings) -> Resource:
 
 
 _KNOWN: Final[Mapping[str, Status]] = {
-    **{health.value: table.get(Status.CREATING, Status.CREATING) for health, table in REPORTED.items()},
+    **{
+        health.value: table.get(Status.CREATING, Status.CREATING)
+        for health, table in REPORTED.items()
+    },
     **{
         status.value: status
         for status in Status

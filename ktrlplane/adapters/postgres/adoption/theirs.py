@@ -214,7 +214,9 @@ _COLUMNS: Final = """
 def missing(connection: psycopg.Connection[Any], schema: str) -> Sequence[str]:
     """Columns that are read and are not there, or not what they have to be."""
     present = dict(connection.execute(_COLUMNS, [schema]).fetchall())
-    wanted = {f"{table}.{name}": kind for table, names in SHAPE.items() for name, kind in names.items()}
+    wanted = {
+        f"{table}.{name}": kind for table, names in SHAPE.items() for name, kind in names.items()
+    }
     wanted |= {f"{table}.{name}_at": _TIME for table in _DATED for name in ("created", "updated")}
     wanted["role_assignments.created_at"] = _TIME
     return [
