@@ -138,8 +138,9 @@ def test_without_an_owner_or_who_granted_it_nobody_invites(owner) -> None:
     people = their_user("eve"), their_user("robot@clients"), invited("zoe@x.org")
     ours = becoming(*people, invited("bob@x.org"), ACME, owner, held("bob@x.org", EDITOR))
     assert not ours.invitations
-    assert held("bob@x.org", EDITOR).assignment_id in (
-        dropped(ours, Kind.ROLE_ASSIGNMENTS)["nobody_invites"]
+    assert (
+        held("bob@x.org", EDITOR).assignment_id
+        in (dropped(ours, Kind.ROLE_ASSIGNMENTS)["nobody_invites"])
     )
     assert "bob@x.org" in dropped(ours, Kind.USERS)["invited_to_nothing"]
 
@@ -246,7 +247,9 @@ def test_the_catalogs_roles_are_as_the_catalog_has_them() -> None:
 
 
 def test_a_role_of_their_own_stays_while_somebody_has_it_and_goes_when_nobody_does() -> None:
-    used = their_role("gardener", permissions=["Konnektr.KtrlPlane:read", "Konnektr.Graph:query/*"])
+    used = their_role(
+        "gardener", permissions=["Konnektr.KtrlPlane:read", "Konnektr.Graph:query/*"]
+    )
     ours = becoming(ADA, ACME, ADA_OWNS, used, their_role("idle"), held("ada", "gardener"))
     (role,) = [role for role in ours.roles if role.name == "Gardener"]
     assert [str(one) for one in role.permissions] == used.permissions

@@ -258,7 +258,12 @@ def test_what_stands_alone_inherits_from_nobody() -> None:
 def test_accounts_are_kept_with_what_the_provider_calls_them() -> None:
     ours = becoming(ACME, IN_ACME, PROJECT_PAYS, their_account("organization acme", **VISITED))
     assert [
-        (one.billing_account_id, str(one.scope), one.stripe_customer_id, one.stripe_subscription_id)
+        (
+            one.billing_account_id,
+            str(one.scope),
+            one.stripe_customer_id,
+            one.stripe_subscription_id,
+        )
         for one in ours.billing_accounts
     ] == [
         ("bill_plant", "project plant", "cus_1", "sub_1"),

@@ -144,9 +144,7 @@ def becoming(*rows: Any) -> Ours:
 def found(report: AdoptionReport, kind: Kind, weight: Weight) -> dict[str, tuple[str, ...]]:
     """Ids by code."""
     return {
-        one.code: one.ids
-        for one in report.findings
-        if (one.kind, one.weight) == (kind, weight)
+        one.code: one.ids for one in report.findings if (one.kind, one.weight) == (kind, weight)
     }
 
 
