@@ -145,8 +145,8 @@ def _take(name: str, ledger: Ledger, adoption: Adoption | None) -> None:
 
 
 def _pending(connection: psycopg.Connection[Any]) -> list[str]:
-    theirs = predecessor.steps(predecessor.state_of(connection))
-    return sorted((*_ours_pending(connection), *theirs))
+    ours = _ours_pending(connection)  # first: of some databases nothing can be read
+    return sorted((*ours, *predecessor.steps(predecessor.state_of(connection))))
 
 
 def _ours_pending(connection: psycopg.Connection[Any]) -> list[str]:

@@ -26,6 +26,8 @@ from ktrlplane.ports.database import CannotMigrate
 
 THEIRS: Final = "ktrlplane"
 BEFORE: Final = "ktrlplane_before"
+PATIENCE: Final = "10s"
+"""For transactions that the former system has begun and not ended."""
 _VERSIONS: Final = tuple(f"{number:03}" for number in range(1, 18))
 
 _OLDER: Final = (
@@ -99,7 +101,7 @@ def set_aside(connection: psycopg.Connection[Any], adoption: Adoption) -> None:
     try:
         with _one_moment(connection):
             # Whoever is still writing comes first, or is told of.
-            connection.execute("SET LOCAL lock_timeout = '10s'")
+            connection.execute("SELECT set_config('lock_timeout', %s, true)", [PATIENCE])
             connection.execute(SQL("LOCK TABLE {} IN EXCLUSIVE MODE").format(tables))
             _require_free_of_obstacles(_judged(connection, THEIRS, adoption).report)
             connection.execute("ALTER SCHEMA ktrlplane RENAME TO ktrlplane_before")
@@ -123,8 +125,6 @@ _MEMORY: Final = """
 
 def copy(connection: psycopg.Connection[Any], adoption: Adoption) -> None:
     """Into our tables, all or nothing. Raises: CannotMigrate."""
-    if not _row(connection, "SELECT to_regnamespace(%s) IS NOT NULL", BEFORE)[0]:
-        raise CannotMigrate(_GONE)
     with _one_moment(connection):
         ours = _judged(connection, BEFORE, adoption)
         _require_free_of_obstacles(ours.report)
@@ -153,6 +153,8 @@ def _one_moment(connection: psycopg.Connection[Any]) -> Iterator[None]:
 
 
 def _judged(connection: psycopg.Connection[Any], schema: str, adoption: Adoption) -> Ours:
+    if not _row(connection, "SELECT to_regnamespace(%s) IS NOT NULL", schema)[0]:
+        raise CannotMigrate(_GONE)
     (now,) = _row(connection, "SELECT now()")
     return judged(read(connection, schema), adoption, now)
 
