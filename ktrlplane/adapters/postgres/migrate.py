@@ -78,13 +78,10 @@ class Migrations:
         """
         # A look without the lock: nearly every start of a process has nothing to do.
         with self._connection() as connection:
-            pending = _pending(connection)
-        if adoption is None and COPIED in pending:
-            raise CannotMigrate(_PREDECESSOR)
-        if not _up_to(pending, to):
-            return []
+            if not _wanted(connection, to, adoption):
+                return []
         with _told(_FAILED), Ledger(self.url) as ledger, ledger.lock():
-            wanted = _up_to(_pending(ledger.connection), to)
+            wanted = _wanted(ledger.connection, to, adoption)
             for name in wanted:
                 _take(name, ledger, adoption)
             return wanted
@@ -126,6 +123,16 @@ def _told(refused: str) -> Iterator[None]:
         raise DatabaseUnavailable(_LOST) from exc
     except psycopg.Error as exc:
         raise CannotMigrate(refused.format(exc.diag.message_primary)) from exc
+
+
+def _wanted(
+    connection: psycopg.Connection[Any], to: str | None, adoption: Adoption | None
+) -> list[str]:
+    """Raises: CannotMigrate."""
+    pending = _pending(connection)
+    if adoption is None and COPIED in pending:
+        raise CannotMigrate(_PREDECESSOR)
+    return _up_to(pending, to)
 
 
 def _take(name: str, ledger: Ledger, adoption: Adoption | None) -> None:
