@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from ktrlplane.adapters.postgres.adoption import mending
 from ktrlplane.adapters.postgres.adoption.findings import Findings
@@ -135,43 +135,49 @@ def _resources(
         else:
             found.kept(Kind.RESOURCES)
             if project is not None:  # else that is in the way
-                resource = _resource(resource_id, settings, row, project, found=found, now=now)
-                resource = _sold(resource, catalog, found)
-                yield row.resource_id, _as_it_was(resource, row, found)
+                kept = resource_id, settings, project
+                yield row.resource_id, _resource(row, *kept, catalog=catalog, found=found, now=now)
 
 
 def _resource(
+    row: TheirResource,
     resource_id: ResourceId,
     settings: Document,
-    row: TheirResource,
     project: Project,
     *,
+    catalog: Catalog,
     found: Findings,
     now: datetime,
 ) -> Resource:
+    status, reason = _status(row, found)
     return Resource(
         resource_id=resource_id,
         project_id=project.project_id,
         org_id=project.org_id,
         name=_name(Kind.RESOURCES, resource_id.value, row.name, found),
-        type=row.type,
+        type=_type(row, catalog, found),
         sku=row.sku,
         settings_json=settings,
+        status=status,
+        status_reason=reason,
+        # The reconciler has spoken of what has got anywhere.
+        observed_generation=0 if status is Status.CREATING else 1,
+        access_url=_address(row, found),
         error_message=row.error_message or None,
         stripe_price_id=row.stripe_price_id or None,
         **mending.times(row.created_at, row.updated_at, now),
     )
 
 
-def _sold(resource: Resource, catalog: Catalog, found: Findings) -> Resource:
-    """By the present name of its type."""
-    kind = catalog.resource_type(resource.type)
+def _type(row: TheirResource, catalog: Catalog, found: Findings) -> str:
+    """Its present name."""
+    kind = catalog.resource_type(row.type)
     if kind is None:
-        found.noted(Kind.RESOURCES, "type", f"{resource.resource_id} ({resource.type})")
-        return resource
-    if kind.tier(resource.sku) is None:
-        found.noted(Kind.RESOURCES, "sku", f"{resource.resource_id} ({resource.sku})")
-    return evolve(resource, type=kind.type)
+        found.noted(Kind.RESOURCES, "type", f"{row.resource_id} ({row.type})")
+        return row.type
+    if kind.tier(row.sku) is None:
+        found.noted(Kind.RESOURCES, "sku", f"{row.resource_id} ({row.sku})")
+    return kind.type
 
 
 _KNOWN: Final[Mapping[str, Status]] = {
@@ -190,26 +196,21 @@ where a first report of them would. What is to be deleted went away there at onc
 of it is taken: what runs is not to be torn down by a guess."""
 
 
-def _as_it_was(resource: Resource, row: TheirResource, found: Findings) -> Resource:
-    """In the status that it had, at its first generation, seen by the reconciler if that has
-    got anywhere with it."""
+def _status(row: TheirResource, found: Findings) -> tuple[Status, str | None]:
+    """With the reason for it."""
     status = _KNOWN.get(row.status or "")
-    reason = None
     if status is None:
-        status, reason = Status.CREATING, f"Its status was {row.status!r} in the former system."
-        found.noted(Kind.RESOURCES, "status", f"{resource.resource_id} ({row.status})")
-    elif status in {Status.DEGRADED, Status.FAILED}:
-        reason = resource.error_message
+        found.noted(Kind.RESOURCES, "status", f"{row.resource_id} ({row.status})")
+        return Status.CREATING, f"Its status was {row.status!r} in the former system."
+    is_bad = status in {Status.DEGRADED, Status.FAILED}
+    return status, (row.error_message or None) if is_bad else None
+
+
+def _address(row: TheirResource, found: Findings) -> str | None:
     address = mending.web_address(row.access_url)
     if row.access_url and address is None:
-        found.noted(Kind.RESOURCES, "access_url", resource.resource_id.value)
-    return evolve(
-        resource,
-        status=status,
-        status_reason=reason,
-        observed_generation=0 if status is Status.CREATING else 1,
-        access_url=address,
-    )
+        found.noted(Kind.RESOURCES, "access_url", row.resource_id)
+    return address
 
 
 def _name(kind: Kind, id_: str, name: str, found: Findings) -> str:
