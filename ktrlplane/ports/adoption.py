@@ -9,10 +9,9 @@ from attrs import frozen
 
 from ktrlplane.domain.catalog import Catalog
 
-SET_ASIDE: Final = "0000_predecessor_set_aside"
-"""The step that gives the former system's schema another name."""
-COPIED: Final = "0007_predecessor_copied"
-"""The step that copies from there what means something. Until then nothing may be served."""
+TAKEN_OVER: Final = "0007_predecessor_taken_over"
+"""The step that is taken in place of all numbered ones up to its number. Until then nothing
+may be served."""
 
 
 @frozen(kw_only=True)

@@ -1,3 +1,4 @@
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -9,8 +10,9 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from ktrlplane.adapters.postgres.adoption import predecessor
+from ktrlplane.adapters.postgres.ledger import Ledger
 from ktrlplane.adapters.postgres.migrate import DIRECTORY, Migrations
-from ktrlplane.ports.adoption import COPIED, SET_ASIDE, Kind, Weight
+from ktrlplane.ports.adoption import TAKEN_OVER, Kind, Weight
 from ktrlplane.ports.database import CannotMigrate, DatabaseUnavailable
 from tests.postgres import Databases
 from tests.predecessor.content import crowd, everything, fill, set_time_zone
@@ -19,7 +21,7 @@ from tests.predecessor.rows import an_adoption, found
 pytestmark = pytest.mark.postgres
 
 NUMBERED = sorted(path.stem for path in DIRECTORY.glob("*.sql"))
-STEPS = sorted([SET_ASIDE, *NUMBERED, COPIED])
+STEPS = [TAKEN_OVER, *(name for name in NUMBERED if name > TAKEN_OVER)]
 
 
 def execute(url: str, statement: str) -> None:
@@ -54,7 +56,7 @@ def taken_over(databases: Databases) -> str:
 # -- what it does ------------------------------------------------------------------------------
 
 
-def test_it_is_taken_over_step_by_step(former_database: str) -> None:
+def test_it_is_taken_over_whole_and_nothing_of_it_is_lost(former_database: str) -> None:
     before = everything(former_database, "ktrlplane")
     assert Migrations(former_database).pending() == STEPS
     assert take_over(former_database) == STEPS
@@ -77,9 +79,6 @@ def test_looking_tells_what_will_be_and_changes_nothing(former_database: str) ->
     expected = migrations.preview(an_adoption())
     assert schemas(former_database) == ["ktrlplane"]
     assert everything(former_database, "ktrlplane") == before
-    take_over(former_database, "0007")
-    assert migrations.preview(an_adoption()) == expected
-    assert migrations.adopted() is None
     take_over(former_database)
     assert migrations.adopted() == expected
     assert migrations.preview(an_adoption()) is None
@@ -209,28 +208,46 @@ def test_ten_thousand_rows_of_each_kind_are_as_few(former_database: str) -> None
 # -- where it stops ----------------------------------------------------------------------------
 
 
-def test_it_can_be_stopped_after_each_step_and_gone_on_with(former_database: str) -> None:
-    for done, step in enumerate(STEPS, start=1):
-        assert Migrations(former_database).pending() == STEPS[done - 1 :]
-        assert take_over(former_database, step) == [step]
-    assert Migrations(former_database).pending() == []
-    assert Migrations(former_database).adopted() is not None
+@pytest.mark.parametrize(("to", "done"), [("0003", []), ("0007", [TAKEN_OVER])])
+def test_there_is_no_stop_on_the_way(former_database: str, to: str, done: list[str]) -> None:
+    assert Migrations(former_database).pending(to) == done
+    assert take_over(former_database, to) == done
+    assert Migrations(former_database).pending() == STEPS[len(done) :]
 
 
-@pytest.mark.parametrize("to", [None, SET_ASIDE, "0003", "0007"])
-def test_what_is_not_all_there_is_not_to_be_served(former_database: str, to: str | None) -> None:
-    if to is not None:
-        take_over(former_database, to)
-    assert COPIED in Migrations(former_database).pending()
-    before = schemas(former_database)
-    for refused in (Migrations(former_database).apply, lambda: apply_to(former_database, "0001")):
+def test_it_is_not_done_by_the_way(former_database: str) -> None:
+    migrations = Migrations(former_database)
+    for refused in (migrations.apply, lambda: migrations.apply("0001")):
         with pytest.raises(CannotMigrate, match="ktrlplane migrate --check"):
             refused()
-    assert schemas(former_database) == before
+    assert schemas(former_database) == ["ktrlplane"]
 
 
-def apply_to(url: str, to: str) -> list[str]:
-    return Migrations(url).apply(to)
+MOMENTS = {
+    "set aside": (predecessor, "set_aside"),
+    "after a numbered step": (Ledger, "apply_one"),
+    "copied": (predecessor, "write"),
+    "written down": (predecessor, "fill"),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_who_looks_meanwhile_finds_the_one_or_the_other_and_never_nothing(
+    former_database: str, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """A reconciler that found the tables empty would tear down whatever runs."""
+    owner, name = MOMENTS[moment]
+    really, seen = getattr(owner, name), []
+
+    def looking(*arguments: object) -> object:
+        done = really(*arguments)
+        seen.extend(asked(former_database, "SELECT count(*) FROM ktrlplane.projects"))
+        return done
+
+    monkeypatch.setattr(owner, name, looking)
+    take_over(former_database)
+    assert set(seen) == {(5,)}
+    assert asked(former_database, "SELECT count(*) FROM ktrlplane.projects") == [(5,)]
 
 
 PROGRAM = """
@@ -240,10 +257,36 @@ from tests.predecessor.rows import an_adoption
 print(*Migrations(sys.argv[1]).apply(adoption=an_adoption()))
 """
 
+DYING = """
+import os, signal, sys
+from tests.adapters.test_postgres_adoption import MOMENTS
+from ktrlplane.adapters.postgres.ledger import Ledger
 
-def starting(url: str) -> subprocess.Popen[str]:
+def killed(_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def cut_off(connection):
+    connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+def broken(_):
+    raise RuntimeError("broken")
+
+owner, name = {**MOMENTS, "committed": (Ledger, "commit")}[sys.argv[2]]
+really, ending = getattr(owner, name), {"killed": killed, "cut off": cut_off, "broken": broken}
+
+def dying(first, *others):
+    done = really(first, *others)
+    ending[sys.argv[3]](getattr(first, "connection", first))
+    return done
+
+setattr(owner, name, dying)
+"""
+
+
+def starting(url: str, *arguments: str) -> subprocess.Popen[str]:
+    program = DYING + PROGRAM if arguments else PROGRAM
     return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, url],
+        [sys.executable, "-c", program, url, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -251,44 +294,39 @@ def starting(url: str) -> subprocess.Popen[str]:
     )
 
 
-IN_THE_WAY = {
-    SET_ASIDE: "LOCK TABLE ktrlplane.billing_accounts IN ROW EXCLUSIVE MODE",
-    "0005_groups": "LOCK TABLE ktrlplane.role_assignments IN ACCESS EXCLUSIVE MODE",
-    COPIED: "LOCK TABLE ktrlplane.invitations IN ACCESS EXCLUSIVE MODE",
-}
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("how", ["killed", "cut off", "broken"])
+def test_what_ends_inside_has_not_begun(former_database: str, moment: str, how: str) -> None:
+    before = everything(former_database, "ktrlplane")
+    victim = starting(former_database, moment, how)
+    out, error = victim.communicate()
+    assert victim.returncode != 0
+    assert not out
+    last = {"killed": "", "cut off": "DatabaseUnavailable", "broken": "RuntimeError: broken"}[how]
+    assert last in (error.strip().splitlines() or [""])[-1]
+    assert Migrations(former_database).pending() == STEPS
+    assert schemas(former_database) == ["ktrlplane"]
+    assert everything(former_database, "ktrlplane") == before
+    assert take_over(former_database) == STEPS
+    assert asked(former_database, "SELECT count(*) FROM ktrlplane.role_assignments") == [(10,)]
 
 
-@pytest.mark.parametrize("step", IN_THE_WAY)
-@pytest.mark.parametrize("whom", ["process", "connection"])
-def test_killed_inside_a_step_it_goes_on_as_if_that_had_not_begun(
-    former_database: str, step: str, whom: str
-) -> None:
-    done = STEPS[: STEPS.index(step)]
-    if done:
-        assert take_over(former_database, done[-1]) == done
-    with psycopg.connect(former_database) as in_the_way:
-        in_the_way.execute(IN_THE_WAY[step].encode())
-        victim = starting(former_database)
-        pid = who_waits(former_database)
-        if whom == "process":
-            victim.kill()
-        else:
-            in_the_way.execute("SELECT pg_terminate_backend(%s)", [pid])
-        out, _ = victim.communicate()
-        assert (victim.returncode, out) != (0, "")
-        assert not out
-    assert Migrations(former_database).pending() == STEPS[len(done) :]
-    assert take_over(former_database) == STEPS[len(done) :]
+def test_what_ends_when_it_is_done_is_done(former_database: str) -> None:
+    victim = starting(former_database, "committed", "killed")
+    victim.communicate()
+    assert victim.returncode == -signal.SIGKILL
+    assert TAKEN_OVER not in Migrations(former_database).pending()
+    take_over(former_database)
     assert asked(former_database, "SELECT count(*) FROM ktrlplane.role_assignments") == [(10,)]
 
 
 def who_waits(url: str) -> int:
-    """For somebody else's lock, inside a step: its process in the server."""
+    """For somebody else's lock: its process in the server."""
     query = """
         SELECT a.pid FROM pg_locks l JOIN pg_stat_activity a USING (pid)
         WHERE NOT l.granted AND l.locktype = 'relation' AND a.datname = current_database()
     """
-    with psycopg.connect(url, autocommit=True, options="-c statement_timeout=30s") as connection:
+    with psycopg.connect(url, autocommit=True) as connection:
         for _ in range(3000):
             row = connection.execute(query).fetchone()
             if row is not None:
@@ -305,7 +343,17 @@ def test_processes_that_start_together_take_over_once(former_database: str) -> N
     assert asked(former_database, "SELECT count(*) FROM ktrlplane.users") == [(4,)]
 
 
-def test_who_is_still_writing_is_waited_for_and_then_told_of(
+def test_who_is_still_writing_is_waited_for(former_database: str) -> None:
+    with psycopg.connect(former_database) as writing:
+        writing.execute("UPDATE ktrlplane.users SET name = 'Late' WHERE user_id = 'auth0|ada'")
+        waiting = starting(former_database)
+        who_waits(former_database)
+    assert waiting.communicate() == (f"{' '.join(STEPS)}\n", "")
+    rows = asked(former_database, "SELECT name FROM ktrlplane.users WHERE user_id = 'auth0|ada'")
+    assert rows == [("Late",)]
+
+
+def test_who_writes_for_too_long_is_told_of(
     former_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(predecessor, "PATIENCE", "50ms")
@@ -313,9 +361,7 @@ def test_who_is_still_writing_is_waited_for_and_then_told_of(
         writing.execute("UPDATE ktrlplane.users SET name = 'Late' WHERE user_id = 'auth0|ada'")
         with pytest.raises(CannotMigrate, match="Stop it"):
             take_over(former_database)
-    take_over(former_database)
-    rows = asked(former_database, "SELECT name FROM ktrlplane.users WHERE user_id = 'auth0|ada'")
-    assert rows == [("Late",)]
+    assert schemas(former_database) == ["ktrlplane"]
 
 
 # -- what is refused ---------------------------------------------------------------------------
@@ -379,26 +425,6 @@ def test_what_is_in_the_way_is_told_before_anything_is_changed(
     assert schemas(former_database) == ["ktrlplane"]
     execute(former_database, cure.format("ktrlplane"))
     assert take_over(former_database) == STEPS
-
-
-def test_what_got_in_the_way_on_the_way_stops_it_there(former_database: str) -> None:
-    take_over(former_database, "0007")
-    execute(former_database, BAD_ID.replace("ktrlplane.", "ktrlplane_before."))
-    with pytest.raises(CannotMigrate, match="projects 3d_Plant"):
-        take_over(former_database)
-    assert Migrations(former_database).pending() == [COPIED]
-    assert asked(former_database, "SELECT count(*) FROM ktrlplane.users") == [(0,)]
-
-
-def test_a_schema_that_is_gone_before_it_was_copied_is_missed(former_database: str) -> None:
-    take_over(former_database, "0007")
-    execute(former_database, "DROP SCHEMA ktrlplane_before CASCADE")
-    for refused in (
-        lambda: take_over(former_database),
-        lambda: Migrations(former_database).preview(an_adoption()),
-    ):
-        with pytest.raises(CannotMigrate, match="ktrlplane_before is gone"):
-            refused()
 
 
 def test_a_database_of_ours_is_ours_whatever_lies_beside_it(fresh_database: str) -> None:

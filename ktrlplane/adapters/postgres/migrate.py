@@ -11,7 +11,7 @@ from yoyo import read_migrations  # type: ignore[import-untyped]
 
 from ktrlplane.adapters.postgres.adoption import predecessor
 from ktrlplane.adapters.postgres.ledger import CONNECT_TIMEOUT_S, SCHEMA, TABLE, Ledger
-from ktrlplane.ports.adoption import COPIED, SET_ASIDE, Adoption, AdoptionReport
+from ktrlplane.ports.adoption import TAKEN_OVER, Adoption, AdoptionReport
 from ktrlplane.ports.database import CannotMigrate, DatabaseUnavailable
 
 DIRECTORY: Final = Path(__file__).with_name("migrations")
@@ -74,7 +74,7 @@ class Migrations:
 
         Each step is one transaction. Any number of processes may do this at once: each step
         is taken once, and all return when it is. Without ``adoption`` a former system's
-        database is refused, one that is taken over in part too. Raises: as ``check``.
+        database is refused. Raises: as ``check``.
         """
         # A look without the lock: nearly every start of a process has nothing to do.
         with self._connection() as connection:
@@ -87,13 +87,13 @@ class Migrations:
             return wanted
 
     def preview(self, adoption: Adoption) -> AdoptionReport | None:
-        """What becomes of a former system's rows that are still to be copied, or None where
-        there are none; changes nothing. Raises: as ``check``."""
+        """What would become of a former system's rows, or None where the database is none of
+        theirs; changes nothing. Raises: as ``check``."""
         with self._connection() as connection:
             return predecessor.preview(connection, adoption)
 
     def adopted(self) -> AdoptionReport | None:
-        """What became of a former system's rows, or None where none were copied. Raises: as
+        """What became of a former system's rows, or None where there were none. Raises: as
         ``check``."""
         with self._connection() as connection:
             return predecessor.report_of(connection)
@@ -130,19 +130,16 @@ def _wanted(
 ) -> list[str]:
     """Raises: CannotMigrate."""
     pending = _pending(connection)
-    if adoption is None and COPIED in pending:
+    if adoption is None and TAKEN_OVER in pending:
         raise CannotMigrate(_PREDECESSOR)
     return _up_to(pending, to)
 
 
 def _take(name: str, ledger: Ledger, adoption: Adoption | None) -> None:
-    """One step, in one transaction; a look at it says which are there already."""
-    if name in {SET_ASIDE, COPIED}:
-        assert adoption is not None, "without it there is nothing of theirs to be done"
-        if name == SET_ASIDE:
-            predecessor.set_aside(ledger.connection, adoption)
-        else:
-            predecessor.copy(ledger.connection, adoption)
+    """One step, in one transaction."""
+    if name == TAKEN_OVER:
+        assert adoption is not None, "without it their database is refused"
+        _take_over(ledger, adoption)
         return
     if not _one(ledger.connection, _SCHEMA_IS_THERE):
         ledger.connection.execute(_CREATE_SCHEMA)
@@ -151,9 +148,22 @@ def _take(name: str, ledger: Ledger, adoption: Adoption | None) -> None:
     ledger.apply_one(step)
 
 
+def _take_over(ledger: Ledger, adoption: Adoption) -> None:
+    """In one transaction with the steps that make the tables: a reconciler that found them
+    empty would tear down whatever runs."""
+    with ledger.transaction():
+        ours = predecessor.set_aside(ledger.connection, adoption)
+        for step in ledger.to_apply(_steps()):
+            if step.id < TAKEN_OVER:
+                ledger.apply_one(step)
+        predecessor.fill(ledger.connection, ours)
+
+
 def _pending(connection: psycopg.Connection[Any]) -> list[str]:
     ours = _ours_pending(connection)  # first: of some databases nothing can be read
-    return sorted((*ours, *predecessor.steps(predecessor.state_of(connection))))
+    if not predecessor.is_found(connection):
+        return ours
+    return [TAKEN_OVER, *(name for name in ours if name > TAKEN_OVER)]
 
 
 def _ours_pending(connection: psycopg.Connection[Any]) -> list[str]:
@@ -176,10 +186,10 @@ def _up_to(pending: Sequence[str], to: str | None) -> list[str]:
     if to is None:
         return list(pending)
     known = sorted({*(step.id for step in _steps()), *pending})
-    last = next((name for name in known if to in (name, name.partition("_")[0])), None)
-    if last is None:
+    meant = [name for name in known if to in (name, name.partition("_")[0])]
+    if not meant:
         raise CannotMigrate(_UNKNOWN.format(to, ", ".join(known)))
-    return [name for name in pending if name <= last]
+    return [name for name in pending if name <= meant[-1]]
 
 
 def _one(connection: psycopg.Connection[Any], query: str, *values: str) -> Any:

@@ -10,7 +10,7 @@ from ktrlplane.entrypoints.cli.adoption import told, write_report
 from ktrlplane.entrypoints.cli.databases import opened
 from ktrlplane.entrypoints.cli.options import config_option, settings_of
 from ktrlplane.entrypoints.container import Container
-from ktrlplane.ports.adoption import COPIED, Adoption, AdoptionReport
+from ktrlplane.ports.adoption import TAKEN_OVER, Adoption, AdoptionReport
 
 
 @click.command()
@@ -42,7 +42,7 @@ def migrate(context: click.Context, to: str | None, report: Path | None, *, chec
             return _tell_pending(left, to, status=0)
         platform = container.platform()
         container.transact()(lambda work: synchronize_catalog(work, platform=platform))
-        _tell_report(migrations.adopted(), report, aloud=COPIED in applied)
+        _tell_report(migrations.adopted(), report, aloud=TAKEN_OVER in applied)
         click.echo("The database is at the current schema.")
     return 0
 
@@ -50,7 +50,7 @@ def migrate(context: click.Context, to: str | None, report: Path | None, *, chec
 def _look(container: Container, to: str | None, report: Path | None) -> int:
     migrations = container.migrations()
     pending = migrations.pending(to)
-    if COPIED in migrations.pending():
+    if TAKEN_OVER in migrations.pending():
         expected = migrations.preview(_adoption(container))
         _tell_report(expected, report, aloud=True)
         click.echo("")

@@ -9,7 +9,7 @@ from attrs import evolve
 from ktrlplane.entrypoints.cli.refusals import Refused
 from ktrlplane.entrypoints.container import Container
 from ktrlplane.entrypoints.settings import Settings
-from ktrlplane.ports.adoption import COPIED
+from ktrlplane.ports.adoption import TAKEN_OVER
 
 _EMPTY: Final = (
     "The database {} is empty. If KtrlPlane is served from elsewhere, set KTRLPLANE_DATA_DIR or "
@@ -17,7 +17,7 @@ _EMPTY: Final = (
     "first."
 )
 _NOT_TAKEN_OVER: Final = (
-    "The former system's data has not been taken over, or not all of it: run ktrlplane migrate "
+    "The database is the former system's, and has not been taken over: run ktrlplane migrate "
     "--check, then ktrlplane migrate."
 )
 
@@ -41,7 +41,7 @@ def current(settings: Settings) -> Iterator[Container]:
     with opened(settings) as container:
         migrations = container.migrations()
         pending = migrations.pending()
-        if COPIED in pending:
+        if TAKEN_OVER in pending:
             raise Refused(_NOT_TAKEN_OVER)
         if pending and pending[0] == migrations.first():
             raise Refused(_EMPTY.format(_where(settings)))

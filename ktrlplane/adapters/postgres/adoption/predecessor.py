@@ -1,15 +1,5 @@
-"""The former system's schema in the database: finding it, setting it aside, copying from it.
+"""The former system's schema in the database: finding it, setting it aside, copying from it."""
 
-    found       public.schema_migrations and ktrlplane.users, and no ledger of ours
-    set aside   the schema is called ktrlplane_before, and the table ktrlplane.predecessor is there
-    copied      ktrlplane.predecessor has the report
-
-Each of these follows from the one before by one transaction.
-"""
-
-import enum
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any, Final
 
 import psycopg
@@ -21,7 +11,7 @@ from ktrlplane.adapters.postgres.adoption.keeping import read_back, written
 from ktrlplane.adapters.postgres.adoption.ours import Ours
 from ktrlplane.adapters.postgres.adoption.theirs import SHAPE, missing, read
 from ktrlplane.adapters.postgres.adoption.writing import write
-from ktrlplane.ports.adoption import COPIED, SET_ASIDE, Adoption, AdoptionReport, Weight
+from ktrlplane.ports.adoption import Adoption, AdoptionReport
 from ktrlplane.ports.database import CannotMigrate
 
 THEIRS: Final = "ktrlplane"
@@ -42,10 +32,6 @@ _OCCUPIED: Final = (
     "The database has a schema ktrlplane_before already, which is what the former system's would "
     "be called. Drop or rename it."
 )
-_GONE: Final = (
-    "The former system's schema ktrlplane_before is gone before it was copied. Restore it, or "
-    "give KtrlPlane a database of its own."
-)
 _NOT_OWNED: Final = (
     "Taking over the former system's database takes its owner: the user {} does not own the "
     "schema ktrlplane, or may not create one."
@@ -58,105 +44,84 @@ _IN_THE_WAY: Final = (
 _NAMED: Final = 3
 
 
-class State(enum.Enum):
-    ABSENT = enum.auto()
-    FOUND = enum.auto()
-    SET_ASIDE = enum.auto()
-    COPIED = enum.auto()
-
-
-def state_of(connection: psycopg.Connection[Any]) -> State:
-    """Raises: CannotMigrate for a database of theirs that cannot be taken over."""
-    if _is_there(connection, "ktrlplane.predecessor"):
-        (is_copied,) = _row(connection, "SELECT copied_at IS NOT NULL FROM ktrlplane.predecessor")
-        return State.COPIED if is_copied else State.SET_ASIDE
+def is_found(connection: psycopg.Connection[Any]) -> bool:
+    """Whether the database is theirs, as yet. Raises: CannotMigrate for one of theirs that
+    cannot be taken over."""
     ours = _is_there(connection, "ktrlplane._yoyo_migration")
     theirs = ("public.schema_migrations", "ktrlplane.users")
     if ours or not all(_is_there(connection, table) for table in theirs):
-        return State.ABSENT
+        return False
     _require_known(connection)
-    return State.FOUND
-
-
-def steps(state: State) -> Sequence[str]:
-    """Those still to be taken beside the numbered ones."""
-    return {State.FOUND: (SET_ASIDE, COPIED), State.SET_ASIDE: (COPIED,)}.get(state, ())
+    return True
 
 
 def preview(connection: psycopg.Connection[Any], adoption: Adoption) -> AdoptionReport | None:
-    """What copying would do, or None where nothing is to be copied. Changes nothing.
+    """What taking over would do, or None where nothing is theirs. Changes nothing.
 
     Raises: CannotMigrate."""
-    schema = {State.FOUND: THEIRS, State.SET_ASIDE: BEFORE}.get(state_of(connection))
-    if schema is None:
+    if not is_found(connection):
         return None
-    with _one_moment(connection):
+    with connection.transaction():
+        _see_one_moment(connection)
         connection.execute("SET TRANSACTION READ ONLY")
-        return _judged(connection, schema, adoption).report
+        return _judged(connection, adoption).report
 
 
-def set_aside(connection: psycopg.Connection[Any], adoption: Adoption) -> None:
-    """Once it is known that all of it can be copied. Raises: CannotMigrate."""
+def set_aside(connection: psycopg.Connection[Any], adoption: Adoption) -> Ours:
+    """What is to be written, once the schema is called ``ktrlplane_before`` and ours is there,
+    empty. At the beginning of a transaction. Raises: CannotMigrate."""
+    _see_one_moment(connection)
     tables = SQL(", ").join(Identifier(THEIRS, table) for table in SHAPE)
+    connection.execute(SQL("SET LOCAL lock_timeout = {}").format(PATIENCE))
     try:
-        with _one_moment(connection):
-            # Whoever is still writing comes first, or is told of.
-            connection.execute("SELECT set_config('lock_timeout', %s, true)", [PATIENCE])
-            connection.execute(SQL("LOCK TABLE {} IN EXCLUSIVE MODE").format(tables))
-            _require_free_of_obstacles(_judged(connection, THEIRS, adoption).report)
-            connection.execute("ALTER SCHEMA ktrlplane RENAME TO ktrlplane_before")
-            connection.execute("CREATE SCHEMA ktrlplane")
-            connection.execute(_MEMORY)
-            connection.execute("INSERT INTO ktrlplane.predecessor DEFAULT VALUES")
+        # Whoever is still writing comes first, or is told of. Nothing was asked yet that has
+        # a row for an answer, so the moment begins hereafter, with what they have written.
+        connection.execute(SQL("LOCK TABLE {} IN EXCLUSIVE MODE").format(tables))
     except LockNotAvailable as exc:
         raise CannotMigrate(_IN_USE) from exc
+    ours = _judged(connection, adoption)
+    _require_free_of_obstacles(ours.report)
+    connection.execute("ALTER SCHEMA ktrlplane RENAME TO ktrlplane_before")
+    connection.execute("CREATE SCHEMA ktrlplane")
+    return ours
+
+
+def fill(connection: psycopg.Connection[Any], ours: Ours) -> None:
+    """Our tables, and what was done is written down."""
+    write(connection, ours)
+    connection.execute(_MEMORY)
+    connection.execute(
+        "INSERT INTO ktrlplane.predecessor (report) VALUES (%s::jsonb)", [written(ours.report)]
+    )
 
 
 _MEMORY: Final = """
     CREATE TABLE ktrlplane.predecessor (
         is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
-        set_aside_at timestamptz NOT NULL DEFAULT now(),
-        copied_at timestamptz,
-        report jsonb,
-        CONSTRAINT predecessor_report CHECK ((copied_at IS NULL) = (report IS NULL))
+        taken_over_at timestamptz NOT NULL DEFAULT now(),
+        report jsonb NOT NULL
     )
 """
 
 
-def copy(connection: psycopg.Connection[Any], adoption: Adoption) -> None:
-    """Into our tables, all or nothing. Raises: CannotMigrate."""
-    with _one_moment(connection):
-        ours = _judged(connection, BEFORE, adoption)
-        _require_free_of_obstacles(ours.report)
-        write(connection, ours)
-        connection.execute(
-            "UPDATE ktrlplane.predecessor SET copied_at = now(), report = %s::jsonb",
-            [written(ours.report)],
-        )
-
-
 def report_of(connection: psycopg.Connection[Any]) -> AdoptionReport | None:
     """What was done, or None where nothing was."""
-    if state_of(connection) is not State.COPIED:
+    if not _is_there(connection, "ktrlplane.predecessor"):
         return None
     return read_back(_row(connection, "SELECT report FROM ktrlplane.predecessor")[0])
 
 
-@contextmanager
-def _one_moment(connection: psycopg.Connection[Any]) -> Iterator[None]:
-    """A transaction that sees the database as it is now, with times in UTC."""
-    with connection.transaction():
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        connection.execute("SET LOCAL timezone = 'UTC'")
-        connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-        yield
+def _see_one_moment(connection: psycopg.Connection[Any]) -> None:
+    """For a transaction at its beginning; with times in UTC."""
+    connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    connection.execute("SET LOCAL timezone = 'UTC'")
+    connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
 
 
-def _judged(connection: psycopg.Connection[Any], schema: str, adoption: Adoption) -> Ours:
-    if not _row(connection, "SELECT to_regnamespace(%s) IS NOT NULL", schema)[0]:
-        raise CannotMigrate(_GONE)
+def _judged(connection: psycopg.Connection[Any], adoption: Adoption) -> Ours:
+    theirs = read(connection, THEIRS)
     (now,) = _row(connection, "SELECT now()")
-    return judged(read(connection, schema), adoption, now)
+    return judged(theirs, adoption, now)
 
 
 def _require_known(connection: psycopg.Connection[Any]) -> None:
@@ -188,8 +153,7 @@ _MAY: Final = """
 def _require_free_of_obstacles(report: AdoptionReport) -> None:
     obstacles = [
         f"{one.kind} {', '.join(one.ids[:_NAMED])}{' and others' * (len(one.ids) > _NAMED)}"
-        for one in report.findings
-        if one.weight is Weight.IN_THE_WAY
+        for one in report.in_the_way()
     ]
     if obstacles:
         raise CannotMigrate(_IN_THE_WAY.format("; ".join(obstacles)))
