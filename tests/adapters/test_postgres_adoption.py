@@ -498,22 +498,32 @@ def test_who_may_not_even_look_is_told_so(former_database: str, landlord: str) -
 
 # -- afterwards --------------------------------------------------------------------------------
 
+GUIDE = Path(__file__).parents[2] / "docs" / "operations" / "migration.md"
+
+
+def from_the_guide(section: str) -> str:
+    """The statements that it has there."""
+    _, _, after = GUIDE.read_text(encoding="utf-8").partition(f"\n## {section}\n")
+    _, _, block = after.partition("```sql\n")
+    return "\n".join(line.strip() for line in block.partition("```")[0].splitlines())
+
+
+def test_the_guides_look_for_what_is_missing_finds_nothing(taken_over: str) -> None:
+    queries = from_the_guide("Checking").strip().splitlines()
+    assert [asked(taken_over, query) for query in queries] == [[], []]
+
 
 def test_one_can_go_back_and_come_again(former_database: str) -> None:
     before = everything(former_database, "ktrlplane")
     take_over(former_database)
-    execute(
-        former_database,
-        "BEGIN; DROP SCHEMA ktrlplane CASCADE;"
-        " ALTER SCHEMA ktrlplane_before RENAME TO ktrlplane; COMMIT",
-    )
+    execute(former_database, from_the_guide("Going back"))
     assert everything(former_database, "ktrlplane") == before
     assert take_over(former_database) == STEPS
 
 
 def test_what_was_set_aside_can_be_dropped(former_database: str) -> None:
     take_over(former_database)
-    execute(former_database, "DROP SCHEMA ktrlplane_before CASCADE")
-    execute(former_database, "DROP TABLE public.schema_migrations")
+    execute(former_database, from_the_guide("Dropping the old schema"))
+    assert schemas(former_database) == ["ktrlplane"]
     assert Migrations(former_database).pending() == []
     assert Migrations(former_database).adopted() is not None
