@@ -102,6 +102,11 @@ class Permission:
     def control_plane(cls, action: Action) -> Self:
         return cls(CONTROL_PLANE, action.value)
 
+    @property
+    def is_operators(self) -> bool:
+        """Whether only the platform's operator gives it (R1.3, R1.5)."""
+        return self.product == CONTROL_PLANE and self.action in OPERATORS_ACTIONS
+
     def covers(self, other: "Permission") -> bool:
         """Whether holding this permission is holding ``other`` (R1.2)."""
         if self.product != other.product:

@@ -92,8 +92,8 @@ REPORTED: Final[Mapping[Health, Mapping[Status, Status]]] = {
     Health.UNKNOWN: {},
 }
 """Where a report about the present generation leads; it leads nowhere from what is not here.
-A report about an older one leads nowhere but from Deleting to Deleted, and nothing but
-Deleting leads out of Suspended while something holds the resource there."""
+A report about an older one leads nowhere, and nothing but Deleting leads out of Suspended while
+something holds the resource there."""
 
 STALLED: Final[Mapping[Status, Status]] = dict.fromkeys(
     (Status.CREATING, *_IN_SERVICE), Status.FAILED

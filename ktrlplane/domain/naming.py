@@ -56,7 +56,12 @@ def is_an_email(_: object, __: object, value: str) -> None:
 
 
 MAX_URL_LENGTH: Final = 2048
-_WEB_ADDRESS: Final = re.compile(r"https?://[!-~]+", re.ASCII | re.IGNORECASE)
+# RFC 3986 without user information: whom a link leads to must not be hidden in it.
+WEB_ADDRESS: Final = (
+    r"https?://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
+    r"([/?#]([A-Za-z0-9._~:/?#@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)?"
+)
+_WEB_ADDRESS: Final = re.compile(WEB_ADDRESS)
 
 
 def is_web_address(value: str) -> bool:
@@ -68,6 +73,6 @@ def is_no_url_or_a_web_address(_: object, __: object, value: str | None) -> None
     """An attrs validator. Raises ValueError."""
     if value and not is_web_address(value):
         raise ValueError(
-            "An address begins with http:// or https:// and has at most "
-            f"{MAX_URL_LENGTH} visible ASCII characters."
+            "An address begins with http:// or https://, names a host and no user, and has at "
+            f"most {MAX_URL_LENGTH} characters."
         )

@@ -152,6 +152,9 @@ class Resource:
         return seen._arrived(report)  # noqa: SLF001
 
     def _reported_gone(self, report: Report) -> Self:
+        """What was told of an older generation may have been told before it was to go."""
+        if report.observed_generation < self.generation:
+            return self
         status = REPORTED[report.health].get(self.status, self.status)
         return self if status is self.status else evolve(self, status=status, status_reason=None)
 

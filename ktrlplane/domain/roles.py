@@ -4,7 +4,6 @@ from typing import Final
 
 from ktrlplane.domain.access import (
     CONTROL_PLANE,
-    OPERATORS_ACTIONS,
     Action,
     Permission,
     PermissionEntry,
@@ -64,9 +63,6 @@ CONTROL_PLANE_ROLES: Final[tuple[Role, ...]] = (
           "Service Account: Meter", 1002,
           "For products: report usage.", Action.REPORT_USAGE),
 )  # fmt: skip
-
-OPERATORS_ALONE: Final = frozenset(map(Permission.control_plane, OPERATORS_ACTIONS))
-"""What hidden roles give, and no role of an organization's (R1.3, R1.5)."""
 
 _DESCRIPTIONS: Final = {
     Action.READ: "See it and what is in it",

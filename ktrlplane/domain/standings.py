@@ -129,7 +129,9 @@ def gained(before: Standing | None, after: Standing | None) -> list[Permission]:
 
 
 def missing_from(standing: Standing, wanted: Iterable[Permission]) -> list[Permission]:
-    """What somebody would hand out without holding it; nothing for who may escalate (R1.5)."""
+    """What somebody would hand out without holding it; for who may escalate, only what is the
+    operator's to give (R1.5)."""
+    missing = [permission for permission in wanted if not standing.holds(permission)]
     if standing.may(Action.ESCALATE):
-        return []
-    return [permission for permission in wanted if not standing.holds(permission)]
+        return [permission for permission in missing if permission.is_operators]
+    return missing

@@ -7,12 +7,12 @@ from datetime import timedelta
 from functools import partial
 from typing import Final, TypeVar
 
-from ktrlplane.domain.errors import UpstreamError
+from ktrlplane.domain.errors import TooBusy, UpstreamError
 from ktrlplane.domain.services.deletions import due_deletions, end_emptied_project, end_resource
 from ktrlplane.domain.services.idempotency import KEPT_FOR
 from ktrlplane.domain.services.invitations import due_mail, settle_mail
 from ktrlplane.domain.services.platform import Platform
-from ktrlplane.domain.services.reports import TOGETHER, heed_reports, reported_on
+from ktrlplane.domain.services.reports import heed_reports, reported_on
 from ktrlplane.entrypoints.letters import invitation_letter
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.entrypoints.worker import Job, Run
@@ -26,6 +26,9 @@ BATCH: Final = 100
 """How much one run of a job takes on, so that a stop never waits for a mountain."""
 
 RECORD_EVERY: Final = timedelta(seconds=15)
+
+TOGETHER_AT_MOST: Final = 20
+"""Resources whose reports are heeded in one unit of work."""
 
 LETTERS: Final = 10
 LEASE: Final = timedelta(minutes=10)
@@ -73,15 +76,28 @@ def jobs_of(transact: Transact, platform: Platform, mail: Mail, origin: str = ""
 
 
 def _heed_reports(transact: Transact, platform: Platform, stop: threading.Event) -> bool:
+    """Some resources in one unit of work, and each in its own where that cannot be done: a
+    tenant that is busy keeps no other waiting, and is heeded at the next turn."""
     about = transact.read(lambda work: reported_on(work, limit=BATCH))
-    left = [False]
+    left, busy = [False], [False]
 
-    def heed(work: UnitOfWork, one: str) -> None:
-        if heed_reports(work, one, platform=platform) == TOGETHER:
+    def heed(work: UnitOfWork, some: Sequence[str]) -> None:
+        if heed_reports(work, some, platform=platform):
             left[0] = True
 
-    _each(about, heed, transact, stop)
-    return left[0] or len(about) == BATCH
+    def heed_apart(work: UnitOfWork, one: str) -> None:
+        try:
+            heed(work, [one])
+        except TooBusy:
+            busy[0] = True
+
+    for start in range(0, len(about), TOGETHER_AT_MOST):
+        some = about[start : start + TOGETHER_AT_MOST]
+        try:
+            transact(partial(_in_unit, heed, some))
+        except Exception:  # noqa: BLE001 - whichever it was is told below
+            _each(some, heed_apart, transact, stop)
+    return (left[0] or len(about) == BATCH) and not busy[0]
 
 
 def _forget_refused_reports(transact: Transact, platform: Platform) -> bool:

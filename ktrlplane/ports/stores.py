@@ -5,7 +5,7 @@ what the principal may ``read`` at the moment ``at``.
 """
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -119,6 +119,10 @@ class Resources(Protocol):
         self, resource_id: ResourceId, principal: PrincipalId, at: datetime
     ) -> tuple[Resource, Standing]:
         """In one round trip. Raises: NotFound."""
+
+    @abstractmethod
+    def statuses(self, resource_ids: Collection[ResourceId]) -> Mapping[ResourceId, Status]:
+        """Of those that there are, Deleted ones too."""
 
     @abstractmethod
     def replace(self, resource: Resource) -> None:

@@ -1,16 +1,20 @@
 """``ktrlplane serve`` as a process, and what a person sees of it."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 REPOSITORY = Path(__file__).parents[2]
 DEADLINE_S = 90.0
@@ -61,6 +65,32 @@ class Serving:
         found = [pid for pid in children_of(self.process.pid) if part in command_of(pid)]
         assert len(found) == 1, found
         return found[0]
+
+
+@frozen
+class Server:
+    served: Serving
+
+    def ask(
+        self, method: str, path: str, token: str, body: object = None, **headers: str
+    ) -> tuple[int, Any]:
+        sent = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(
+            f"{self.served.url}/api/v1{path}",
+            method=method,
+            data=sent,
+            headers={
+                "Authorization": f"Bearer {token}",
+                "Content-Type": "application/json",
+                **{name.replace("_", "-"): value for name, value in headers.items()},
+            },
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=DEADLINE_S) as answer:
+                text = answer.read()
+                return answer.status, json.loads(text) if text else None
+        except urllib.error.HTTPError as refused:
+            return refused.code, json.load(refused)
 
 
 @contextmanager

@@ -1,9 +1,6 @@
 """Two servers on one database: what is taken away at one is soon gone at the other."""
 
-import json
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
@@ -12,7 +9,7 @@ import psycopg
 import pytest
 from attrs import frozen
 
-from tests.end_to_end.serving import DEADLINE_S, Serving, ktrlplane, serving, until
+from tests.end_to_end.serving import Server, ktrlplane, serving, until
 from tests.postgres import as_url
 
 pytestmark = pytest.mark.postgres
@@ -30,30 +27,7 @@ CUT = (
 
 
 @frozen
-class Server:
-    served: Serving
-
-    def ask(
-        self, method: str, path: str, token: str, body: object = None, **headers: str
-    ) -> tuple[int, Any]:
-        sent = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(
-            f"{self.served.url}/api/v1{path}",
-            method=method,
-            data=sent,
-            headers={
-                "Authorization": f"Bearer {token}",
-                "Content-Type": "application/json",
-                **{name.replace("_", "-"): value for name, value in headers.items()},
-            },
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=DEADLINE_S) as answer:
-                text = answer.read()
-                return answer.status, json.loads(text) if text else None
-        except urllib.error.HTTPError as refused:
-            return refused.code, json.load(refused)
-
+class Judging(Server):
     def allows(self, token: str, **headers: str) -> bool:
         """Whether the bearer may read the project, as a product asks."""
         asked = "/permissions/check?scopeType=project&scopeId=plant&action=read"
@@ -67,8 +41,8 @@ class Two:
     """The one where things are changed, the other where they are seen. Each with one worker,
     so that nobody else remembers."""
 
-    here: Server
-    there: Server
+    here: Judging
+    there: Judging
     url: str
     tokens: Mapping[str, str]
 
@@ -121,7 +95,7 @@ def two(databases: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tw
             who: ktrlplane(folder, "token", "--sub", who, **settings).strip()
             for who in ("ada", "bob")
         }
-        made = Two(Server(here), Server(there), database, tokens)
+        made = Two(Judging(here), Judging(there), database, tokens)
         for who in tokens.values():
             assert made.here.ask("GET", "/users/me", who)[0] == 200
         ada = tokens["ada"]

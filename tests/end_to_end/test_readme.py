@@ -21,6 +21,7 @@ from tests.end_to_end.serving import DEADLINE_S, REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text()
 ACCESS = (REPOSITORY / "docs" / "access.md").read_text()
+LIFECYCLE = (REPOSITORY / "docs" / "lifecycle.md").read_text()
 INSTALL_S = 300.0
 
 pytestmark = [
@@ -172,6 +173,30 @@ def test_what_the_page_about_access_shows_works(clone: Path, venv: Path, serving
     assert verdicts[1]["via"][0]["group_id"].startswith("grp_")
     assert [one["allowed"] for one in told if "allowed" in one] == [True] * 3
     assert "granted: barn-product@clients" in done.stdout
+
+
+def test_the_page_about_the_life_of_resources_runs_as_it_stands(
+    clone: Path, venv: Path, serving: int
+) -> None:
+    script = "\n".join(re.findall(r"```sh\n(.*?)```", LIFECYCLE, re.DOTALL))
+    done = bash(clone, venv, script.replace(":8080", f":{serving}"))
+    assert done.returncode == 0, done.stderr
+    told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert [one for one in told if "code" in one] == []
+    statuses = [one["status"] for one in told if one.get("resource_id") == "garden-flow"]
+    assert statuses == [
+        "Creating",
+        "Running",  # as it was reported
+        "Running",  # as it was waited for
+        "Suspended",
+        "Updating",
+        "Updating",  # in a rehearsal
+        "Deleting",
+    ]
+    (history,) = [one["items"] for one in told if "items" in one]
+    assert len(history) == 4
+    prices = [one["price_after"]["amount"] for one in told if "price_after" in one]
+    assert prices[0] == 0 < prices[1]
 
 
 def test_what_the_readme_runs_for_real_works(clone: Path, venv: Path, serving: int) -> None:

@@ -8,7 +8,8 @@ import pytest
 from attrs import frozen
 
 from ktrlplane.adapters.memory.clock import ManualClock
-from ktrlplane.domain.errors import NotFound
+from ktrlplane.domain.access import Scope
+from ktrlplane.domain.errors import NotFound, TooBusy
 from ktrlplane.domain.ids import PrincipalId, ResourceId
 from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.projects import ProjectStatus
@@ -18,6 +19,7 @@ from ktrlplane.entrypoints.jobs import BATCH, jobs_of, recorder
 from ktrlplane.entrypoints.library import ControlPlane
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.entrypoints.worker import Job, Run, Worker
+from ktrlplane.ports.access import Access
 from ktrlplane.ports.stores import Answer, Resources
 from ktrlplane.ports.unit_of_work import UnitOfWork, UnitsOfWork
 from tests.builders import NOW
@@ -310,6 +312,22 @@ def test_reports_are_heeded_until_none_is_left(control: ControlPlane) -> None:
     assert [one.resource_id for one in refused] == ["nowhere"]
 
 
+def test_a_busy_tenant_keeps_no_other_waiting(control: ControlPlane) -> None:
+    ada = control.sign_in("ada")
+    for name in ("atlas", "borea"):
+        ada.create_project(id=name, name=name)
+        ada.create_resource(name, id=f"{name}-g", name="G", type="Konnektr.Graph", sku="free")
+        control.transact(lambda work, name=name: work.inbox.put(f"{name}-g", "Healthy"))
+    busy = Transact(BusyUnits(control.transact.units, ResourceId("atlas-g")))
+    assert not the_job("heed_reports", control, busy).run(NEVER)
+    assert (ada.resource("atlas-g").status, ada.resource("borea-g").status) == (
+        "Creating",
+        "Running",
+    )
+    assert not the_job("heed_reports", control).run(NEVER)
+    assert ada.resource("atlas-g").status is Status.RUNNING
+
+
 def test_refused_reports_are_forgotten_after_a_month(
     control: ControlPlane, clock: ManualClock
 ) -> None:
@@ -345,6 +363,38 @@ def test_runs_are_recorded_where_they_turn_and_now_and_then(control: ControlPlan
     assert recorded() == (after(16), after(15), 1)
     run(17)
     assert recorded() == (after(17), after(17), 0)
+
+
+@frozen
+class BusyAccess:
+    access: Access
+    busy: ResourceId
+
+    def hold(self, *scopes: Scope, patiently: bool = True) -> None:
+        assert not patiently
+        if Scope.of(self.busy) in scopes:
+            raise TooBusy("Others change it.")
+        self.access.hold(*scopes, patiently=patiently)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.access, name)
+
+
+@frozen
+class BusyUnits(UnitsOfWork):
+    """Where others change a resource all the time."""
+
+    units: UnitsOfWork
+    busy: ResourceId
+
+    @contextmanager
+    def begin(self) -> Iterator[UnitOfWork]:
+        with self.units.begin() as work:
+            work.access = BusyAccess(work.access, self.busy)
+            yield work
+
+    def view(self, *, fresh: bool = False) -> AbstractContextManager[UnitOfWork]:
+        return self.units.view()
 
 
 @frozen

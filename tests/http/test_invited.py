@@ -1,5 +1,6 @@
 """Letting in who was invited: by the first request of theirs that proves the address."""
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
@@ -7,6 +8,9 @@ from typing import Any, Final
 import pytest
 from falcon.testing import Result
 
+from ktrlplane.entrypoints.http.authentication import Recognition
+from ktrlplane.entrypoints.recognition import AT_ONCE
+from ktrlplane.entrypoints.transactions import Transact
 from tests.http.marks import on_both_stores
 from tests.http.world import SCOPES, Caller, World, ids, refusal
 
@@ -247,3 +251,18 @@ def test_a_role_that_ended_is_not_given(world: World, ada: Caller) -> None:
     one = f"/projects/plant/invitations/{invited['invitation_id']}"
     assert refusal(ada.get(one)) == (404, "not_found")
     assert refusal(world.person("new").get("/projects/plant")) == (404, "not_found")
+
+
+def test_who_was_not_let_in_everywhere_is_looked_at_again_soon(world: World, ada: Caller) -> None:
+    for number in range(AT_ONCE + 1):
+        ada.makes("/projects", {"id": f"p-{number}", "name": "P", "org_id": "acme"})
+        ada.makes(f"/projects/p-{number}/rbac", {"email": "new@example.com", "role_id": "Viewer"})
+    claims = world.tokens.verify(world.person("new").token)
+    recognition = Recognition(Transact(world.units), world.platform)
+    recognition(claims)
+    assert recognition._seen[claims] - time.monotonic() <= 1
+    recognition._seen.clear()  # as if that second were over
+    recognition(claims)
+    assert recognition._seen[claims] - time.monotonic() > 1
+    new = world.person("new")
+    assert new.sees("/projects", query="limit=100&include_total=true")["total"] == AT_ONCE + 1

@@ -71,6 +71,20 @@ def test_conditions_go_in_as_they_come_out(ada: Caller, robot: Caller) -> None:
             {"observed_generation": 1, "health": "Healthy", "access_url": "javascript:alert(1)"},
             {"/access_url": "invalid"},
         ),
+        *(
+            (
+                {"observed_generation": 1, "health": "Healthy", "access_url": url},
+                {"/access_url": "invalid"},
+            )
+            for url in (
+                "https://bank.example@evil.example/",
+                "http://[::1",
+                'https://x/"><script>',
+                "https://x/%zz",
+                "https:///x",
+                "https://x y",
+            )
+        ),
         (
             {
                 "observed_generation": 1,
@@ -93,6 +107,23 @@ def test_a_report_that_cannot_be_is_refused_with_all_that_is_wrong(
     robot: Caller, body: Any, expected: dict[str, str]
 ) -> None:
     assert faults(robot.put(f"{ONE}/status", body)) == expected
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://one.example.com", "http://[::1]:8080/a/b?c=d#e", "https://x/@a/%20(b);c=d,'e'"],
+)
+def test_what_a_browser_may_follow_is_an_address(ada: Caller, robot: Caller, url: str) -> None:
+    report(robot, access_url=url)
+    assert ada.sees(ONE)["access_url"] == url
+
+
+def test_if_match_is_heeded_in_a_report(ada: Caller, robot: Caller) -> None:
+    body = {"observed_generation": 1, "health": "Healthy"}
+    stale = robot.put(f"{ONE}/status", body, headers={"If-Match": '"stale"'})
+    assert refusal(stale) == (412, "precondition_failed")
+    tag = ada.get(ONE).headers["etag"]
+    assert robot.put(f"{ONE}/status", body, headers={"If-Match": tag}).status_code == 200
 
 
 def test_a_message_without_end_is_kept_as_far_as_there_is_room(ada: Caller, robot: Caller) -> None:

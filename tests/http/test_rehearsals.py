@@ -80,6 +80,7 @@ def _told(document: Any) -> Any:
 @pytest.mark.usefixtures("one", "grace")
 def test_a_rehearsal_is_refused_as_the_real_thing_is(world: World, ada: Caller) -> None:
     stranger = world.person("stranger")
+    stranger.sees("/users/me")
     before = _dump(world)
     for result, expected in (
         (stranger.patch("/organizations/acme?validate_only=true", {"name": "X"}), "not_found"),

@@ -6,9 +6,8 @@ import pytest
 from attrs import evolve
 
 from ktrlplane.adapters.memory.clock import ManualClock
-from ktrlplane.domain.access import Role, RoleAssignment
+from ktrlplane.domain.access import Role
 from ktrlplane.domain.ids import PrincipalId
-from ktrlplane.domain.invitations import Invitation
 from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.projects import ProjectStatus
 from ktrlplane.domain.services.assignments import revoke_assignment
@@ -23,9 +22,6 @@ from ktrlplane.domain.services.moves import MoveProject, move_project
 from ktrlplane.domain.services.organizations import delete_organization
 from ktrlplane.domain.services.projects import delete_project
 from ktrlplane.domain.services.role_wishes import UpdateRole
-from ktrlplane.entrypoints.recognition import AT_ONCE, welcome
-from ktrlplane.entrypoints.transactions import Transact
-from ktrlplane.ports.identity import Claims
 from tests.builders import (
     ALICE,
     BOB,
@@ -45,7 +41,6 @@ from tests.builders import (
     a_project,
     a_resource,
     an_assignment,
-    an_invitation,
     an_organization,
     on,
 )
@@ -64,37 +59,12 @@ from tests.unit.acme import (
     invited,
     permissions,
 )
-
-NEW = "new@example.org"
-NINA, TWIN = PrincipalId("auth0|nina"), PrincipalId("google|nina")
+from tests.unit.arriving import NEW, NINA, TWIN, keep, sign_in
 
 
 @pytest.fixture
 def do(do: Acting) -> Acting:
     return furnished(do)
-
-
-def sign_in(
-    do: Acting, who: PrincipalId = NINA, email: str | None = NEW, **but: Any
-) -> list[RoleAssignment]:
-    """What somebody holds once they have come with a token."""
-    known: dict[str, Any] = {
-        "principal_id": who,
-        "email": email,
-        "email_verified": email is not None,
-        "name": "Nina",
-        "is_service_account": False,
-        "issued_at": do.platform.now(),
-        "expires_at": do.platform.now() + DAY,
-    }
-    welcome(Transact(do.units), Claims(**known | but), do.platform)
-    return held_by(do, who)
-
-
-def keep(do: Acting, role: Role = VIEWER, scope: str = ORG, **but: Any) -> Invitation:
-    made = an_invitation(but.pop("email", NEW), role, scope, but.pop("number", None), **but)
-    do.keep(made)
-    return made
 
 
 @pytest.mark.parametrize("scope", SCOPES)
@@ -221,26 +191,6 @@ def test_one_that_expired_lets_nobody_in_and_stays(
     if "expires_at" in ends:
         do(resend_invitation, on(ORG), made.invitation_id)
         assert len(sign_in(do)) == 1
-
-
-def test_those_that_expired_do_not_keep_the_others_out(do: Acting, clock: ManualClock) -> None:
-    """Else whoever invites could block another's invitations for good."""
-    for number in range(AT_ONCE):
-        mine, email = f"project p-{number}", NEW
-        do.keep(a_project(f"p-{number}"))
-        keep(do, scope=mine, number=number, email=email, expires_at=NOW + HOUR)
-    clock.advance(HOUR)
-    keep(do, EDITOR, number=99, created_at=NOW + HOUR, expires_at=NOW + DAY)
-    (held,) = sign_in(do)
-    assert held.role_id == EDITOR.role_id
-
-
-def test_many_are_accepted_some_at_a_time(do: Acting) -> None:
-    for number in range(AT_ONCE + 1):
-        do.keep(a_project(f"p-{number}"))
-        keep(do, scope=f"project p-{number}", number=number)
-    assert len(sign_in(do)) == AT_ONCE
-    assert len(sign_in(do)) == AT_ONCE + 1
 
 
 def test_a_revoked_one_lets_nobody_in(do: Acting) -> None:

@@ -195,16 +195,26 @@ class TestChanging:
         assert permissions(do, DORA, PROJECT) == set(permit("write", WATER))
         assert permissions(do, ERIN, RESOURCE) == set(permit("write", WATER))
 
-    def test_the_too_weak_may_narrow_and_rename_and_not_widen(self, do: Acting) -> None:
+    def test_the_too_weak_may_narrow_and_not_widen(self, do: Acting) -> None:
         do.keep(an_assignment(BOB, STEWARD, ORG))
-        do(update_role, ACME, "Helper", UpdateRole(name="Aide", description="New"), by=BOB)
-        narrower = UpdateRole(permissions=("Acme.Kettle:water/boil",))
-        do(update_role, ACME, "Aide", narrower, by=BOB)
+        narrower = UpdateRole(description="New", permissions=("Acme.Kettle:water/boil",))
+        do(update_role, ACME, "Helper", narrower, by=BOB)
         for wider in (WATER, "write", "Acme.Toaster:toast/*"):
             command = UpdateRole(permissions=("Acme.Kettle:water/boil", wider))
             with pytest.raises(Forbidden, match="gives more than you hold on organization acme"):
-                do(update_role, ACME, "Aide", command, by=BOB)
-        do(update_role, ACME, "Aide", UpdateRole(permissions=("read",)), by=BOB)
+                do(update_role, ACME, "Helper", command, by=BOB)
+        do(update_role, ACME, "Helper", UpdateRole(permissions=("read",)), by=BOB)
+
+    @pytest.mark.parametrize(
+        "command", [UpdateRole(name="Aide"), UpdateRole(display_name="Aide")], ids=str
+    )
+    def test_the_too_weak_do_not_swap_names(self, do: Acting, command: UpdateRole) -> None:
+        """Whoever grants by name would grant something else."""
+        do.keep(an_assignment(BOB, STEWARD, ORG))
+        with pytest.raises(Forbidden, match="gives more than you hold"):
+            do(update_role, ACME, "Helper", command, by=BOB)
+        do(update_role, ACME, "Helper", UpdateRole(permissions=("read",)), by=BOB)
+        do(update_role, ACME, "Helper", command, by=BOB)
 
     def test_what_a_wildcard_of_it_covers_is_not_new(self, do: Acting) -> None:
         stoker = a_custom_role("Stoker", WATER)

@@ -108,7 +108,9 @@ WRITES: dict[str, Callable[..., Any]] = {
     "create": lambda do, **by: do(
         create_role, ACME, CreateRole(name="New", permissions=("read",)), **by
     ),
-    "update": lambda do, **by: do(update_role, ACME, "Helper", UpdateRole(name="New"), **by),
+    "update": lambda do, **by: do(
+        update_role, ACME, "Helper", UpdateRole(description="New"), **by
+    ),
     "delete": lambda do, **by: do(delete_role, ACME, "Helper", **by),
 }
 

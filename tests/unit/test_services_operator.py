@@ -27,6 +27,7 @@ from tests.builders import (
     DATA_OWNER,
     NOW,
     OWNER,
+    a_group,
     a_project,
     a_resource,
     an_assignment,
@@ -124,3 +125,16 @@ def test_synchronizing_makes_the_roles_those_of_the_catalog(do: Acting) -> None:
         assert work.roles.named("Data Owner") == DATA_OWNER  # somebody holds it
         assert set(work.roles.system()) == {*smaller.system_roles(), DATA_OWNER}
         assert set(work.roles.permissions()) == set(smaller.all_permissions())
+
+
+def test_what_is_the_operators_to_give_goes_to_no_group(do: Acting) -> None:
+    """Whoever manages the group would hand it out."""
+    crew = a_group()
+    do.keep(an_organization(), crew)
+    role, scope = "service-account-reconciler", on("organization acme")
+    hidden = OperatorGrant(principal=crew.group_id, role=role, scope=scope)
+    with pytest.raises(ValidationFailed) as refused:
+        do.alone(operator_grant, hidden)
+    assert [(fault.pointer, fault.code) for fault in refused.value.faults] == [
+        ("/principal", "hidden_role")
+    ]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ktrlplane.domain.access import GLOBAL
-from ktrlplane.domain.errors import Forbidden, NotFound, ValidationFailed
+from ktrlplane.domain.errors import Forbidden, NotFound, PreconditionFailed, ValidationFailed
 from ktrlplane.domain.ids import PrincipalId, ResourceId
 from ktrlplane.domain.lifecycle import Health, Status
 from ktrlplane.domain.paging import PageRequest, Sort
@@ -74,8 +74,7 @@ def put(do: Acting, health: str, about: str = "kettle", **more: Any) -> None:
 def heed(do: Acting) -> None:
     with do.units.view() as work:
         about = reported_on(work, limit=100)
-    for one in about:
-        do.alone(heed_reports, one)
+    do.alone(heed_reports, about)
 
 
 def kettle(do: Acting) -> Resource:
@@ -188,6 +187,23 @@ def test_the_word_of_a_reconciler_ends_a_resource_its_roles_and_its_project(do: 
     with do.units.view() as work:
         assert work.projects.get(a_project().project_id).status is ProjectStatus.DELETED
         assert [one.scope for one in work.assignments.of(BOB)] == [on("organization acme")]
+
+
+def test_missing_of_an_older_generation_does_not_end_what_is_leaving(do: Acting) -> None:
+    """It may have been said while it was being made."""
+    empower(do)
+    do(update_resource, KETTLE, UpdateResource(sku="gold"), merge=True)
+    do(delete_resource, KETTLE)
+    assert report(do, "Missing", 1).status is Status.DELETING
+    assert report(do, "Missing", 2).status is Status.DELETED
+
+
+def test_a_report_heeds_what_its_reporter_has_seen(do: Acting) -> None:
+    empower(do)
+    command = ReportStatus(observed_generation=1, health=Health.HEALTHY)
+    with pytest.raises(PreconditionFailed):
+        do(report_status, KETTLE, command, as_seen=lambda _: False, by=ROBOT)
+    assert kettle(do).status is Status.CREATING
 
 
 def test_what_was_said_missing_before_it_was_to_go_does_not_end_it(do: Acting) -> None:

@@ -1,4 +1,4 @@
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from ktrlplane.adapters.memory.lists import has_text, paged
@@ -39,6 +39,10 @@ class MemoryResources(Resources):
     ) -> tuple[Resource, Standing]:
         resource = self.get(resource_id)
         return resource, standing_on(self._tables, principal, resource.path, at)
+
+    def statuses(self, resource_ids: Collection[ResourceId]) -> Mapping[ResourceId, Status]:
+        found = (self._rows.find(resource_id) for resource_id in resource_ids)
+        return {row.resource_id: row.status for row in found if row is not None}
 
     def replace(self, resource: Resource) -> None:
         self.get(resource.resource_id)

@@ -7,37 +7,37 @@ from psycopg.sql import SQL, Composable, Composed
 
 from ktrlplane.adapters.postgres.assignment_queries import _UNEXPIRED, COLUMNS, _viewing
 from ktrlplane.adapters.postgres.lists import Shape, composed
-from ktrlplane.adapters.postgres.sight import HOLDERS, manages
+from ktrlplane.adapters.postgres.sight import HOLDERS, OF_EACH, managed
 
+# What one holds is looked up first, and only then what somebody else manages of it.
 _REACHED: Final = SQL("""
     (
-        SELECT * FROM (
-            SELECT {columns} FROM {holders} who
-            JOIN ktrlplane.role_assignments a USING (holder)
-            LEFT JOIN ktrlplane.projects p
-                ON a.scope_type = 'project' AND p.project_id = a.scope_id
-            LEFT JOIN ktrlplane.resources r
-                ON a.scope_type = 'resource' AND r.resource_id = a.scope_id
-            WHERE {unexpired} {managed}
-        ) held
+        WITH held AS MATERIALIZED (
+            SELECT {columns} FROM {holders} who {of_each} WHERE {unexpired}
+        ) {managing}
+        SELECT * FROM (SELECT held.* FROM held {managed}) held
         WHERE true {beyond}
         {span}
     )
 """)
 
+_MANAGING: Final = SQL(", managing AS MATERIALIZED ({})").format(managed("%(manager)s"))
 
-_MANAGED: Final = SQL(" AND {manages}").format(
-    manages=manages(
-        """
-        ('organization', CASE a.scope_type
-            WHEN 'organization' THEN a.scope_id ELSE coalesce(p.org_id, r.org_id) END),
-        ('project', CASE a.scope_type
-            WHEN 'project' THEN a.scope_id ELSE r.project_id END),
-        (a.scope_type, a.scope_id)
-        """,
-        manager="%(manager)s",
-    )
-)
+_MANAGED: Final = SQL("""
+    LEFT JOIN ktrlplane.projects p
+        ON held.scope_type = 'project' AND p.project_id = held.scope_id
+    LEFT JOIN ktrlplane.resources r
+        ON held.scope_type = 'resource' AND r.resource_id = held.scope_id
+    JOIN LATERAL (
+        SELECT FROM managing
+        WHERE (managing.scope_type, managing.scope_id) IN (
+            (held.scope_type, held.scope_id),
+            ('project', r.project_id),
+            ('organization', coalesce(p.org_id, r.org_id))
+        )
+        LIMIT 1
+    ) may ON true
+""")
 
 
 @cache
@@ -66,6 +66,8 @@ def _reached(*, managed: bool, beyond: Composable, span: Composable) -> Composed
         columns=COLUMNS,
         holders=HOLDERS,
         unexpired=_UNEXPIRED,
+        of_each=OF_EACH,
+        managing=_MANAGING if managed else SQL(""),
         managed=_MANAGED if managed else SQL(""),
         beyond=beyond,
         span=span,

@@ -1,26 +1,27 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
-from attrs import asdict
 from psycopg.rows import args_row
 from psycopg.sql import Identifier
-from psycopg.types.json import Jsonb
 
 from ktrlplane.adapters.postgres.lists import composed, count_of, page_of, searched, shape_of, span
 from ktrlplane.adapters.postgres.prepared import Prepared
 from ktrlplane.adapters.postgres.refusals import taken
 from ktrlplane.adapters.postgres.resource_lists import COLUMNS, count_query, page_query
+from ktrlplane.adapters.postgres.resource_rows import (
+    resource_of,
+    status_of,
+    values_of,
+    with_standing,
+)
 from ktrlplane.adapters.postgres.session import Session
-from ktrlplane.adapters.postgres.sight import grants, grants_of
+from ktrlplane.adapters.postgres.sight import grants
 from ktrlplane.domain.access import Scope, ScopeType
-from ktrlplane.domain.documents import Document
 from ktrlplane.domain.errors import NotFound
-from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId, ResourceId
-from ktrlplane.domain.lifecycle import Hold, Status
-from ktrlplane.domain.paging import Cursor, Page, PageRequest, cursor_of, time_key
-from ktrlplane.domain.reports import Condition
+from ktrlplane.domain.ids import PrincipalId, ProjectId, ResourceId
+from ktrlplane.domain.lifecycle import Status
+from ktrlplane.domain.paging import Cursor, Page, PageRequest, cursor_of
 from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.standings import Standing, not_found
 from ktrlplane.ports.stores import ResourceFilter, Resources
@@ -98,6 +99,11 @@ _COUNT: Final = {
     )
 }
 
+_STATUSES_OF: Final = b"""
+    SELECT resource_id, status FROM ktrlplane.resources
+    WHERE resource_id = ANY(%(resource_ids)s)
+"""
+
 _DELETING_SINCE: Final = composed(
     """
     SELECT {columns} FROM ktrlplane.resources
@@ -114,11 +120,11 @@ class PostgresResources(Resources):
         self._session = session
 
     def add(self, resource: Resource) -> None:
-        if self._session.change(_ADD, _values(resource)) == 0:
+        if self._session.change(_ADD, values_of(resource)) == 0:
             raise taken("resource", resource.resource_id)
 
     def get(self, resource_id: ResourceId) -> Resource:
-        found = self._session.prepared(_resource, _GET, {"resource_id": resource_id})
+        found = self._session.prepared(resource_of, _GET, {"resource_id": resource_id})
         if not found:
             raise not_found(Scope.of(resource_id))
         return found[0]
@@ -142,15 +148,19 @@ class PostgresResources(Resources):
         self, resource_id: ResourceId, principal: PrincipalId, at: datetime
     ) -> tuple[Resource, Standing] | None:
         values = {"resource_id": resource_id, "principal": principal, "at": at}
-        found = self._session.prepared(_with_standing, _WITH_STANDING, values)
+        found = self._session.prepared(with_standing, _WITH_STANDING, values)
         return found[0] if found else None
 
+    def statuses(self, resource_ids: Collection[ResourceId]) -> Mapping[ResourceId, Status]:
+        values = {"resource_ids": [one.value for one in resource_ids]}
+        return dict(self._session.all(status_of, _STATUSES_OF, values))
+
     def replace(self, resource: Resource) -> None:
-        if self._session.change(_REPLACE, _values(resource)) == 0:
+        if self._session.change(_REPLACE, values_of(resource)) == 0:
             raise not_found(Scope.of(resource.resource_id))
 
     def replace_all(self, resources: Sequence[Resource]) -> None:
-        values = [_values(resource) for resource in resources]
+        values = [values_of(resource) for resource in resources]
         if values and self._session.change_each(_REPLACE, values) < len(values):
             raise NotFound("One of these resources is not there.")
 
@@ -159,11 +169,11 @@ class PostgresResources(Resources):
         return count_of(self._session, _COUNT[scope.scope_type], values)
 
     def of(self, project_id: ProjectId) -> Sequence[Resource]:
-        return self._session.all(_resource, _OF, {"project_id": project_id}, row=args_row)
+        return self._session.all(resource_of, _OF, {"project_id": project_id}, row=args_row)
 
     def deleting_since(self, before: datetime, limit: int) -> Sequence[Resource]:
         values = {"before": before, "limit": limit}
-        return self._session.all(_resource, _DELETING_SINCE, values, row=args_row)
+        return self._session.all(resource_of, _DELETING_SINCE, values, row=args_row)
 
     def readable_by(
         self, principal: PrincipalId, at: datetime, page: PageRequest, where: ResourceFilter
@@ -190,7 +200,7 @@ class PostgresResources(Resources):
             "text": searched(where.text or ""),
         }
         query = page_query(shape, in_a_project=inside)
-        rows = self._session.all(_resource, query, values, row=args_row)
+        rows = self._session.all(resource_of, query, values, row=args_row)
         total = None
         if page.include_total:
             counting = count_query(shape.uncut(), in_a_project=inside)
@@ -202,78 +212,3 @@ class PostgresResources(Resources):
             )
 
         return page_of(rows, page, place, total)
-
-
-def _resource(  # noqa: PLR0917
-    resource_id: str,
-    project_id: str,
-    org_id: str | None,
-    name: str,
-    type: str,  # noqa: A002
-    sku: str,
-    settings_text: str,
-    status: str,
-    status_reason: str | None,
-    generation: int,
-    observed_generation: int,
-    holds: Sequence[str] | None,
-    conditions: Sequence[Mapping[str, Any]] | None,
-    access_url: str | None,
-    error_message: str | None,
-    stripe_price_id: str | None,
-    created_at: datetime,
-    updated_at: datetime,
-) -> Resource:
-    """By position: fifty of these make a page, and names would be half of its price."""
-    return Resource(
-        resource_id=_resource_id(resource_id),
-        project_id=_project_id(project_id),
-        org_id=None if org_id is None else _org_id(org_id),
-        name=name,
-        type=type,
-        sku=sku,
-        settings_json=Document(settings_text),
-        status=_STATUSES[status],
-        status_reason=status_reason,
-        generation=generation,
-        observed_generation=observed_generation,
-        holds=() if holds is None else tuple(map(Hold, holds)),
-        conditions=() if conditions is None else tuple(_condition(**one) for one in conditions),
-        access_url=access_url,
-        error_message=error_message,
-        stripe_price_id=stripe_price_id,
-        created_at=created_at,
-        updated_at=updated_at,
-    )
-
-
-# The same few thousand names come again and again; making one checks it.
-_resource_id: Final = lru_cache(maxsize=65536)(ResourceId)
-_project_id: Final = lru_cache(maxsize=8192)(ProjectId)
-_org_id: Final = lru_cache(maxsize=8192)(OrganizationId)
-_STATUSES: Final = {status.value: status for status in Status}
-
-
-def _with_standing(*columns: Any) -> tuple[Resource, Standing]:
-    """The columns of a resource, then the grants."""
-    resource = _resource(*columns[:-1])
-    held: str | None = columns[-1]
-    return resource, Standing(resource.path, grants_of(held))
-
-
-def _condition(last_transition_at: str | None, **members: Any) -> Condition:
-    at = None if last_transition_at is None else datetime.fromisoformat(last_transition_at)
-    return Condition(last_transition_at=at, **members)
-
-
-def _members(condition: Condition) -> dict[str, Any]:
-    at = condition.last_transition_at
-    return asdict(condition) | {"last_transition_at": None if at is None else time_key(at)}
-
-
-def _values(resource: Resource) -> Mapping[str, object]:
-    columns = asdict(resource, recurse=False)
-    return columns | {
-        "holds": [hold.value for hold in resource.holds],
-        "conditions": Jsonb([_members(one) for one in resource.conditions]),
-    }

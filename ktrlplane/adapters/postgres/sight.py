@@ -66,22 +66,31 @@ def _holders(principal: str, org: str | None = None) -> Composed:
 HOLDERS: Final = _holders("%(principal)s")
 """As whom ``principal`` holds roles: in person, and as a member of groups."""
 
-HELD: Final = SQL("""
-    held AS MATERIALIZED (
-        SELECT DISTINCT a.scope_type, a.scope_id
-        FROM {holders} who
-        JOIN ktrlplane.role_assignments a USING (holder)
-        JOIN ktrlplane.roles USING (role_id)
-        WHERE {may_read}
-    )
-""").format(may_read=_MAY_READ, holders=HOLDERS)
+OF_EACH: Final = SQL("""
+    CROSS JOIN LATERAL (
+        SELECT * FROM ktrlplane.role_assignments WHERE holder = who.holder OFFSET 0
+    ) a
+""")
+"""The assignments ``a`` of each holder ``who``, by probes of the index. A generic plan, which
+takes everybody for a member of as many groups as people are on the average, would else read all
+assignments there are: and that average is whatever somebody makes of it."""
+
+_SCOPES: Final = SQL("""
+    SELECT DISTINCT a.scope_type, a.scope_id
+    FROM {holders} who {of_each}
+    JOIN ktrlplane.roles USING (role_id)
+    WHERE {may}
+""")
+
+HELD: Final = SQL("held AS MATERIALIZED ({})").format(
+    _SCOPES.format(holders=HOLDERS, of_each=OF_EACH, may=_MAY_READ)
+)
 """Where ``principal`` holds a role that may read."""
 
 _HELD_OF_A_KIND: Final = SQL("""
     (
         SELECT a.scope_id
-        FROM {holders} who
-        JOIN ktrlplane.role_assignments a USING (holder)
+        FROM {holders} who {of_each}
         JOIN ktrlplane.roles USING (role_id)
         WHERE a.scope_type = {scope_type} AND {may_read}
     )
@@ -115,7 +124,10 @@ def grants(path: str, *, org: str | None, principal: str = "%(principal)s") -> C
 def held_of_a_kind(scope_type: ScopeType) -> Composed:
     """The ids of the scopes of one kind where ``principal`` holds a role that may read."""
     return _HELD_OF_A_KIND.format(
-        scope_type=Literal(scope_type.value), may_read=_MAY_READ, holders=HOLDERS
+        scope_type=Literal(scope_type.value),
+        may_read=_MAY_READ,
+        holders=HOLDERS,
+        of_each=OF_EACH,
     )
 
 
@@ -124,10 +136,10 @@ def reads(path: str) -> Composed:
     return _HOLDS_A_RIGHT.format(path=SQL(path), right=_MAY_READ, holders=HOLDERS)
 
 
-def manages(path: str, manager: str) -> Composed:
-    """Whether ``manager`` (SQL) may manage access at the end of ``path``, written as above."""
-    holders = _holders(manager)
-    return _HOLDS_A_RIGHT.format(path=SQL(path), right=_may(Action.MANAGE_ACCESS), holders=holders)
+def managed(manager: str) -> Composed:
+    """A query for the scopes where ``manager`` (SQL) holds a role that may manage access."""
+    may = _may(Action.MANAGE_ACCESS)
+    return _SCOPES.format(holders=_holders(manager), of_each=OF_EACH, may=may)
 
 
 @lru_cache(maxsize=8192)

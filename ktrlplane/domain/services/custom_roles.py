@@ -25,6 +25,7 @@ from ktrlplane.domain.services.role_wishes import (
 )
 from ktrlplane.domain.services.standings import (
     hold_to_manage,
+    hold_where_known,
     require_no_more_than_held,
     standing_on,
 )
@@ -101,7 +102,8 @@ def update_role(
     platform: Platform,
 ) -> Role:
     """Whoever has the role has what it gives at once, so what is added must be held (R1.5): on
-    the organization, and with that everywhere in it.
+    the organization, and with that everywhere in it. Roles are granted by name: whoever gives
+    one another name decides what is handed out under the old, so they hold all it gives.
 
     Raises: NotFound, Forbidden, PreconditionFailed, ValidationFailed, AlreadyExists.
     """
@@ -117,11 +119,14 @@ def update_role(
     if faults:
         raise ValidationFailed(faults)
     added = [one for one in permissions if not any(old.covers(one) for old in role.permissions)]
+    names = command.name or role.name, command.display_name or role.display_name
+    if names != (role.name, role.display_name):
+        added += role.permissions
     require_no_more_than_held(standing, added, f"The role {role.name}")
     changed = evolve(
         role,
-        name=command.name or role.name,
-        display_name=command.display_name or role.display_name,
+        name=names[0],
+        display_name=names[1],
         description=role.description if command.description is None else command.description,
         permissions=permissions,
     )
@@ -176,8 +181,9 @@ def _hold(
 ) -> tuple[Role, Standing]:
     """Raises: NotFound, Forbidden, for one of the platform's own too."""
     scope = Scope.of(org_id)
-    work.access.hold(scope)
-    standing = standing_on(work, scope, actor, platform.now())
+    now = platform.now()
+    hold_where_known(work, scope, actor, now)
+    standing = standing_on(work, scope, actor, now)
     standing.require()
     role = _of(work, org_id, id_or_name)
     standing.require(Action.MANAGE_ACCESS)

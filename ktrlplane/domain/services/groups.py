@@ -14,7 +14,7 @@ from ktrlplane.domain.paging import Page, PageRequest
 from ktrlplane.domain.services.commands import apart
 from ktrlplane.domain.services.platform import Expectation, Platform, expect
 from ktrlplane.domain.services.previews import Affected
-from ktrlplane.domain.services.standings import hold_to_manage, standing_on
+from ktrlplane.domain.services.standings import hold_to_manage, hold_where_known, standing_on
 from ktrlplane.domain.standings import Standing
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
@@ -171,7 +171,10 @@ def hold_group(
     """The group, this unit of work's to change, once the actor may manage access in its
     organization. Raises: NotFound, Forbidden."""
     group = group_of(work, group_id, org_id)
-    work.access.hold(Scope.of(group.org_id))
+    try:
+        hold_where_known(work, Scope.of(group.org_id), actor, platform.now())
+    except NotFound:
+        raise no_such_group(group_id) from None
     group = group_of(work, group_id, org_id)
     standing = _standing_above(work, group, actor, platform)
     if standing is None or not standing.may(Action.READ):

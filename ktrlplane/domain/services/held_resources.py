@@ -7,6 +7,7 @@ from ktrlplane.domain.errors import NotFound
 from ktrlplane.domain.ids import PrincipalId, ProjectId, ResourceId
 from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services.platform import Expectation, Platform, expect
+from ktrlplane.domain.services.standings import hold_where_known
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 
@@ -25,8 +26,8 @@ def held_resource(
 
     Raises: NotFound, Forbidden, PreconditionFailed.
     """
-    work.access.hold(Scope.of(resource_id))
     now = platform.now()
+    hold_where_known(work, Scope.of(resource_id), actor, now)
     resource, standing = work.resources.with_standing(resource_id, actor, now)
     standing.require()
     require_in(resource, project_id)

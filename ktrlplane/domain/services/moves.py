@@ -1,6 +1,7 @@
 """Moving a project to another organization, or out of any."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from attrs import frozen
 
@@ -12,7 +13,7 @@ from ktrlplane.domain.services.limits import require_room_for_all
 from ktrlplane.domain.services.ownership import has_lasting_owner
 from ktrlplane.domain.services.platform import Expectation, Platform, expect
 from ktrlplane.domain.services.previews import Affected, members_of
-from ktrlplane.domain.services.standings import require_no_more_than_held
+from ktrlplane.domain.services.standings import require_no_more_than_held, standing_on
 from ktrlplane.domain.standings import Standing
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
@@ -44,8 +45,9 @@ def move_project(
     would stand alone without an Owner of its own, LimitExceeded.
     """
     scope, org_id = Scope.of(project_id), command.org_id
-    work.access.hold(scope, *_scopes(org_id))
     now = platform.now()
+    _require_mover(work, scope, org_id, actor, now)  # nobody else holds the tenants
+    work.access.hold(scope, *_scopes(org_id))
     project, standing = work.projects.with_standing(project_id, actor, now)
     standing.require(Action.DELETE)
     inherits = False
@@ -70,6 +72,19 @@ def move_project(
     return moved
 
 
+def _require_mover(
+    work: UnitOfWork,
+    scope: Scope,
+    org_id: OrganizationId | None,
+    actor: PrincipalId,
+    at: datetime,
+) -> None:
+    """Raises: NotFound, Forbidden."""
+    standing_on(work, scope, actor, at).require(Action.DELETE)
+    for there in _scopes(org_id):
+        standing_on(work, there, actor, at).require(Action.WRITE)
+
+
 def _scopes(org_id: OrganizationId | None) -> Sequence[Scope]:
     return () if org_id is None else (Scope.of(org_id),)
 
@@ -78,10 +93,12 @@ def _require_may_let_in(
     work: UnitOfWork, standing: Standing, org_id: OrganizationId, platform: Platform
 ) -> None:
     """What is granted on the organization holds on the project from then on, the mover's own
-    roles there included. Raises: Forbidden."""
+    roles there included. Who may escalate lets in also whom the operator trusted there.
+    Raises: Forbidden."""
     granted = _permissions_of(work, work.assignments.on(Scope.of(org_id), platform.now()))
     if granted:
         standing.require(Action.MANAGE_ACCESS)
+    if not standing.may(Action.ESCALATE):
         require_no_more_than_held(standing, granted, f"What is granted on organization {org_id}")
 
 

@@ -53,6 +53,9 @@ def operator_grant(
         faults.append(Fault("/role", "unknown_role", detail))
     if isinstance(command.principal, GroupId):
         faults += _group_faults(work, command.principal, standing)
+        if role is not None and role.is_hidden:
+            detail = "Whoever manages a group would hand it out; grant it to a principal itself."
+            faults.append(Fault("/principal", "hidden_role", detail))
     if faults or role is None:
         raise ValidationFailed(faults)
     if isinstance(command.principal, PrincipalId) and not work.users.find(command.principal):

@@ -14,6 +14,7 @@ from ktrlplane.domain.services.endings import end_access
 from ktrlplane.domain.services.ownership import make_creator_owner, require_person
 from ktrlplane.domain.services.platform import Expectation, Platform, expect
 from ktrlplane.domain.services.projects import begin_project_deletion
+from ktrlplane.domain.services.standings import hold_where_known
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 
@@ -86,8 +87,8 @@ def update_organization(
 
     Raises: NotFound, Forbidden, PreconditionFailed.
     """
-    work.access.hold(Scope.of(org_id))
     now = platform.now()
+    hold_where_known(work, Scope.of(org_id), actor, now)
     organization, standing = work.organizations.with_standing(org_id, actor, now)
     standing.require(Action.WRITE)
     policy = command.purchase_policy or organization.purchase_policy
@@ -116,8 +117,8 @@ def delete_organization(
 
     Raises: NotFound, Forbidden, PreconditionFailed, NotEmpty.
     """
-    work.access.hold(Scope.of(org_id))
     now = platform.now()
+    hold_where_known(work, Scope.of(org_id), actor, now)
     organization, standing = work.organizations.with_standing(org_id, actor, now)
     standing.require(Action.DELETE)
     expect(organization, as_seen)

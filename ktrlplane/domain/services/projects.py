@@ -15,6 +15,7 @@ from ktrlplane.domain.services.commands import apart
 from ktrlplane.domain.services.endings import end_access
 from ktrlplane.domain.services.ownership import make_creator_owner, require_person
 from ktrlplane.domain.services.platform import Expectation, Platform, expect
+from ktrlplane.domain.services.standings import hold_where_known
 from ktrlplane.domain.services.transitions import keep
 from ktrlplane.ports.stores import ProjectFilter
 from ktrlplane.ports.unit_of_work import UnitOfWork
@@ -48,7 +49,7 @@ def create_project(
     if command.org_id is None:
         require_person(work, actor)
     else:
-        work.access.hold(Scope.of(command.org_id))
+        hold_where_known(work, Scope.of(command.org_id), actor, now)
         _, standing = work.organizations.with_standing(command.org_id, actor, now)
         standing.require(Action.WRITE)
     project = Project(
@@ -165,8 +166,8 @@ def _held(
     platform: Platform,
 ) -> tuple[Project, datetime]:
     """The project, this unit of work's to change, once the actor may do ``action``."""
-    work.access.hold(Scope.of(project_id))
     now = platform.now()
+    hold_where_known(work, Scope.of(project_id), actor, now)
     project, standing = work.projects.with_standing(project_id, actor, now)
     standing.require(action)
     expect(project, as_seen)

@@ -17,7 +17,7 @@ from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services.commands import apart
 from ktrlplane.domain.services.deletions import keep_ended
 from ktrlplane.domain.services.held_resources import require_in
-from ktrlplane.domain.services.platform import Platform
+from ktrlplane.domain.services.platform import Expectation, Platform, expect
 from ktrlplane.domain.services.transitions import keep
 from ktrlplane.domain.standings import not_found
 from ktrlplane.domain.transitions import Transition
@@ -97,26 +97,37 @@ def report_status(
     resource_id: ResourceId,
     command: ReportStatus,
     *,
+    as_seen: Expectation[Resource] | None = None,
     actor: PrincipalId,
     platform: Platform,
 ) -> Resource:
     """By who may do so on the resource, or, at global scope, on any; they need not be able to
     read it.
 
-    Raises: NotFound, Forbidden, ValidationFailed for a generation that has not been.
+    Raises: NotFound, Forbidden, PreconditionFailed, ValidationFailed for a generation that has
+    not been.
     """
     scope = Scope.of(resource_id)
+    _require_reporter(work, scope, actor, platform)  # nobody else holds the tenant
     work.access.hold(scope)
+    _require_reporter(work, scope, actor, platform)
+    resource = work.resources.get(resource_id)
+    expect(resource, as_seen)
+    reported = resource.reported(command.report())
+    _keep(work, resource, reported, actor=actor, platform=platform)
+    return reported
+
+
+def _require_reporter(
+    work: UnitOfWork, scope: Scope, actor: PrincipalId, platform: Platform
+) -> None:
+    """Raises: NotFound, Forbidden."""
     here, everywhere = work.access.standings([(actor, scope), (actor, GLOBAL)], platform.now())
     if here is None:
         raise not_found(scope)
     may = Action.REPORT_STATUS
     if not here.may(may) and not (everywhere and everywhere.may(may)):
         here.require(may)
-    resource = work.resources.get(resource_id)
-    reported = resource.reported(command.report())
-    _keep(work, resource, reported, actor=actor, platform=platform)
-    return reported
 
 
 def _keep(
@@ -138,10 +149,22 @@ def reported_on(work: UnitOfWork, *, limit: int) -> Sequence[str]:
     return work.inbox.waiting(limit)
 
 
-def heed_reports(work: UnitOfWork, about: str, *, platform: Platform) -> int:
-    """Applies what waits about one resource, in the order in which it came; how much it was.
-    What cannot be applied is kept and counted. Doing it twice does it once."""
-    resource = _held(work, about)
+def heed_reports(work: UnitOfWork, about: Sequence[str], *, platform: Platform) -> bool:
+    """Applies what waits about some resources, for each in the order in which it came; whether
+    more is waiting about one of them. What cannot be applied is kept and counted. Doing it
+    twice does it once.
+
+    Raises: TooBusy at once, where others change one of the tenants.
+    """
+    known = [resource_id for resource_id in map(_label, about) if resource_id is not None]
+    work.access.hold(*map(Scope.of, known), patiently=False)
+    heeded = [_heed_about(work, one, platform) for one in about]
+    return TOGETHER in heeded
+
+
+def _heed_about(work: UnitOfWork, about: str, platform: Platform) -> int:
+    """How much it was."""
+    resource = _found(work, about)
     waiting = work.inbox.take(about, TOGETHER)
     for one in waiting:
         try:
@@ -175,12 +198,18 @@ def _heed(
     return reported
 
 
-def _held(work: UnitOfWork, about: str) -> Resource | None:
+def _label(about: str) -> ResourceId | None:
     try:
-        resource_id = ResourceId(about)
-        work.access.hold(Scope.of(resource_id))
-        return work.resources.get(resource_id)
-    except (NotFound, ValueError):
+        return ResourceId(about)
+    except ValueError:
+        return None
+
+
+def _found(work: UnitOfWork, about: str) -> Resource | None:
+    resource_id = _label(about)
+    try:
+        return None if resource_id is None else work.resources.get(resource_id)
+    except NotFound:
         return None
 
 

@@ -17,6 +17,7 @@ from ktrlplane.domain.services.commands import apart
 from ktrlplane.domain.services.held_resources import held_resource, require_in
 from ktrlplane.domain.services.limits import require_room
 from ktrlplane.domain.services.platform import Expectation, Platform
+from ktrlplane.domain.services.standings import hold_where_known
 from ktrlplane.domain.services.transitions import keep, keep_new
 from ktrlplane.domain.services.wishes import Settled, Wish, settled, unknown_type
 from ktrlplane.ports.stores import ResourceFilter
@@ -57,8 +58,8 @@ def create_resource(
 ) -> Resource:
     """Raises: NotFound, Forbidden, InvalidTransition for a project on its way out,
     ValidationFailed with every fault, LimitExceeded, AlreadyExists."""
-    work.access.hold(Scope.of(project_id))
     now = platform.now()
+    hold_where_known(work, Scope.of(project_id), actor, now)
     project, standing = work.projects.with_standing(project_id, actor, now)
     standing.require(Action.WRITE)
     project.require_active()

@@ -11,7 +11,6 @@ from ktrlplane.domain.access import Permission, Role
 from ktrlplane.domain.errors import Fault
 from ktrlplane.domain.naming import is_a_description, is_a_name, is_no_name_or_a_name
 from ktrlplane.domain.paging import name_key
-from ktrlplane.domain.roles import OPERATORS_ALONE
 from ktrlplane.domain.services.commands import apart
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.ports.unit_of_work import UnitOfWork
@@ -86,7 +85,7 @@ def known_permissions(
             meant = f"did you mean {near[0]}? " if near else ""
             detail = f"There is no such permission; {meant}GET /permissions lists all there are."
             faults.append(Fault(pointer, "unknown_permission", detail))
-        elif permission in OPERATORS_ALONE:
+        elif permission.is_operators:
             detail = f"Only the platform's operator gives {permission.action}."
             faults.append(Fault(pointer, "operators_alone", detail))
         else:

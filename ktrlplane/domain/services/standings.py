@@ -18,12 +18,25 @@ def standing_on(work: UnitOfWork, scope: Scope, actor: PrincipalId, at: datetime
     return standing
 
 
+def hold_where_known(work: UnitOfWork, scope: Scope, actor: PrincipalId, at: datetime) -> None:
+    """The tenant, this unit of work's to change, if ``actor`` holds anything at all there. It is
+    only for changes, which authorize afterwards, by what holds then. A stranger waits for
+    nobody: else they would keep others waiting, and see by the wait what is there.
+
+    Raises: NotFound.
+    """
+    (standing,) = work.access.standings([(actor, scope)], at)
+    if standing is None or not standing.grants:
+        raise not_found(scope)
+    work.access.hold(scope)
+
+
 def hold_to_manage(work: UnitOfWork, scope: Scope, actor: PrincipalId, at: datetime) -> Standing:
     """The tenant, this unit of work's to change, once the actor may manage access at ``scope``.
 
     Raises: NotFound, Forbidden.
     """
-    work.access.hold(scope)
+    hold_where_known(work, scope, actor, at)
     standing = standing_on(work, scope, actor, at)
     standing.require(Action.MANAGE_ACCESS)
     if scope == GLOBAL:

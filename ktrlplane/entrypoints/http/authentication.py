@@ -10,11 +10,13 @@ from attrs import field, frozen
 
 from ktrlplane.domain.errors import Unauthenticated
 from ktrlplane.domain.services.platform import Platform
-from ktrlplane.entrypoints.recognition import welcome
+from ktrlplane.entrypoints.recognition import bring_up_to_date, welcome
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.ports.identity import Claims, Tokens
 
 _KNOWN_FOR_S: Final = 60.0
+_AGAIN_AFTER_S: Final = 1.0
+"""Where invitations still wait, since their tenant was busy or they are many."""
 _KNOWN_AT_MOST: Final = 10_000
 
 
@@ -23,9 +25,9 @@ class Recognition:
     """Keeps users up to date with their tokens, and lets them in where they were invited,
     without a query on every request.
 
-    A claim set seen within the last minute is taken as known. Whatever happens to the table
-    meanwhile, a minute later it is looked at again; and a change recognizes its user inside
-    its own transaction, whatever is remembered here.
+    A claim set seen within the last minute is taken as known, if nothing was left to do for
+    it. Whatever happens to the table meanwhile, a minute later it is looked at again; and a
+    change recognizes its user inside its own transaction, whatever is remembered here.
     """
 
     transact: Transact
@@ -33,13 +35,17 @@ class Recognition:
     _seen: OrderedDict[Claims, float] = field(factory=OrderedDict, repr=False)
     _lock: threading.Lock = field(factory=threading.Lock, repr=False)
 
-    def __call__(self, claims: Claims) -> None:
+    def __call__(self, claims: Claims, *, accepts: bool = True) -> None:
+        """Unless it ``accepts``, invitations wait for another call."""
         now = time.monotonic()
         if self._seen.get(claims, 0.0) > now:
             return
-        welcome(self.transact, claims, self.platform)
+        if not accepts:
+            bring_up_to_date(self.transact, claims, self.platform)
+            return
+        is_all = welcome(self.transact, claims, self.platform)
         with self._lock:
-            self._seen[claims] = now + _KNOWN_FOR_S
+            self._seen[claims] = now + (_KNOWN_FOR_S if is_all else _AGAIN_AFTER_S)
             self._seen.move_to_end(claims)
             while len(self._seen) > _KNOWN_AT_MOST:
                 self._seen.popitem(last=False)

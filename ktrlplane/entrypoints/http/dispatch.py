@@ -1,7 +1,7 @@
 """From a request to an operation and back: authenticate, read, transact, write."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 from urllib.parse import urlencode
 
@@ -9,7 +9,8 @@ import falcon
 from attrs import field, frozen
 
 from ktrlplane.domain.errors import DomainError, Fault, PreconditionFailed, ValidationFailed
-from ktrlplane.domain.ids import PrincipalId
+from ktrlplane.domain.ids import PrincipalId, ResourceId
+from ktrlplane.domain.lifecycle import SETTLED, Status
 from ktrlplane.domain.services.idempotency import once
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.services.users import recognize
@@ -20,6 +21,7 @@ from ktrlplane.entrypoints.http.operations import Operation, Reply
 from ktrlplane.entrypoints.http.problems import EdgeError
 from ktrlplane.entrypoints.http.rates import RateLimit
 from ktrlplane.entrypoints.http.replies import Observed, Replies, Written
+from ktrlplane.entrypoints.http.waiting import waited
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.ports.identity import Claims, Tokens
 from ktrlplane.ports.stores import Answer
@@ -71,10 +73,13 @@ class Responder:
             platform=edge.platform,
             public_url=edge.public_url,
         )
+        if claims is not None:
+            # Whatever becomes of what they ask, who calls has signed in. Inside a transaction it
+            # would hold the caller's address while it waits for a tenant, and whoever grants
+            # holds them the other way round.
+            edge.recognition(claims, accepts=not asked.rehearsed and not asked.faults)
         if asked.faults:
             raise asked.refusal(self._found_too(asked, claims))
-        if claims is not None and not asked.rehearsed:
-            edge.recognition(claims)
         act = self._write if operation.writes else self._read
         try:
             act(req, resp, asked, claims)
@@ -86,9 +91,12 @@ class Responder:
     ) -> None:
         operation, edge = self.operation, self.edge
         observed = Observed(lambda work: operation.handle(work, asked.call))
-        reply = edge.transact.read(
-            observed if operation.judges else observed.handle, fresh=asked.fresh
-        )
+
+        def read() -> Reply:
+            seen = observed if operation.judges else observed.handle
+            return edge.transact.read(seen, fresh=asked.fresh)
+
+        reply = self._waited(asked, read) if operation.waits else read()
         written = Written.of(rendering.dump(reply.content), tagged=operation.tagged)
         if operation.judges:
             actor, witness = asked.call.actor, observed.witness
@@ -96,6 +104,22 @@ class Responder:
         self._give(req, resp, written)
         if reply.next_cursor is not None:
             resp.set_header("Link", f'<{_next_url(req, edge, reply.next_cursor)}>; rel="next"')
+
+    def _waited(self, asked: Asked, read: Callable[[], Reply]) -> Reply:
+        """Raises: Parked."""
+
+        def over(keys: Collection[str]) -> Collection[str]:
+            named = [ResourceId(key) for key in keys]
+            statuses = self.edge.transact.read(lambda work: work.resources.statuses(named))
+            return [one.value for one in named if statuses.get(one, Status.DELETED) in SETTLED]
+
+        return waited(
+            asked.call.query.wait,
+            read,
+            lambda reply: reply.content.status in SETTLED,
+            asked.call.path["resource_id"],
+            over,
+        )
 
     def _is_answered(self, req: falcon.Request, resp: falcon.Response, claims: Claims) -> bool:
         """With what was answered before, if that still follows from what people hold."""

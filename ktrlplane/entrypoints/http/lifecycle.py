@@ -16,7 +16,9 @@ from ktrlplane.ports.unit_of_work import UnitOfWork
 
 
 def report(work: UnitOfWork, call: Call) -> Reply:
-    resource = reports.report_status(work, call.resource(), call.body, **call.asked)
+    resource = reports.report_status(
+        work, call.resource(), call.body, as_seen=call.as_seen, **call.asked
+    )
     return Reply(content=ReportedStatus.of(resource))
 
 
@@ -92,6 +94,7 @@ OPERATIONS: Final = (
         ),
         body=reports.ReportStatus,
         answer=ReportedStatus,
+        untagged_answer=True,
         refusals=(errors.NotFound, errors.Forbidden),
         **_REPORT,
     ),

@@ -152,6 +152,8 @@ class Operation:
     """What a rehearsal says beside the answer."""
     reads_only: bool = False
     """Whether it changes nothing in spite of its method."""
+    waits: bool = False
+    """Whether it waits for a resource where the parameter ``wait`` says so."""
     judges: bool = False
     """Whether it reads nothing but what people hold, and takes no body."""
 
@@ -159,10 +161,13 @@ class Operation:
     def writes(self) -> bool:
         return self.method != "GET" and not self.reads_only
 
+    untagged_answer: bool = False
+    """Whether it answers with less than the thing that it deals with, which has an ETag."""
+
     @property
     def conditional(self) -> bool:
         """Whether ``If-Match`` and ``If-None-Match`` say something about it."""
-        return self.tagged and self.status != CREATED
+        return (self.tagged or self.untagged_answer) and self.status != CREATED
 
     @property
     def url(self) -> str:

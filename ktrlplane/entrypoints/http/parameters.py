@@ -73,6 +73,23 @@ class DeleteParameters(Parameters):
     cascade: bool = attrs.field(default=False, metadata=said("Delete all that is in it too."))
 
 
+LONGEST_WAIT_S: Final = 30
+
+
+@frozen(kw_only=True)
+class WaitParameters(Parameters):
+    wait: int = attrs.field(
+        default=0,
+        validator=_between(0, LONGEST_WAIT_S, f"Wait for 0 to {LONGEST_WAIT_S} seconds."),
+        metadata=said(
+            "Answer when the status has settled, which is when nothing is under way, or after so "
+            "many seconds at the latest; earlier where too many wait.",
+            minimum=0,
+            maximum=LONGEST_WAIT_S,
+        ),
+    )
+
+
 @frozen(kw_only=True)
 class PageParameters(Parameters):
     """Newest first."""

@@ -13,9 +13,9 @@ from attrs import frozen
 
 from ktrlplane.entrypoints.http.app import OPERATIONS
 from ktrlplane.entrypoints.http.operations import Needs, Operation, anybody
+from ktrlplane.entrypoints.marked_pages import begin, written_between
 
-BEGIN: Final = "<!-- Made from the code: see ktrlplane/entrypoints/http/permission_table.py -->"
-END: Final = "<!-- Made from the code until here -->"
+BEGIN: Final = begin("ktrlplane/entrypoints/http/permission_table.py")
 
 SCOPES: Final = {
     "organization": "/organizations/{org_id}",
@@ -83,11 +83,7 @@ def told(needs: Needs) -> str:
 
 def written_into(page: str) -> str:
     """The page with the table of today. Raises: ValueError for a page without the marks."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"A page needs the marks {BEGIN} and {END}.")
-    return f"{before}{BEGIN}\n\n{table(OPERATIONS)}\n{END}{after}"
+    return written_between(page, BEGIN, table(OPERATIONS))
 
 
 def main(path: Path) -> None:

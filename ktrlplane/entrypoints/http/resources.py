@@ -10,7 +10,11 @@ from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services import resources as service
 from ktrlplane.entrypoints.http.operations import BASE, Call, Operation, Reply, needs, signed_in
 from ktrlplane.entrypoints.http.pages import paged
-from ktrlplane.entrypoints.http.parameters import AllResourceParameters, ResourceParameters
+from ktrlplane.entrypoints.http.parameters import (
+    AllResourceParameters,
+    ResourceParameters,
+    WaitParameters,
+)
 from ktrlplane.entrypoints.http.preview_shapes import PricePreview
 from ktrlplane.entrypoints.http.shapes import ResourcePrice
 from ktrlplane.ports.stores import ResourceFilter
@@ -114,8 +118,10 @@ def _single(path: str, suffix: str) -> Iterator[Operation]:
     yield Operation(
         method="GET",
         name=f"getResource{suffix}",
-        summary="Read a resource",
+        summary="Read a resource; with wait, once its status has settled",
         handle=read,
+        query=WaitParameters,
+        waits=True,
         needs=needs(Action.READ, on="resource"),
         refusals=(errors.NotFound,),
         **common,

@@ -16,6 +16,7 @@ from ktrlplane.domain.naming import (
     MAX_NAME_LENGTH,
     MAX_URL_LENGTH,
     NAME_RULE,
+    WEB_ADDRESS,
     is_a_name,
     is_no_name_or_a_name,
 )
@@ -52,7 +53,10 @@ _BOUNDS: Final[dict[tuple[type, str], Schema]] = {
     (CheckPermissions, "checks"): {"minItems": 1, "maxItems": MAX_CHECKS},
     (ReportStatus, "observed_generation"): {"minimum": 0},
     (ReportStatus, "conditions"): {"maxItems": MAX_CONDITIONS},
-    (ReportStatus, "access_url"): {"maxLength": MAX_URL_LENGTH, "pattern": "^(https?://[!-~]+)?$"},
+    (ReportStatus, "access_url"): {
+        "maxLength": MAX_URL_LENGTH,
+        "pattern": f"^({WEB_ADDRESS})?$",
+    },
     **{
         (ReportedCondition, name): {"maxLength": MAX_WORD} for name in ("type", "status", "reason")
     },

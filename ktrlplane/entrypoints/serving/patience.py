@@ -15,14 +15,14 @@ from functools import partial
 from selectors import EVENT_READ
 from typing import Any, Final
 
-import structlog
+from attrs import frozen
 from gunicorn.http import errors  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
-from ktrlplane.entrypoints.http import rendering
-from ktrlplane.entrypoints.http.middleware import new_request_id
-from ktrlplane.entrypoints.http.problems import MEDIA_TYPE, problem
+from ktrlplane.entrypoints.http.waiting import Parked, Seat, seated
 from ktrlplane.entrypoints.serving.arrivals import MOST_WAITED_FOR, HeadTooLarge, still_missing
+from ktrlplane.entrypoints.serving.parking import Parking, Place
+from ktrlplane.entrypoints.serving.unreadable import answer_to
 
 ARRIVE_WITHIN_S: Final = 15.0
 READ_WITHIN_S: Final = 20.0
@@ -34,25 +34,30 @@ DISCARD_WITHIN_S: Final = 0.2
 LEAVE_WITHIN_S: Final = 2.0
 """The client, once it has its last answer."""
 LOOK_EVERY_S: Final = 1.0
+MOST_PARKED: Final = 500
+"""Half of the connections that a worker takes: who waits must not keep others from coming."""
 
 _UNREAD_SMALL: Final = 64 * 1024
-_STATUS: Final = {
-    errors.LimitRequestLine: (414, "URI Too Long"),
-    errors.ExpectationFailed: (417, "Expectation Failed"),
-    errors.LimitRequestHeaders: (431, "Request Header Fields Too Large"),
-    errors.UnsupportedTransferCoding: (501, "Not Implemented"),
-}
-_OURS: Final = (
-    errors.ConfigurationProblem,
-    errors.InvalidResponseHeader,
-    errors.InvalidResponseHeaderName,
-)
-_log = structlog.get_logger(__name__)
+
+
+@frozen
+class _Again:
+    """In the place of a parser: gives the request that was put aside, once."""
+
+    place: Place
+    parser: Any
+
+    def __next__(self) -> Any:
+        self.place.conn.parser = self.parser
+        return self.place.req
 
 
 class PatientWorker(ThreadWorker):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._parking = Parking(
+            lambda place: self.method_queue.defer(self._leave_parking, place.conn, place)
+        )
         self._arriving: dict[Any, float] = {}
         """Connections whose request is not there yet, by when that began, oldest first."""
         self._served: dict[Any, float] = {}
@@ -99,8 +104,29 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         self.handle_error(None, conn.sock, conn.client, errors.LimitRequestHeaders("too large"))
         self._let_go(conn)
 
+    def _park(self, conn: Any, place: Place) -> None:
+        # A client that hangs up is let go; one that sends the next request already is read
+        # when this one is answered.
+        conn.sock.setblocking(False)  # noqa: FBT003 - its name
+        self.poller.register(conn.sock, EVENT_READ, partial(self._heard_while_parked, conn))
+        self._parking.put(place)
+
+    def _heard_while_parked(self, conn: Any, sock: socket.socket) -> None:
+        self.poller.unregister(sock)
+        if _glimpse(sock) == b"" and self._parking.take_out(conn) is not None:
+            self._close(conn)
+
+    def _leave_parking(self, conn: Any, place: Place) -> None:
+        with suppress(KeyError, ValueError):
+            self.poller.unregister(conn.sock)
+        conn.parser = _Again(place, conn.parser)
+        conn.since = float("-inf") if self._parking.is_closed else place.parked.since
+        super().enqueue_req(conn)
+
     def finish_request(self, conn: Any, fs: Any) -> None:
-        if fs.cancelled() or fs.exception() is not None or not fs.result():
+        if not fs.cancelled() and fs.exception() is None and isinstance(fs.result(), Place):
+            self._park(conn, fs.result())
+        elif fs.cancelled() or fs.exception() is not None or not fs.result():
             self._let_go(conn)
         else:
             super().finish_request(conn, fs)
@@ -134,13 +160,21 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         conn.close()
 
     def handle(self, conn: Any) -> Any:
+        """Gives a place in the parking, too."""
         self._served[conn] = time.monotonic()
+        since = getattr(conn, "since", None)
+        conn.since = None
         try:
-            return super().handle(conn)
+            with seated(Seat(since, len(self._parking) < MOST_PARKED)):
+                return super().handle(conn)
+        except Parked as parked:
+            return Place(conn, conn.request, parked)
         finally:
+            conn.request = None
             del self._served[conn]
 
     def handle_request(self, req: Any, conn: Any) -> Any:
+        conn.request = req
         if not _is_small(req):
             # Should the answer leave it unread, the client must know not to go on here.
             req.force_close()
@@ -155,6 +189,8 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         """Called in every turn of the loop, once a second at least."""
         super().murder_pending()
         now = time.monotonic()
+        if not self.alive:
+            self._parking.close()
         if now - self._looked_at >= LOOK_EVERY_S:
             self._looked_at = now
             self._hang_up_on_the_slow(now)
@@ -181,29 +217,8 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answers what never reaches the application, in the application's words."""
-        if isinstance(exc, errors.ParseException) and not isinstance(exc, _OURS):
-            status, reason = _STATUS.get(type(exc), (400, "Bad Request"))
-            _log.info("request_not_read", client=addr and addr[0], status=status, reason=str(exc))
-            code, detail = "malformed_request", f"This is not HTTP as it should be: {exc}."
-            if status in {414, 431}:
-                detail = "The address or the headers are too long."
-        else:
-            status, reason = 500, "Internal Server Error"
-            _log.error("request_failed", exc_info=exc)
-            code, detail = "internal_error", "This is a fault of ours. Nothing was changed."
         with suppress(OSError):
-            client.sendall(_answer(status, reason, code, detail))
-
-
-def _answer(status: int, reason: str, code: str, detail: str) -> bytes:
-    request_id = new_request_id()
-    body = rendering.dump(problem(code, detail, request_id=request_id, status=status))
-    head = (
-        f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\n"
-        f"Content-Type: {MEDIA_TYPE}\r\nCache-Control: no-store\r\n"
-        f"X-Request-Id: {request_id}\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode("ascii") + body
+            client.sendall(answer_to(exc, addr and addr[0]))
 
 
 def _wake_after(sock: socket.socket, count: int) -> None:

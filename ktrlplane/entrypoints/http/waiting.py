@@ -1,0 +1,87 @@
+"""Requests that wait for something to happen, without a thread each.
+
+Where the web server can put a request aside (see ``serving/patience.py``), one that would wait
+is raised out of the application as ``Parked``, and asked again from the beginning when it may be
+over: who asks is authenticated and judged anew. Elsewhere a few may wait in their threads, and
+any more are answered at once: nobody waits at the cost of those who do not.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from typing import Final, TypeVar
+
+from attrs import frozen
+
+T = TypeVar("T")
+
+Look = Callable[[Collection[str]], Collection[str]]
+"""Which of these it is over for."""
+
+LOOK_EVERY_S: Final = 0.25
+IN_THREADS: Final = 2
+"""How many wait in threads, in a process whose server cannot put requests aside."""
+
+
+class Parked(BaseException):
+    """No ``Exception``, so that nothing on the way out takes it for a fault. ``key`` names what
+    is waited for; ``until`` is on the monotonic clock."""
+
+    def __init__(self, key: str, look: Look, since: float, until: float) -> None:
+        super().__init__(key)
+        self.key, self.look, self.since, self.until = key, look, since, until
+
+
+@frozen
+class Seat:
+    """Of a request that can be put aside, if there is room; ``since`` is when it first was."""
+
+    since: float | None = None
+    has_room: bool = True
+
+
+_here: Final = threading.local()
+_seats_in_threads: Final = threading.BoundedSemaphore(IN_THREADS)
+
+
+@contextmanager
+def seated(seat: Seat) -> Iterator[None]:
+    """What is asked in here can be put aside."""
+    _here.seat = seat
+    try:
+        yield
+    finally:
+        _here.seat = None
+
+
+def waited(
+    wait_s: float, ask: Callable[[], T], is_over: Callable[[T], bool], key: str, look: Look
+) -> T:
+    """What ``ask`` gives once it is over, or after ``wait_s``, or earlier where there is no
+    room to wait. Raises: Parked."""
+    seat: Seat | None = getattr(_here, "seat", None)
+    now = time.monotonic()
+    since = now if seat is None or seat.since is None else seat.since
+    found = ask()
+    if is_over(found) or now - since >= wait_s:
+        return found
+    if seat is not None and seat.has_room:
+        raise Parked(key, look, since, since + wait_s)
+    if seat is not None:
+        return found
+    return _in_this_thread(found, since + wait_s, ask, is_over)
+
+
+def _in_this_thread(
+    found: T, until: float, ask: Callable[[], T], is_over: Callable[[T], bool]
+) -> T:
+    if not _seats_in_threads.acquire(blocking=False):
+        return found
+    try:
+        while not is_over(found) and (left := until - time.monotonic()) > 0:
+            time.sleep(min(LOOK_EVERY_S, left))
+            found = ask()
+        return found
+    finally:
+        _seats_in_threads.release()
