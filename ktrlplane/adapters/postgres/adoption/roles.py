@@ -8,13 +8,13 @@ from attrs import frozen
 from ktrlplane.adapters.postgres.adoption.findings import Findings
 from ktrlplane.adapters.postgres.adoption.mending import digest, name_like, named_after
 from ktrlplane.adapters.postgres.adoption.theirs import TheirRole
-from ktrlplane.domain.access import Permission, Role
+from ktrlplane.domain.access import OPERATORS_ACTIONS, Permission, Role
 from ktrlplane.domain.ids import RoleId
-from ktrlplane.domain.roles import OPERATORS_ALONE
 from ktrlplane.ports.adoption import Kind
 
 _LAST: Final = 999
 _FORMER: Final = "former"
+_OPERATORS_ALONE: Final = tuple(map(Permission.control_plane, OPERATORS_ACTIONS))
 
 
 @frozen(kw_only=True)
@@ -78,4 +78,5 @@ def _gives_what_operators_give(role: Role) -> bool:
 
 
 def _is_the_operators(permission: Permission) -> bool:
-    return any(permission.covers(one) for one in OPERATORS_ALONE)
+    """Or covers such a one."""
+    return any(permission.covers(one) for one in _OPERATORS_ALONE)
