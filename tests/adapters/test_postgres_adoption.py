@@ -161,6 +161,32 @@ def test_times_are_utc_wherever_the_database_thinks_it_is(taken_over: str) -> No
     ]
 
 
+@pytest.mark.parametrize("moment", ["infinity", "-infinity", "0044-03-15 BC", "290000-01-01"])
+def test_a_time_that_no_calendar_has_is_in_nobodys_way(former_database: str, moment: str) -> None:
+    for table in ("users", "organizations", "projects", "resources", "billing_accounts"):
+        execute(
+            former_database,
+            f"UPDATE ktrlplane.{table} SET created_at = '{moment}', updated_at = '{moment}'",
+        )
+    execute(
+        former_database,
+        f"UPDATE ktrlplane.role_assignments SET created_at = '{moment}', expires_at = '{moment}'",
+    )
+    take_over(former_database)
+    ends = {
+        end
+        for (end,) in asked(former_database, "SELECT expires_at FROM ktrlplane.role_assignments")
+    }
+    is_past = moment in {"-infinity", "0044-03-15 BC"}
+    assert ends == {datetime(1970, 1, 1, tzinfo=UTC) if is_past else None}
+    for table in ("users", "organizations", "projects", "resources", "billing_accounts"):
+        assert asked(
+            former_database,
+            f"SELECT count(*) FROM ktrlplane.{table} WHERE created_at < now() - interval '1 hour'"
+            " OR created_at > now() OR updated_at <> created_at",
+        ) == [(0,)]
+
+
 def test_settings_are_to_the_letter_what_they_were(taken_over: str) -> None:
     rows = asked(
         taken_over,

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 import psycopg
-from psycopg.errors import LockNotAvailable
+from psycopg.errors import DeadlockDetected, LockNotAvailable
 from psycopg.sql import SQL, Identifier
 
 from ktrlplane.adapters.postgres.adoption.judging import judged
@@ -77,7 +77,7 @@ def set_aside(connection: psycopg.Connection[Any], adoption: Adoption) -> Ours:
         # Whoever is still writing comes first, or is told of. Nothing was asked yet that has
         # a row for an answer, so the moment begins hereafter, with what they have written.
         connection.execute(SQL("LOCK TABLE {} IN EXCLUSIVE MODE").format(tables))
-    except LockNotAvailable as exc:
+    except (DeadlockDetected, LockNotAvailable) as exc:
         raise CannotMigrate(_IN_USE) from exc
     ours = _judged(connection, adoption)
     _require_free_of_obstacles(ours.report)
