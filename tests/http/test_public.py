@@ -219,3 +219,24 @@ def test_without_allowed_origins_nothing_is_said_of_them(world: World) -> None:
 def test_an_unknown_address_is_no_secret(world: World) -> None:
     result = checked(world.client.simulate_get("/.env"))
     assert json.loads(result.text)["code"] == "not_found"
+
+
+def test_durations_add_up_as_if_each_had_been_observed(world: World, ada: Caller) -> None:
+    def told() -> dict[str, float]:
+        lines = world.client.simulate_get("/metrics").text.splitlines()
+        mine = [one for one in lines if 'route="/api/v1/organizations"' in one]
+        return {name: float(value) for name, value in (one.rsplit(" ", 1) for one in mine)}
+
+    ada.sees("/organizations")
+    before = told()
+    for _ in range(3):
+        ada.sees("/organizations")
+    after = told()
+    grown = {name: after[name] - before[name] for name in after if "_created" not in name}
+    seconds = "ktrlplane_http_request_seconds"
+    labels = 'method="GET",route="/api/v1/organizations"'
+    assert grown[f"{seconds}_count{{{labels}}}"] == 3
+    assert 0 < grown[f"{seconds}_sum{{{labels}}}"] < 30
+    buckets = [value for name, value in grown.items() if name.startswith(f"{seconds}_bucket")]
+    assert buckets == sorted(buckets)
+    assert buckets[-1] == 3
