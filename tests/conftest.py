@@ -13,6 +13,7 @@ from ktrlplane.adapters.postgres.unit_of_work import PostgresUnitsOfWork
 from ktrlplane.ports.database import DatabaseUnavailable
 from ktrlplane.ports.unit_of_work import UnitsOfWork
 from tests.postgres import Databases, databases_on, empty
+from tests.predecessor.content import fill, set_time_zone
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -60,6 +61,23 @@ def database_template() -> str | None:
 def fresh_database(databases: Databases, database_template: str | None) -> Iterator[str]:
     """A connection string of a database that only this test uses."""
     url = databases.make_database(database_template)
+    yield url
+    databases.drop_database(url)
+
+
+@pytest.fixture(scope="session")
+def former_template(databases: Databases) -> str:
+    """A connection string of a database of the system that KtrlPlane replaces."""
+    url = databases.make_database()
+    fill(url)
+    return url
+
+
+@pytest.fixture
+def former_database(databases: Databases, former_template: str) -> Iterator[str]:
+    """A connection string of a copy of it that only this test uses, far from UTC."""
+    url = databases.make_database(former_template)
+    set_time_zone(url, "Asia/Tokyo")
     yield url
     databases.drop_database(url)
 

@@ -8,10 +8,13 @@ from typing import Any, Final, cast
 from uuid import uuid4
 
 import psycopg
+from yoyo import internalmigrations  # type: ignore[import-untyped]
 from yoyo.backends.core.postgresql import (  # type: ignore[import-untyped]
     PostgresqlPsycopgBackend,
 )
 from yoyo.migrations import Migration  # type: ignore[import-untyped]
+
+from ktrlplane.adapters.postgres.adaptation import adapters
 
 SCHEMA: Final = "ktrlplane"
 TABLE: Final = "_yoyo_migration"
@@ -35,7 +38,9 @@ class Ledger(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo has no typ
         super().__init__(url, TABLE)
 
     def connect(self, dburi: str) -> psycopg.Connection[Any]:
-        return psycopg.connect(dburi, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
+        return psycopg.connect(
+            dburi, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S, context=adapters()
+        )
 
     def init_connection(self, connection: psycopg.Connection[Any]) -> None:
         connection.execute("SELECT set_config('search_path', %s, false)", (SCHEMA,))
@@ -49,6 +54,13 @@ class Ledger(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo has no typ
         yield
         # Not in a finally clause: after an error, closing the connection unlocks all the same.
         self.connection.execute("SELECT pg_advisory_unlock(hashtextextended('migrations', 0))")
+
+    def ensure_internal_schema_updated(self) -> None:
+        """As a part of the transaction, if one has begun: yoyo's own would end it."""
+        if not self._in_transaction:
+            super().ensure_internal_schema_updated()
+        elif internalmigrations.needs_upgrading(self):
+            internalmigrations.upgrade(self)
 
     def list_tables(self, **_: object) -> list[str]:
         rows = self.connection.execute(

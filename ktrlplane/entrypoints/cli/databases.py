@@ -9,11 +9,16 @@ from attrs import evolve
 from ktrlplane.entrypoints.cli.refusals import Refused
 from ktrlplane.entrypoints.container import Container
 from ktrlplane.entrypoints.settings import Settings
+from ktrlplane.ports.adoption import TAKEN_OVER
 
 _EMPTY: Final = (
     "The database {} is empty. If KtrlPlane is served from elsewhere, set KTRLPLANE_DATA_DIR or "
     "KTRLPLANE_DATABASE_URL as it is there; if this is to be its database, run ktrlplane migrate "
     "first."
+)
+_NOT_TAKEN_OVER: Final = (
+    "The database is the former system's, and has not been taken over: run ktrlplane migrate "
+    "--check, then ktrlplane migrate."
 )
 
 
@@ -36,6 +41,8 @@ def current(settings: Settings) -> Iterator[Container]:
     with opened(settings) as container:
         migrations = container.migrations()
         pending = migrations.pending()
+        if TAKEN_OVER in pending:
+            raise Refused(_NOT_TAKEN_OVER)
         if pending and pending[0] == migrations.first():
             raise Refused(_EMPTY.format(_where(settings)))
         if pending:
