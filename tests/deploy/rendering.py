@@ -1,0 +1,87 @@
+"""What the db-query-operator makes of the shipped manifests, without the operator."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import frozen
+from psycopg import Connection
+from psycopg.rows import dict_row
+
+REPOSITORY: Final = Path(__file__).parents[2]
+MANIFESTS: Final = REPOSITORY / "deploy" / "db-query-operator"
+SOURCE: Final = REPOSITORY / "deploy" / "render"
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+class CannotBuild(Exception):
+    """Go, or the modules that the renderer needs, are not to be had here."""
+
+
+@frozen
+class Renderer:
+    program: Path
+
+    def manifests(self, file: str) -> list[dict[str, Any]]:
+        return self._ask("manifests", file)
+
+    def query(self, file: str, name: str) -> str:
+        return next(
+            one["spec"]["query"] for one in self.manifests(file) if one["metadata"]["name"] == name
+        )
+
+    def objects(self, file: str, name: str, rows: Rows) -> list[dict[str, Any]]:
+        """One for each row."""
+        return self._ask("objects", file, name, given=rows)
+
+    def reports(self, file: str, name: str, objects: Rows) -> list[str]:
+        """One statement for each object."""
+        return self._ask("reports", file, name, given=objects)
+
+    def of(self, database: Connection[Any], file: str, name: str) -> list[dict[str, Any]]:
+        """What the manifest makes of what is in the database."""
+        with database.cursor(row_factory=dict_row) as cursor:
+            rows = cursor.execute(self.query(file, name).encode()).fetchall()
+        return self.objects(file, name, rows)
+
+    def _ask(self, command: str, file: str, *name: str, given: Rows = ()) -> Any:
+        done = subprocess.run(
+            [self.program, command, MANIFESTS / file, *name],
+            input=json.dumps(given).encode(),
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        return json.loads(done.stdout)
+
+
+def built(folder: Path) -> Renderer:
+    """Raises: CannotBuild."""
+    go = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin:/usr/lib/go/bin")
+    if go is None:
+        raise CannotBuild("There is no Go here.")
+    surroundings = {"GOCACHE": str(folder / "cache"), "GOPATH": str(folder / "path")}
+    if "HOME" in os.environ:
+        surroundings = {}
+    program = folder / "render"
+    for arguments, reason in (
+        (("mod", "download"), "The modules of the renderer cannot be had here."),
+        (("build", "-buildvcs=false", "-o", str(program), "."), ""),
+    ):
+        done = subprocess.run(
+            [go, *arguments],
+            cwd=SOURCE,
+            env={**os.environ, **surroundings},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode and reason:
+            raise CannotBuild(f"{reason} {done.stderr}")
+        assert done.returncode == 0, done.stderr
+    return Renderer(program)
