@@ -8,6 +8,7 @@ from ktrlplane.entrypoints.library import ControlPlane
 from ktrlplane.entrypoints.session import Session
 from ktrlplane.ports.unit_of_work import UnitsOfWork
 from tests.deploy.rendering import CannotBuild, Renderer, built
+from tests.deploy.reporting import Reporter
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +47,13 @@ def operator(migrated_database: str) -> Iterator[psycopg.Connection[Any]]:
     with psycopg.connect(migrated_database, autocommit=True) as connection:
         connection.execute("SET ROLE ktrlplane_operator")
         yield connection
+
+
+@pytest.fixture
+def reporter(
+    renderer: Renderer,
+    operator: psycopg.Connection[Any],
+    owner: psycopg.Connection[Any],
+    postgres_units: UnitsOfWork,
+) -> Reporter:
+    return Reporter(renderer, operator, owner)
