@@ -37,10 +37,13 @@ class Renderer:
 
     def objects(self, file: str, name: str, rows: Rows) -> list[dict[str, Any]]:
         """One for each row."""
-        return self._ask("objects", file, name, given=rows)
+        return self._ask("objects", file, name, given=json.dumps(rows).encode())
 
     def reports(self, file: str, name: str, objects: Rows) -> list[str]:
         """One statement for each object."""
+        return self.reports_of(file, name, json.dumps(objects).encode())
+
+    def reports_of(self, file: str, name: str, objects: bytes) -> list[str]:
         return self._ask("reports", file, name, given=objects)
 
     def of(self, database: Connection[Any], file: str, name: str) -> list[dict[str, Any]]:
@@ -49,10 +52,10 @@ class Renderer:
             rows = cursor.execute(self.query(file, name).encode()).fetchall()
         return self.objects(file, name, rows)
 
-    def _ask(self, command: str, file: str, *name: str, given: Rows = ()) -> Any:
+    def _ask(self, command: str, file: str, *name: str, given: bytes = b"") -> Any:
         done = subprocess.run(
             [self.program, command, MANIFESTS / file, *name],
-            input=json.dumps(given).encode(),
+            input=given,
             capture_output=True,
             check=False,
         )

@@ -38,13 +38,16 @@ def apart(application: dict[str, Any]) -> tuple[dict[str, Any], Any]:
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_a_hostile_text_stays_where_it_was_put(renderer: Renderer, text: str) -> None:
-    calm, hostile = rendered(renderer), rendered(
-        renderer,
-        settings_json={
-            text: {text: [text, {text: text}]},
-            "eventSinks": {text: [{"name": text}]},
-            "eventRoutes": [{"name": text, "typeMappings": {text: text}}],
-        },
+    calm, hostile = (
+        rendered(renderer),
+        rendered(
+            renderer,
+            settings_json={
+                text: {text: [text, {text: text}]},
+                "eventSinks": {text: [{"name": text}]},
+                "eventRoutes": [{"name": text, "typeMappings": {text: text}}],
+            },
+        ),
     )
     assert not faults(hostile)
     told, events = apart(hostile)
@@ -92,8 +95,9 @@ def test_no_settings_at_all_change_anything_beside_them(
     sinks: dict[str, Any],
     routes: list[Any],
 ) -> None:
-    calm, hostile = rendered(renderer), rendered(
-        renderer, settings_json=document | {"eventSinks": sinks, "eventRoutes": routes}
+    calm, hostile = (
+        rendered(renderer),
+        rendered(renderer, settings_json=document | {"eventSinks": sinks, "eventRoutes": routes}),
     )
     told, events = apart(hostile)
     apart(calm)
