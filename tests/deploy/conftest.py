@@ -7,7 +7,7 @@ import pytest
 from ktrlplane.entrypoints.library import ControlPlane
 from ktrlplane.entrypoints.session import Session
 from ktrlplane.ports.unit_of_work import UnitsOfWork
-from tests.deploy.rendering import CannotBuild, Renderer, built
+from tests.deploy.rendering import CannotBuild, Cluster, Renderer, built
 from tests.deploy.reporting import Reporter
 
 
@@ -50,10 +50,12 @@ def operator(migrated_database: str) -> Iterator[psycopg.Connection[Any]]:
 
 
 @pytest.fixture
-def reporter(
-    renderer: Renderer,
-    operator: psycopg.Connection[Any],
-    owner: psycopg.Connection[Any],
-    postgres_units: UnitsOfWork,
-) -> Reporter:
-    return Reporter(renderer, operator, owner)
+def cluster(
+    renderer: Renderer, operator: psycopg.Connection[Any], postgres_units: UnitsOfWork
+) -> Cluster:
+    return Cluster(renderer, operator)
+
+
+@pytest.fixture
+def reporter(cluster: Cluster, owner: psycopg.Connection[Any]) -> Reporter:
+    return Reporter(cluster, owner)

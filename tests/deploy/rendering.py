@@ -46,12 +46,6 @@ class Renderer:
     def reports_of(self, file: str, name: str, objects: bytes) -> list[str]:
         return self._ask("reports", file, name, given=objects)
 
-    def of(self, database: Connection[Any], file: str, name: str) -> list[dict[str, Any]]:
-        """What the manifest makes of what is in the database."""
-        with database.cursor(row_factory=dict_row) as cursor:
-            rows = cursor.execute(self.query(file, name).encode()).fetchall()
-        return self.objects(file, name, rows)
-
     def _ask(self, command: str, file: str, *name: str, given: bytes = b"") -> Any:
         done = subprocess.run(
             [self.program, command, MANIFESTS / file, *name],
@@ -61,6 +55,19 @@ class Renderer:
         )
         assert done.returncode == 0, done.stderr.decode()
         return json.loads(done.stdout)
+
+
+@frozen
+class Cluster:
+    """What would be there, by what is in the database and the operator may read."""
+
+    renderer: Renderer
+    operator: Connection[Any]
+
+    def of(self, file: str, name: str) -> list[dict[str, Any]]:
+        with self.operator.cursor(row_factory=dict_row) as cursor:
+            rows = cursor.execute(self.renderer.query(file, name).encode()).fetchall()
+        return self.renderer.objects(file, name, rows)
 
 
 def built(folder: Path) -> Renderer:

@@ -6,7 +6,7 @@ from attrs import frozen
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from tests.deploy.rendering import Renderer, Rows
+from tests.deploy.rendering import Cluster, Rows
 
 
 @frozen(kw_only=True)
@@ -26,15 +26,18 @@ _INBOX: Final = """
 
 @frozen
 class Reporter:
-    """Runs the SQL as ``operator`` does, each text by itself, and looks as ``owner``."""
+    """Runs the SQL as the operator does, each text by itself, and looks as ``owner``."""
 
-    renderer: Renderer
-    operator: Connection[Any]
+    cluster: Cluster
     owner: Connection[Any]
 
     def reports(self, file: str, name: str, objects: Rows) -> list[Told]:
-        for statement in self.renderer.reports(file, name, objects):
-            self.operator.execute(statement.encode())
+        return self.run(self.cluster.renderer.reports(file, name, objects))
+
+    def run(self, statements: list[str]) -> list[Told]:
+        """All that has been told by now."""
+        for statement in statements:
+            self.cluster.operator.execute(statement.encode())
         return self.inbox()
 
     def inbox(self) -> list[Told]:

@@ -143,7 +143,7 @@ def test_a_flow_goes_from_its_creation_through_a_change_and_a_failure_by_what_is
     ada.create_resource("plant", id="one", name="One", type="Konnektr.Flow", sku="standard")
 
     def status_after(*conditions: dict[str, str], observed: int = 9, **counts: Any) -> Status:
-        (made,) = reporter.renderer.of(reporter.operator, *FLOW)
+        (made,) = reporter.cluster.of(*FLOW)
         seen = deployment(*conditions, observed=observed, **counts)
         thing = made | {"status": seen["status"]}
         thing["metadata"]["generation"] = 9

@@ -14,7 +14,7 @@ from ktrlplane.entrypoints.library import ControlPlane
 from ktrlplane.entrypoints.session import Session
 from tests.deploy.hostile import TEXTS
 from tests.deploy.kubernetes import faults
-from tests.deploy.rendering import Renderer
+from tests.deploy.rendering import Cluster
 
 pytestmark = pytest.mark.postgres
 
@@ -31,9 +31,9 @@ def create(ada: Session, kind: str, settings: Mapping[str, Any], sku: str = "sta
     )
 
 
-def made(renderer: Renderer, operator: psycopg.Connection[Any], kind: str, part: str = "") -> Made:
+def made(cluster: Cluster, kind: str, part: str = "") -> Made:
     name = kind.lower()
-    (only,) = renderer.of(operator, f"{name}.yaml", name + part)
+    (only,) = cluster.of(f"{name}.yaml", name + part)
     assert not faults(only)
     return only
 
@@ -70,9 +70,8 @@ def expanded(text: str, known: Mapping[str, Any]) -> str:
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("part", PARTS)
 def test_every_preset_becomes_what_kubernetes_takes(
-    renderer: Renderer,
+    cluster: Cluster,
     ada: Session,
-    operator: psycopg.Connection[Any],
     kind: str,
     preset: str,
     part: str,
@@ -81,17 +80,15 @@ def test_every_preset_becomes_what_kubernetes_takes(
     ada.create_resource(
         "plant", id="one", name="One", type=f"Konnektr.{kind}", sku=sku, preset=preset
     )
-    thing = made(renderer, operator, kind, part)
+    thing = made(cluster, kind, part)
     assert (thing["metadata"]["name"], thing["metadata"]["namespace"]) == ("one", "plant")
     assert thing["metadata"]["labels"]["konnektr.io/resource-id"] == "one"
 
 
 @pytest.mark.parametrize("kind", TYPES)
-def test_settings_reach_the_product_as_they_are(
-    renderer: Renderer, ada: Session, operator: psycopg.Connection[Any], kind: str
-) -> None:
+def test_settings_reach_the_product_as_they_are(cluster: Cluster, ada: Session, kind: str) -> None:
     create(ada, kind, {})
-    deployment = made(renderer, operator, kind)
+    deployment = made(cluster, kind)
     wanted = {
         name: value
         for name, value in ada.resource("one").settings_json.value.items()
@@ -108,12 +105,12 @@ def test_settings_reach_the_product_as_they_are(
 
 @pytest.mark.parametrize("kind", TYPES)
 def test_a_service_leads_to_the_pods_and_a_route_to_the_service(
-    renderer: Renderer, ada: Session, operator: psycopg.Connection[Any], kind: str
+    cluster: Cluster, ada: Session, kind: str
 ) -> None:
     create(ada, kind, {})
-    deployment = made(renderer, operator, kind)
-    service = made(renderer, operator, kind, "-service")
-    route = made(renderer, operator, kind, "-route")
+    deployment = made(cluster, kind)
+    service = made(cluster, kind, "-service")
+    route = made(cluster, kind, "-route")
     template = deployment["spec"]["template"]
     selector = deployment["spec"]["selector"]["matchLabels"]
     assert selector.items() <= template["metadata"]["labels"].items()
@@ -128,22 +125,19 @@ def test_a_service_leads_to_the_pods_and_a_route_to_the_service(
 
 
 @pytest.mark.parametrize("kind", TYPES)
-def test_each_generation_rolls_out(
-    renderer: Renderer, ada: Session, operator: psycopg.Connection[Any], kind: str
-) -> None:
+def test_each_generation_rolls_out(cluster: Cluster, ada: Session, kind: str) -> None:
     create(ada, kind, {}, sku="free")
     for generation in (1, 2):
-        template = made(renderer, operator, kind)["spec"]["template"]
+        template = made(cluster, kind)["spec"]["template"]
         assert template["metadata"]["annotations"] == {"konnektr.io/generation": str(generation)}
         ada.update_resource("one", sku="standard")
 
 
 @pytest.mark.parametrize("kind", TYPES)
 def test_what_is_suspended_is_scaled_to_nothing_and_kept(
-    renderer: Renderer,
+    cluster: Cluster,
     control: ControlPlane,
     ada: Session,
-    operator: psycopg.Connection[Any],
     kind: str,
 ) -> None:
     scaling = {"scaling": {"enabled": True, "min": 2, "max": 5}}
@@ -153,40 +147,40 @@ def test_what_is_suspended_is_scaled_to_nothing_and_kept(
             work, ResourceId("one"), actor=ada.user.user_id, platform=control.platform
         )
     )
-    assert made(renderer, operator, kind)["spec"]["replicas"] == 0
-    made(renderer, operator, kind, "-service")
-    assert not renderer.of(operator, "flow.yaml", "flow-scaler")
+    assert made(cluster, kind)["spec"]["replicas"] == 0
+    made(cluster, kind, "-service")
+    assert not cluster.of("flow.yaml", "flow-scaler")
 
 
 @pytest.mark.parametrize("kind", TYPES)
-def test_what_is_being_deleted_leaves_nothing(
-    renderer: Renderer, ada: Session, operator: psycopg.Connection[Any], kind: str
-) -> None:
+def test_what_is_being_deleted_leaves_nothing(cluster: Cluster, ada: Session, kind: str) -> None:
     scaling = {"scaling": {"enabled": True}}
     create(ada, kind, scaling if kind == "Flow" else {})
     ada.delete_resource("one")
     file = f"{kind.lower()}.yaml"
-    for manifest in renderer.manifests(file):
-        assert not renderer.of(operator, file, manifest["metadata"]["name"])
+    for manifest in cluster.renderer.manifests(file):
+        assert not cluster.of(file, manifest["metadata"]["name"])
 
 
 def test_a_flow_has_the_replicas_and_the_size_that_are_wanted(
-    renderer: Renderer, ada: Session, operator: psycopg.Connection[Any]
+    cluster: Cluster,
+    ada: Session,
 ) -> None:
     create(ada, "Flow", {"replicas": 4, "cpu": "2", "memory": "4Gi"})
-    deployment = made(renderer, operator, "Flow")
+    deployment = made(cluster, "Flow")
     assert deployment["spec"]["replicas"] == 4
     assert container(deployment)["resources"]["limits"] == {"cpu": "2", "memory": "4Gi"}
-    assert not renderer.of(operator, "flow.yaml", "flow-scaler")
+    assert not cluster.of("flow.yaml", "flow-scaler")
 
 
 def test_a_flow_that_scales_leaves_the_number_of_replicas_to_the_scaler(
-    renderer: Renderer, ada: Session, operator: psycopg.Connection[Any]
+    cluster: Cluster,
+    ada: Session,
 ) -> None:
     scaling = {"enabled": True, "min": 2, "max": 8, "targetCpuPercent": 60}
     create(ada, "Flow", {"scaling": scaling})
-    assert "replicas" not in made(renderer, operator, "Flow")["spec"]
-    scaler = made(renderer, operator, "Flow", "-scaler")["spec"]
+    assert "replicas" not in made(cluster, "Flow")["spec"]
+    scaler = made(cluster, "Flow", "-scaler")["spec"]
     assert (scaler["minReplicas"], scaler["maxReplicas"]) == (2, 8)
     assert scaler["scaleTargetRef"]["name"] == "one"
     (metric,) = scaler["metrics"]
@@ -198,7 +192,8 @@ def secret(name: str, key: str = "token") -> dict[str, Any]:
 
 
 def test_a_flows_variables_take_the_place_of_none_and_secrets_stay_references(
-    renderer: Renderer, ada: Session, operator: psycopg.Connection[Any]
+    cluster: Cluster,
+    ada: Session,
 ) -> None:
     given: dict[str, Any] = {
         "SETTINGS": {"value": "mine"},
@@ -208,7 +203,7 @@ def test_a_flows_variables_take_the_place_of_none_and_secrets_stay_references(
         "SLIER": secret("konnektr-flow"),
     }
     create(ada, "Flow", {"environment": given})
-    found = environment(made(renderer, operator, "Flow"))
+    found = environment(made(cluster, "Flow"))
     assert json.loads(found["SETTINGS"])["replicas"] == 1
     assert "PATH" not in found
     assert found["VARIABLE_SETTINGS"] == "mine"
@@ -219,14 +214,15 @@ def test_a_flows_variables_take_the_place_of_none_and_secrets_stay_references(
 
 
 def test_a_hostile_variable_is_a_value_and_nothing_else(
-    renderer: Renderer, ada: Session, operator: psycopg.Connection[Any]
+    cluster: Cluster,
+    ada: Session,
 ) -> None:
     texts = {f"T{number}": text[:4096] for number, text in enumerate(TEXTS)}
     create(ada, "Flow", {})
-    calm = made(renderer, operator, "Flow")
+    calm = made(cluster, "Flow")
     everything = {name: {"value": text} for name, text in texts.items()}
     ada.update_resource("one", settings={"environment": everything})
-    hostile = made(renderer, operator, "Flow")
+    hostile = made(cluster, "Flow")
     found = environment(hostile)
     assert {name: found[f"VARIABLE_{name}"] for name in texts} == texts
     for one in (calm, hostile):
@@ -236,7 +232,8 @@ def test_a_hostile_variable_is_a_value_and_nothing_else(
 
 
 def test_an_assemblers_credentials_are_references_by_the_number_of_their_source(
-    renderer: Renderer, ada: Session, operator: psycopg.Connection[Any]
+    cluster: Cluster,
+    ada: Session,
 ) -> None:
     sources = [
         {"name": "a", "kind": "http", "address": "https://example.com", "token": secret("a")},
@@ -250,7 +247,7 @@ def test_an_assemblers_credentials_are_references_by_the_number_of_their_source(
         },
     ]
     create(ada, "Assembler", {"dataSources": sources})
-    found = environment(made(renderer, operator, "Assembler"))
+    found = environment(made(cluster, "Assembler"))
     assert found["SOURCE_0_TOKEN"] == secret("a")["valueFrom"]
     assert found["SOURCE_1_USERNAME"] == secret("b", "user")["valueFrom"]
     assert found["SOURCE_1_PASSWORD"] == secret("refused-konnektr-db")["valueFrom"]
@@ -261,10 +258,9 @@ def test_an_assemblers_credentials_are_references_by_the_number_of_their_source(
 @pytest.mark.parametrize("kind", TYPES)
 @pytest.mark.parametrize("odd", ["null", "true", "3", '"text"', "[]", "[[]]", "{}", '{"a": null}'])
 def test_settings_of_the_wrong_kind_cost_nobody_their_deployment(
-    renderer: Renderer,
+    cluster: Cluster,
     ada: Session,
     owner: psycopg.Connection[Any],
-    operator: psycopg.Connection[Any],
     kind: str,
     odd: str,
 ) -> None:
@@ -273,4 +269,4 @@ def test_settings_of_the_wrong_kind_cost_nobody_their_deployment(
     names = ("environment", "scaling", "replicas", "dataSources", "graph")
     document = ", ".join(f'"{name}": {odd}' for name in names)
     owner.execute("UPDATE ktrlplane.resources SET settings_text = %s", (f"{{{document}}}",))
-    made(renderer, operator, kind)
+    made(cluster, kind)

@@ -11,7 +11,7 @@ from ktrlplane.domain.services import requests
 from ktrlplane.entrypoints.library import ControlPlane
 from ktrlplane.entrypoints.session import Session
 from tests.deploy.kubernetes import faults
-from tests.deploy.rendering import REPOSITORY, Renderer
+from tests.deploy.rendering import REPOSITORY, Cluster
 
 pytestmark = pytest.mark.postgres
 
@@ -44,9 +44,9 @@ def values(application: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_standard_graph_is_replicated_and_has_events(
-    renderer: Renderer, operator: psycopg.Connection[Any], standard: dict[str, Any]
+    cluster: Cluster, standard: dict[str, Any]
 ) -> None:
-    (application,) = renderer.of(operator, *GRAPH)
+    (application,) = cluster.of(*GRAPH)
     assert not faults(application)
     assert application["metadata"]["name"] == "twins"
     assert application["metadata"]["namespace"] == "argocd"
@@ -73,9 +73,9 @@ def test_a_standard_graph_is_replicated_and_has_events(
 
 @pytest.mark.usefixtures("free")
 def test_a_free_graph_is_one_instance_with_a_rate_limit_and_without_events(
-    renderer: Renderer, operator: psycopg.Connection[Any]
+    cluster: Cluster,
 ) -> None:
-    (application,) = renderer.of(operator, *GRAPH)
+    (application,) = cluster.of(*GRAPH)
     assert not faults(application)
     given = values(application)
     assert given["cluster"]["cluster"]["instances"] == 1
@@ -85,27 +85,26 @@ def test_a_free_graph_is_one_instance_with_a_rate_limit_and_without_events(
 
 @pytest.mark.usefixtures("standard")
 def test_what_a_free_graph_may_not_have_is_not_given_to_it(
-    renderer: Renderer, owner: psycopg.Connection[Any], operator: psycopg.Connection[Any]
+    cluster: Cluster, owner: psycopg.Connection[Any]
 ) -> None:
     """Even if it stands in the settings."""
     owner.execute("UPDATE ktrlplane.resources SET sku = 'free'")
-    (application,) = renderer.of(operator, *GRAPH)
+    (application,) = cluster.of(*GRAPH)
     assert values(application)["events"] == {"enabled": False}
     assert values(application)["cluster"]["cluster"]["instances"] == 1
 
 
 def test_a_graph_without_settings_has_two_instances(
-    renderer: Renderer,
+    cluster: Cluster,
     ada: Session,
     standard: dict[str, Any],
     owner: psycopg.Connection[Any],
-    operator: psycopg.Connection[Any],
 ) -> None:
     """As those of before, whose settings are empty."""
     owner.execute(
         "UPDATE ktrlplane.resources SET settings_text = '{}', type = 'Konnektr.DigitalTwins'"
     )
-    (application,) = renderer.of(operator, *GRAPH)
+    (application,) = cluster.of(*GRAPH)
     assert not faults(application)
     assert values(application)["cluster"]["cluster"] == {"instances": 2}
     assert not values(application)["events"]["enabled"]
@@ -113,17 +112,16 @@ def test_a_graph_without_settings_has_two_instances(
 
 @pytest.mark.usefixtures("standard")
 def test_a_suspended_graph_keeps_its_disk_and_runs_nothing(
-    renderer: Renderer,
+    cluster: Cluster,
     control: ControlPlane,
     ada: Session,
-    operator: psycopg.Connection[Any],
 ) -> None:
     control.transact(
         lambda work: requests.suspend_resource(
             work, ResourceId("twins"), actor=ada.user.user_id, platform=control.platform
         )
     )
-    (application,) = renderer.of(operator, *GRAPH)
+    (application,) = cluster.of(*GRAPH)
     assert not faults(application)
     given = values(application)
     assert given["cluster"]["enabled"]
@@ -136,41 +134,44 @@ def test_a_suspended_graph_keeps_its_disk_and_runs_nothing(
 
 @pytest.mark.usefixtures("standard")
 def test_a_graph_that_only_looks_suspended_goes_on(
-    renderer: Renderer, owner: psycopg.Connection[Any], operator: psycopg.Connection[Any]
+    cluster: Cluster, owner: psycopg.Connection[Any]
 ) -> None:
     """Argo CD said so, and nobody asked for it."""
     owner.execute("UPDATE ktrlplane.resources SET status = 'Suspended'")
-    (application,) = renderer.of(operator, *GRAPH)
+    (application,) = cluster.of(*GRAPH)
     assert values(application)["api"]["enabled"]
 
 
 @pytest.mark.usefixtures("standard", "free")
 def test_what_is_being_deleted_is_not_there_any_more(
-    renderer: Renderer, ada: Session, operator: psycopg.Connection[Any]
+    cluster: Cluster,
+    ada: Session,
 ) -> None:
     ada.delete_resource("twins")
-    names = [one["metadata"]["name"] for one in renderer.of(operator, *GRAPH)]
+    names = [one["metadata"]["name"] for one in cluster.of(*GRAPH)]
     assert names == ["trial"]
 
 
 @pytest.mark.usefixtures("standard")
 def test_a_deletion_shows_in_what_the_operator_watches(
-    renderer: Renderer, ada: Session, operator: psycopg.Connection[Any]
+    cluster: Cluster,
+    ada: Session,
 ) -> None:
     """So that it is seen at the next look for changes, and not only at the next full poll."""
-    (manifest,) = renderer.manifests("graph.yaml")
+    (manifest,) = cluster.renderer.manifests("graph.yaml")
     watched = manifest["spec"]["changeDetection"]
     newest = f"SELECT max({watched['timestampColumn']}) FROM {watched['tableName']}".encode()
-    before = operator.execute(newest).fetchone()
+    before = cluster.operator.execute(newest).fetchone()
     ada.delete_resource("twins")
-    after = operator.execute(newest).fetchone()
+    after = cluster.operator.execute(newest).fetchone()
     assert before is not None
     assert after is not None
     assert after > before
 
 
 def test_a_secret_stays_a_reference_and_those_of_the_platform_are_out_of_reach(
-    renderer: Renderer, ada: Session, operator: psycopg.Connection[Any]
+    cluster: Cluster,
+    ada: Session,
 ) -> None:
     def sink(name: str, secret: str) -> dict[str, Any]:
         return {
@@ -188,7 +189,7 @@ def test_a_secret_stays_a_reference_and_those_of_the_platform_are_out_of_reach(
     ada.create_resource(
         "plant", name="Sly", type="Konnektr.Graph", sku="standard", settings=settings
     )
-    (application,) = renderer.of(operator, *GRAPH)
+    (application,) = cluster.of(*GRAPH)
     sinks = values(application)["events"]["config"]["eventSinks"]["webhook"]
     assert [one["token"]["valueFrom"]["secretKeyRef"]["name"] for one in sinks] == [
         "mine",

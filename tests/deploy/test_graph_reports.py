@@ -163,18 +163,18 @@ def test_a_graph_goes_from_its_creation_through_a_change_by_what_is_told(
         return ada.resource("twins").status
 
     def seen(sync: str, compared: dict[str, Any]) -> dict[str, Any]:
-        (made,) = reporter.renderer.of(reporter.operator, *GRAPH)
+        (made,) = reporter.cluster.of(*GRAPH)
         compared_to = {"source": compared["spec"]["source"]}
         status = {"health": {"status": "Healthy"}}
         return made | {"status": status | {"sync": {"status": sync, "comparedTo": compared_to}}}
 
-    (first,) = reporter.renderer.of(reporter.operator, *GRAPH)
+    (first,) = reporter.cluster.of(*GRAPH)
     assert status_after(first) is Status.CREATING
     assert status_after(seen("OutOfSync", first)) is Status.CREATING
     assert status_after(seen("Synced", first)) is Status.RUNNING
     assert ada.resource("twins").access_url == "https://twins.api.graph.konnektr.io"
     ada.update_resource("twins", settings={"cpu": "1"})
-    (second,) = reporter.renderer.of(reporter.operator, *GRAPH)
+    (second,) = reporter.cluster.of(*GRAPH)
     assert status_after(seen("Synced", first)) is Status.UPDATING
     assert status_after(seen("OutOfSync", second)) is Status.UPDATING
     assert status_after(seen("Synced", second)) is Status.RUNNING

@@ -1,11 +1,13 @@
 """Whatever an object in the cluster says arrives as text, and nothing else happens."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 import psycopg
 import pytest
+from attrs import frozen
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -72,11 +74,19 @@ def deployment(message: Any, **more: str) -> dict[str, Any]:
     }
 
 
+@frozen
+class Way:
+    """One in which a report is made."""
+
+    manifest: tuple[str, str]
+    thing: Callable[..., dict[str, Any]]
+
+
 WAYS: Final = [
-    pytest.param("graph.yaml", "graph", application, id="graph"),
-    pytest.param("flow.yaml", "flow", deployment, id="flow"),
-    pytest.param("assembler.yaml", "assembler", deployment, id="assembler"),
-    pytest.param("compass.yaml", "compass", deployment, id="compass"),
+    pytest.param(Way(("graph.yaml", "graph"), application), id="graph"),
+    pytest.param(Way(("flow.yaml", "flow"), deployment), id="flow"),
+    pytest.param(Way(("assembler.yaml", "assembler"), deployment), id="assembler"),
+    pytest.param(Way(("compass.yaml", "compass"), deployment), id="compass"),
 ]
 
 
@@ -99,45 +109,41 @@ def everything(reporter: Reporter) -> Any:
     return look
 
 
-@pytest.mark.parametrize(("file", "name", "thing"), WAYS)
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.usefixtures("ada")
 def test_a_hostile_message_arrives_as_it_is_and_nothing_else_happens(
-    reporter: Reporter, everything: Any, file: str, name: str, thing: Any
+    reporter: Reporter, everything: Any, way: Way
 ) -> None:
     before = everything()
-    told = reporter.reports(file, name, [thing(message) for message in MESSAGES])
+    told = reporter.reports(*way.manifest, [way.thing(message) for message in MESSAGES])
     assert [one.message for one in told] == [message[:MAX_MESSAGE] for message in MESSAGES]
     assert everything() == before
 
 
-@pytest.mark.parametrize(("file", "name", "thing"), WAYS)
-def test_every_other_text_is_as_harmless(
-    reporter: Reporter, file: str, name: str, thing: Any
-) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_every_other_text_is_as_harmless(reporter: Reporter, way: Way) -> None:
     texts = [text for text in MESSAGES if text]
     told = reporter.reports(
-        file, name, [thing("x", name=text, host=text, health=text) for text in texts]
+        *way.manifest, [way.thing("x", name=text, host=text, health=text) for text in texts]
     )
     assert [one.resource_id for one in told] == [text[:253] for text in texts]
     assert [one.access_url for one in told] == [f"https://{text}"[:2048] for text in texts]
-    if thing is application:
+    if way.thing is application:
         assert [one.health for one in told] == [text[:64] for text in texts]
 
 
-@pytest.mark.parametrize(("file", "name", "thing"), WAYS)
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("character", ["x", "'", "😀"])
 def test_a_message_of_a_megabyte_arrives_as_far_as_it_is_kept(
-    reporter: Reporter, file: str, name: str, thing: Any, character: str
+    reporter: Reporter, way: Way, character: str
 ) -> None:
-    (told,) = reporter.reports(file, name, [thing(character * 2**20)])
+    (told,) = reporter.reports(*way.manifest, [way.thing(character * 2**20)])
     assert told.message == character * MAX_MESSAGE
 
 
-@pytest.mark.parametrize(("file", "name", "thing"), WAYS)
-def test_nul_is_left_out_since_postgresql_cannot_keep_it(
-    reporter: Reporter, file: str, name: str, thing: Any
-) -> None:
-    (told,) = reporter.reports(file, name, [thing("\0a\0\0b\0", name="\0twins")])
+@pytest.mark.parametrize("way", WAYS)
+def test_nul_is_left_out_since_postgresql_cannot_keep_it(reporter: Reporter, way: Way) -> None:
+    (told,) = reporter.reports(*way.manifest, [way.thing("\0a\0\0b\0", name="\0twins")])
     assert (told.message, told.resource_id) == ("ab", "twins")
 
 
@@ -152,14 +158,12 @@ def test_nul_is_left_out_since_postgresql_cannot_keep_it(
         (b'"\xf4\x90\x80\x80"', "\ufffd\ufffd\ufffd\ufffd"),
     ],
 )
-@pytest.mark.parametrize(("file", "name", "thing"), WAYS)
+@pytest.mark.parametrize("way", WAYS)
 def test_what_is_no_utf8_is_replaced(
-    reporter: Reporter, file: str, name: str, thing: Any, written: bytes, arrived: str
+    reporter: Reporter, way: Way, written: bytes, arrived: str
 ) -> None:
-    given = json.dumps([thing("MESSAGE")]).encode().replace(b'"MESSAGE"', written)
-    (statement,) = reporter.renderer.reports_of(file, name, given)
-    reporter.operator.execute(statement.encode())
-    (told,) = reporter.inbox()
+    given = json.dumps([way.thing("MESSAGE")]).encode().replace(b'"MESSAGE"', written)
+    (told,) = reporter.run(reporter.cluster.renderer.reports_of(*way.manifest, given))
     assert told.message == arrived
 
 
@@ -167,7 +171,7 @@ def test_bytes_that_are_no_text_at_all_are_replaced_too(
     reporter: Reporter, tmp_path: Path
 ) -> None:
     """No object of Kubernetes has such; the SQL would be as safe."""
-    (manifest,) = reporter.renderer.manifests("graph.yaml")
+    (manifest,) = reporter.cluster.renderer.manifests("graph.yaml")
     template = manifest["spec"]["statusUpdateQueryTemplate"]
     spoilt = template.replace("{{- if dig", "{{- $message = b64dec `/w==` -}}\n{{- if dig", 1)
     assert spoilt != template
@@ -204,7 +208,7 @@ def test_an_operator_that_is_told_to_do_harm_may_not(
 
 
 def test_quote_and_squote_would_not_do(reporter: Reporter, tmp_path: Path) -> None:
-    (manifest,) = reporter.renderer.manifests("graph.yaml")
+    (manifest,) = reporter.cluster.renderer.manifests("graph.yaml")
     evil = "', 2, 'x'); SELECT ktrlplane.report_status('somebody-elses', 'Missing"
     manifest["spec"]["statusUpdateQueryTemplate"] = (
         "SELECT ktrlplane.report_status('twins', {{ .Resource.status.health.message | squote }})"
