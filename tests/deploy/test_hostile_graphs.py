@@ -25,9 +25,8 @@ ROW: Final = {
 COLUMNS: Final = ("instances", "cpu", "memory", "storage")
 
 
-def rendered(renderer: Renderer, **row: Any) -> dict[str, Any]:
-    (application,) = renderer.objects("graph.yaml", "graph", [ROW | row])
-    return application
+def rendered(renderer: Renderer, *changes: dict[str, Any]) -> list[dict[str, Any]]:
+    return renderer.objects("graph.yaml", "graph", [ROW | change for change in changes])
 
 
 def apart(application: dict[str, Any]) -> tuple[dict[str, Any], Any]:
@@ -36,47 +35,49 @@ def apart(application: dict[str, Any]) -> tuple[dict[str, Any], Any]:
     return values["global"]["ktrlplane"].pop("settings"), values.pop("events")
 
 
-@pytest.mark.parametrize("text", TEXTS)
-def test_a_hostile_text_stays_where_it_was_put(renderer: Renderer, text: str) -> None:
-    calm, hostile = (
-        rendered(renderer),
-        rendered(
-            renderer,
-            settings_json={
-                text: {text: [text, {text: text}]},
-                "eventSinks": {text: [{"name": text}]},
-                "eventRoutes": [{"name": text, "typeMappings": {text: text}}],
-            },
+def test_a_hostile_text_stays_where_it_was_put(renderer: Renderer) -> None:
+    kept = {text: {text: [text, {text: text}]} for text in TEXTS}
+    sinks = {text: {text: [{"name": text}]} for text in TEXTS}
+    routes = {text: [{"name": text, "typeMappings": {text: text}}] for text in TEXTS}
+    calm, *hostile = rendered(
+        renderer,
+        {},
+        *(
+            {
+                "settings_json": kept[text]
+                | {"eventSinks": sinks[text], "eventRoutes": routes[text]}
+            }
+            for text in TEXTS
         ),
     )
-    assert not faults(hostile)
-    told, events = apart(hostile)
     apart(calm)
-    assert hostile == calm
-    assert told == {text: {text: [text, {text: text}]}}
-    assert events == {
-        "enabled": True,
-        "config": {
-            "eventSinks": {text: [{"name": text}]},
-            "eventRoutes": [{"name": text, "typeMappings": {text: text}}],
-        },
-    }
+    for text, application in zip(TEXTS, hostile, strict=True):
+        assert not faults(application)
+        assert apart(application) == (
+            kept[text],
+            {
+                "enabled": True,
+                "config": {"eventSinks": sinks[text], "eventRoutes": routes[text]},
+            },
+        )
+        assert application == calm
 
 
 @pytest.mark.parametrize("column", COLUMNS)
-@pytest.mark.parametrize("text", [one for one in TEXTS if one])
 def test_a_hostile_text_in_a_column_is_a_value_of_one_field(
-    renderer: Renderer, column: str, text: str
+    renderer: Renderer, column: str
 ) -> None:
     everything = dict.fromkeys(COLUMNS, "1")
-    calm = rendered(renderer, **everything)
-    hostile = rendered(renderer, **everything | {column: text})
-    assert not faults(hostile)
-    cluster, calm_cluster = (
-        one["spec"]["source"]["helm"]["valuesObject"].pop("cluster") for one in (hostile, calm)
+    texts = [text for text in TEXTS if text]
+    calm, *hostile = rendered(
+        renderer, everything, *(everything | {column: text} for text in texts)
     )
-    assert hostile == calm
-    assert paths(cluster) == paths(calm_cluster)
+    calm_cluster = calm["spec"]["source"]["helm"]["valuesObject"].pop("cluster")
+    for application in hostile:
+        assert not faults(application)
+        cluster = application["spec"]["source"]["helm"]["valuesObject"].pop("cluster")
+        assert application == calm
+        assert paths(cluster) == paths(calm_cluster)
 
 
 def paths(value: Any) -> Any:
@@ -84,21 +85,15 @@ def paths(value: Any) -> Any:
 
 
 @given(document=documents(), sinks=documents(), routes=st.lists(documents(), max_size=2))
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_no_settings_at_all_change_anything_beside_them(
     renderer: Renderer,
     document: dict[str, Any],
     sinks: dict[str, Any],
     routes: list[Any],
 ) -> None:
-    calm, hostile = (
-        rendered(renderer),
-        rendered(renderer, settings_json=document | {"eventSinks": sinks, "eventRoutes": routes}),
-    )
+    settings_json = document | {"eventSinks": sinks, "eventRoutes": routes}
+    calm, hostile = rendered(renderer, {}, {"settings_json": settings_json})
     told, events = apart(hostile)
     apart(calm)
     assert hostile == calm
@@ -109,8 +104,10 @@ def test_no_settings_at_all_change_anything_beside_them(
 @pytest.mark.parametrize("odd", [None, True, 3, "text", [], [[]], {}, {"a": None}])
 def test_settings_of_the_wrong_kind_cost_nobody_their_graph(renderer: Renderer, odd: Any) -> None:
     """The operator deletes the object of a row that it cannot render."""
-    for name in ("eventSinks", "eventRoutes"):
-        application = rendered(
-            renderer, settings_json={name: odd, "a": {"secretKeyRef": odd, "b": odd}}
-        )
+    secret = {"secretKeyRef": odd, "b": odd}
+    for application in rendered(
+        renderer,
+        {"settings_json": {"eventSinks": odd, "a": secret}},
+        {"settings_json": {"eventRoutes": odd}},
+    ):
         assert not faults(application)
