@@ -31,7 +31,7 @@ func run(arguments []string, in io.Reader, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		return print(out, manifests)
+		return show(out, manifests)
 	}
 	if len(arguments) != 3 {
 		return fmt.Errorf("these are no arguments of mine\n%s", usage)
@@ -62,7 +62,7 @@ func printObjects(manifest Manifest, in io.Reader, out io.Writer) error {
 		}
 		objects = append(objects, object)
 	}
-	return print(out, objects)
+	return show(out, objects)
 }
 
 func printReports(manifest Manifest, in io.Reader, out io.Writer) error {
@@ -78,10 +78,10 @@ func printReports(manifest Manifest, in io.Reader, out io.Writer) error {
 		}
 		statements = append(statements, statement)
 	}
-	return print(out, statements)
+	return show(out, statements)
 }
 
-func print(out io.Writer, value interface{}) error {
+func show(out io.Writer, value interface{}) error {
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(value)

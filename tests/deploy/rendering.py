@@ -70,28 +70,33 @@ class Cluster:
         return self.renderer.objects(file, name, rows)
 
 
+def go(*arguments: str, folder: Path, program: str = "go") -> subprocess.CompletedProcess[str]:
+    """Runs a program of Go on the renderer's source; ``folder`` is for what it keeps, where there
+    is no home.
+
+    Raises: CannotBuild.
+    """
+    path = os.pathsep.join((os.environ.get("PATH", ""), "/usr/local/go/bin", "/usr/lib/go/bin"))
+    found = shutil.which(program, path=path)
+    if found is None:
+        raise CannotBuild(f"There is no {program} here.")
+    homeless = {"GOCACHE": str(folder / "cache"), "GOPATH": str(folder / "path")}
+    return subprocess.run(
+        [found, *arguments],
+        cwd=SOURCE,
+        env={**({} if "HOME" in os.environ else homeless), **os.environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 def built(folder: Path) -> Renderer:
     """Raises: CannotBuild."""
-    go = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin:/usr/lib/go/bin")
-    if go is None:
-        raise CannotBuild("There is no Go here.")
-    surroundings = {"GOCACHE": str(folder / "cache"), "GOPATH": str(folder / "path")}
-    if "HOME" in os.environ:
-        surroundings = {}
+    modules = go("mod", "download", folder=folder)
+    if modules.returncode:
+        raise CannotBuild(f"The modules of the renderer cannot be had. {modules.stderr}")
     program = folder / "render"
-    for arguments, reason in (
-        (("mod", "download"), "The modules of the renderer cannot be had here."),
-        (("build", "-buildvcs=false", "-o", str(program), "."), ""),
-    ):
-        done = subprocess.run(
-            [go, *arguments],
-            cwd=SOURCE,
-            env={**os.environ, **surroundings},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode and reason:
-            raise CannotBuild(f"{reason} {done.stderr}")
-        assert done.returncode == 0, done.stderr
+    done = go("build", "-buildvcs=false", "-o", str(program), ".", folder=folder)
+    assert done.returncode == 0, done.stderr
     return Renderer(program)

@@ -173,6 +173,17 @@ def test_a_flow_has_the_replicas_and_the_size_that_are_wanted(
     assert not cluster.of("flow.yaml", "flow-scaler")
 
 
+def test_a_number_is_the_same_however_it_is_written(cluster: Cluster, ada: Session) -> None:
+    scaling = {"enabled": False, "min": 2.0, "max": 8.0, "targetCpuPercent": 60.0}
+    create(ada, "Flow", {"replicas": 4.0, "scaling": scaling})
+    assert made(cluster, "Flow")["spec"]["replicas"] == 4
+    ada.update_resource("one", settings={"scaling": {"enabled": True}})
+    scaler = made(cluster, "Flow", "-scaler")["spec"]
+    assert (scaler["minReplicas"], scaler["maxReplicas"]) == (2, 8)
+    (metric,) = scaler["metrics"]
+    assert metric["resource"]["target"]["averageUtilization"] == 60
+
+
 def test_a_flow_that_scales_leaves_the_number_of_replicas_to_the_scaler(
     cluster: Cluster,
     ada: Session,

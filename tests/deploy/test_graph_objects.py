@@ -94,6 +94,17 @@ def test_what_a_free_graph_may_not_have_is_not_given_to_it(
     assert values(application)["cluster"]["cluster"]["instances"] == 1
 
 
+@pytest.mark.parametrize(("written", "instances"), [("3", 3), ("3.0", 3), ('"x"', 2), ("-1", 1)])
+@pytest.mark.usefixtures("standard")
+def test_the_number_of_instances_is_one_however_it_is_written(
+    cluster: Cluster, owner: psycopg.Connection[Any], written: str, instances: int
+) -> None:
+    settings = f'{{"instances": {written}}}'
+    owner.execute("UPDATE ktrlplane.resources SET settings_text = %s", (settings,))
+    (application,) = cluster.of(*GRAPH)
+    assert values(application)["cluster"]["cluster"]["instances"] == instances
+
+
 def test_a_graph_without_settings_has_two_instances(
     cluster: Cluster,
     ada: Session,
