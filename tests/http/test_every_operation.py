@@ -203,7 +203,7 @@ def test_every_operation_treats_everybody_as_it_should(world: World) -> None:
 def _routes(client: TestClient) -> dict[str, set[str]]:
     """The methods of each address that the application knows, as far as they are ours."""
     found = {}
-    for route in inspect_compiled_router(client.app._router):
+    for route in inspect_compiled_router(client.app.app._router):
         ours = {method.method for method in route.methods if not method.internal}
         found[route.path.replace(":path}", "}")] = ours - {"OPTIONS"}
     return found

@@ -14,7 +14,7 @@ from tests.http.marks import on_all_stores
 from tests.http.test_consistency import Watched
 from tests.http.world import Caller, World, refusal
 
-pytestmark = on_all_stores
+pytestmark = [on_all_stores, pytest.mark.usefixtures("in_service")]
 
 QUESTION = "/permissions/check?scopeType=organization&scopeId=acme&action=read"
 

@@ -1,7 +1,7 @@
 """The WSGI application."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -35,6 +35,9 @@ from ktrlplane.entrypoints.http.dispatch import Edge, Responder
 from ktrlplane.entrypoints.http.middleware import Cors, LoopbackOnly, RequestIds
 from ktrlplane.entrypoints.http.operations import Operation
 from ktrlplane.entrypoints.http.rates import RateLimit
+from ktrlplane.entrypoints.http.shortcut import Shortcut
+
+FalconApp = falcon.App[falcon.Request, falcon.Response]
 
 _NAMED_BY_OTHERS: Final = re.compile(r"{(client_id|user_id)}$")
 """Ids that an identity provider makes, with slashes in them for all we know."""
@@ -56,10 +59,9 @@ OPERATIONS: tuple[Operation, ...] = (
 )
 
 
-def create_app(container: Container) -> "falcon.App[falcon.Request, falcon.Response]":
+def create_app(container: Container) -> Shortcut:
     """What the container says, served. Opens its connections."""
-    settings = container.settings()
-    together = metrics.shared_folder()
+    settings, together = container.settings(), metrics.shared_folder()
     edge = Edge(
         transact=container.transact(),
         platform=container.platform(),
@@ -79,8 +81,25 @@ def build_app(
     *,
     cors_origins: tuple[str, ...] = (),
     local_keys: Callable[[], Mapping[str, Any]] | None = None,
-) -> "falcon.App[falcon.Request, falcon.Response]":
+) -> Shortcut:
     """``local_keys`` are the public keys of the local development issuer, where there is one."""
+    responders = [Responder(operation, edge) for operation in OPERATIONS]
+    app = _falcon_app(edge, responders, cors_origins, local_keys)
+    # Browsers are told more in every answer, and ask for no other sake than theirs.
+    short = () if cors_origins else responders
+    return Shortcut(
+        app,
+        {one.operation.url: one for one in short if one.operation.is_asked_by_query_alone},
+        loopback_only=local_keys is not None,
+    )
+
+
+def _falcon_app(
+    edge: Edge,
+    responders: Sequence[Responder],
+    cors_origins: tuple[str, ...],
+    local_keys: Callable[[], Mapping[str, Any]] | None,
+) -> FalconApp:
     middleware: list[Any] = [RequestIds()]
     if local_keys is not None:
         middleware.append(LoopbackOnly())
@@ -93,7 +112,7 @@ def build_app(
     app.add_error_handler(falcon.HTTPError, problems.refuse_in_falcons_words)
     app.add_error_handler(DomainError, problems.refuse)
     app.add_error_handler(problems.EdgeError, problems.refuse_at_edge)
-    for path, resource in _by_path(OPERATIONS, edge):
+    for path, resource in _by_path(responders):
         app.add_route(_NAMED_BY_OTHERS.sub(r"{\1:path}", path), resource)
     _add_public(app, edge, local_keys)
     return app
@@ -108,21 +127,22 @@ class _Router(CompiledRouter):
         return methods
 
 
-def _by_path(operations: Iterable[Operation], edge: Edge) -> Iterable[tuple[str, object]]:
+def _by_path(responders: Iterable[Responder]) -> Iterable[tuple[str, object]]:
     """One Falcon resource a path, with a responder for each of its operations."""
-    responders: dict[str, dict[str, Any]] = {}
-    for operation in operations:
-        methods = responders.setdefault(operation.url, {})
-        respond = staticmethod(Responder(operation, edge).respond)
+    found: dict[str, dict[str, Any]] = {}
+    for responder in responders:
+        operation = responder.operation
+        methods = found.setdefault(operation.url, {})
+        respond = staticmethod(responder.respond)
         methods[f"on_{operation.method.lower()}"] = respond
         if operation.method == "GET":
             methods["on_head"] = respond
-    for path, methods in responders.items():
+    for path, methods in found.items():
         yield path, type("Resource", (), methods)()
 
 
 def _add_public(
-    app: "falcon.App[falcon.Request, falcon.Response]",
+    app: FalconApp,
     edge: Edge,
     local_keys: Callable[[], Mapping[str, Any]] | None,
 ) -> None:

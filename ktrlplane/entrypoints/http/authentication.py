@@ -35,17 +35,20 @@ class Recognition:
     _seen: OrderedDict[Claims, float] = field(factory=OrderedDict, repr=False)
     _lock: threading.Lock = field(factory=threading.Lock, repr=False)
 
+    def knows(self, claims: Claims) -> bool:
+        """Whether there is nothing to do for it."""
+        return self._seen.get(claims, 0.0) > time.monotonic()
+
     def __call__(self, claims: Claims, *, accepts: bool = True) -> None:
         """Unless it ``accepts``, invitations wait for another call."""
-        now = time.monotonic()
-        if self._seen.get(claims, 0.0) > now:
+        if self.knows(claims):
             return
         if not accepts:
             bring_up_to_date(self.transact, claims, self.platform)
             return
         is_all = welcome(self.transact, claims, self.platform)
         with self._lock:
-            self._seen[claims] = now + (_KNOWN_FOR_S if is_all else _AGAIN_AFTER_S)
+            self._seen[claims] = time.monotonic() + (_KNOWN_FOR_S if is_all else _AGAIN_AFTER_S)
             self._seen.move_to_end(claims)
             while len(self._seen) > _KNOWN_AT_MOST:
                 self._seen.popitem(last=False)

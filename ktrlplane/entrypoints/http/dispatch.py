@@ -124,11 +124,12 @@ class Responder:
     def _is_answered(self, req: falcon.Request, resp: falcon.Response, claims: Claims) -> bool:
         """With what was answered before, if that still follows from what people hold."""
         edge = self.edge
-        kept = self.replies.find(req, claims.principal_id)
+        kept = self.replies.find(req.query_string, claims.principal_id)
         if kept is None:
             return False
         edge.recognition(claims)
-        if not kept.is_good(req, edge.transact, edge.platform.now()):
+        said = req.env.get("HTTP_CACHE_CONTROL")
+        if not kept.is_good(said, edge.transact, edge.platform.now()):
             return False
         self._give(req, resp, kept.written)
         return True

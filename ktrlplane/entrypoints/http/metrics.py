@@ -51,7 +51,11 @@ _KNOWN_METHODS: Final = frozenset(falcon.HTTP_METHODS)
 def count(req: falcon.Request, status: int, seconds: float) -> None:
     """Routes, never addresses: ids are for nobody here, and their number has no end."""
     method = req.method if req.method in _KNOWN_METHODS else "other"
-    _tally.add((method, req.uri_template or "none", status), seconds)
+    tally(method, req.uri_template or "none", status, seconds)
+
+
+def tally(method: str, route: str, status: int, seconds: float) -> None:
+    _tally.add((method, route, status), seconds)
 
 
 class _Tally:

@@ -158,6 +158,11 @@ class Operation:
     """Whether it reads nothing but what people hold, and takes no body."""
 
     @property
+    def is_asked_by_query_alone(self) -> bool:
+        """Whether caller and query say all, and what people hold answers it."""
+        return self.judges and "{" not in self.path
+
+    @property
     def writes(self) -> bool:
         return self.method != "GET" and not self.reads_only
 

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import falcon
@@ -33,15 +34,30 @@ class RateLimit:
         """Raises: EdgeError."""
         if self.limit is None or self._counts is None:
             return
-        most = self.limit.amount
-        count, until = self._counts.hit(principal, self.limit.get_expiry(), most)
-        reset = str(max(1, math.ceil(until - time.time())))
-        headers = {
-            "RateLimit-Limit": str(most),
-            "RateLimit-Remaining": str(max(0, most - count)),
-            "RateLimit-Reset": reset,
-        }
-        if count > most:
+        count, until = self._hit(self.limit, self._counts, principal)
+        headers = _said(self.limit, count, until)
+        if count > self.limit.amount:
+            reset = headers[-1][1]
             detail = f"At most {self.limit}; wait {reset} seconds."
-            raise EdgeError("rate_limited", detail, headers=headers | {"Retry-After": reset})
+            raise EdgeError("rate_limited", detail, headers=dict(headers) | {"Retry-After": reset})
         resp.set_headers(headers)
+
+    def headers_of(self, principal: str) -> Sequence[tuple[str, str]] | None:
+        """One more; None for who asks too often."""
+        if self.limit is None or self._counts is None:
+            return ()
+        count, until = self._hit(self.limit, self._counts, principal)
+        return None if count > self.limit.amount else _said(self.limit, count, until)
+
+    @staticmethod
+    def _hit(limit: RateLimitItem, counts: Counts, principal: str) -> tuple[int, float]:
+        return counts.hit(principal, limit.get_expiry(), limit.amount)
+
+
+def _said(limit: RateLimitItem, count: int, until: float) -> list[tuple[str, str]]:
+    most: int = limit.amount
+    return [
+        ("ratelimit-limit", str(most)),
+        ("ratelimit-remaining", str(max(0, most - count))),
+        ("ratelimit-reset", str(max(1, math.ceil(until - time.time())))),
+    ]

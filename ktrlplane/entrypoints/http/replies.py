@@ -78,9 +78,9 @@ class Kept:
     written: Written
     fresh: bool
 
-    def is_good(self, req: falcon.Request, transact: Transact, at: datetime) -> bool:
+    def is_good(self, cache_control: str | None, transact: Transact, at: datetime) -> bool:
         """Looks at the standings anew. Raises: as reading does."""
-        fresh = self.fresh or wants_fresh(req.env.get("HTTP_CACHE_CONTROL"))
+        fresh = self.fresh or wants_fresh(cache_control)
         now = transact.read(lambda work: work.access.standings(self.asked, at), fresh=fresh)
         return now == self.standings
 
@@ -92,8 +92,8 @@ class Replies:
 
     _kept: dict[tuple[str, str], Kept] = field(factory=dict, repr=False)
 
-    def find(self, req: falcon.Request, actor: PrincipalId) -> Kept | None:
-        return self._kept.get((actor.value, req.query_string))
+    def find(self, query: str, actor: PrincipalId) -> Kept | None:
+        return self._kept.get((actor.value, query))
 
     def keep(
         self,

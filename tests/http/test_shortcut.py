@@ -1,0 +1,160 @@
+"""What was answered before takes a shorter way, and nobody can tell by the answer."""
+
+from typing import Any, Final
+
+import pytest
+from attrs import evolve
+from falcon.testing import Result, TestClient
+
+from ktrlplane.entrypoints.http.rates import RateLimit
+from ktrlplane.entrypoints.http.shortcut import Shortcut
+from tests.http.marks import on_all_stores
+from tests.http.world import Caller, World, refusal
+
+pytestmark = [on_all_stores, pytest.mark.usefixtures("in_service")]
+
+PATH: Final = "/permissions/check"
+QUESTION: Final = f"{PATH}?scopeType=organization&scopeId=acme&action=read"
+OF_EACH: Final = ("x-request-id", "ratelimit-remaining", "ratelimit-reset")
+
+
+@pytest.fixture(autouse=True)
+def _acme(ada: Caller) -> None:
+    ada.makes("/organizations", {"id": "acme", "name": "Acme"})
+
+
+class Asked:
+    """How often the application itself is asked."""
+
+    def __init__(self, app: Any) -> None:
+        self.app, self.times = app, 0
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        self.times += 1
+        return self.app(environ, start_response)
+
+
+@pytest.fixture
+def asked(world: World) -> Asked:
+    return Asked(world.client.app.app)
+
+
+@pytest.fixture
+def short(world: World, asked: Asked) -> World:
+    shortcut: Shortcut = world.client.app
+    return evolve(world, client=TestClient(evolve(shortcut, app=asked)))
+
+
+def _at(world: World, caller: Caller) -> Caller:
+    return Caller(world.client, caller.principal, caller.token)
+
+
+def _told(result: Result) -> tuple[int, dict[str, str], bytes]:
+    headers = {name: value for name, value in result.headers.items() if name not in OF_EACH}
+    return result.status_code, headers, result.content
+
+
+def test_it_is_taken_the_second_time_and_says_the_same(
+    short: World, asked: Asked, ada: Caller
+) -> None:
+    caller = _at(short, ada)
+    first, second, third = (caller.get(QUESTION) for _ in range(3))
+    assert asked.times == 1
+    assert _told(first) == _told(second) == _told(third)
+    ids = {result.headers["x-request-id"] for result in (first, second, third)}
+    assert len(ids) == 3
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Cache-Control": "no-cache"},
+        {"If-None-Match": '"x"'},
+        {"If-Match": "*"},
+        {"X-Request-Id": "mine"},
+        {"Origin": "https://example.com"},
+        {"Authorization": "Bearer nonsense"},
+        {"Authorization": "Basic YTpi"},
+        {"Authorization": ""},
+    ],
+    ids=str,
+)
+def test_what_is_out_of_the_ordinary_is_asked_of_the_application(
+    short: World, asked: Asked, ada: Caller, headers: dict[str, str]
+) -> None:
+    caller = _at(short, ada)
+    caller.get(QUESTION)
+    for times in (2, 3):
+        assert caller.get(QUESTION, headers=headers).status_code in (200, 401)
+        assert asked.times == times
+
+
+@pytest.mark.parametrize("method", ["HEAD", "POST", "OPTIONS"])
+def test_another_method_is_asked_of_the_application(
+    short: World, asked: Asked, ada: Caller, method: str
+) -> None:
+    caller = _at(short, ada)
+    caller.get(QUESTION)
+    caller.ask(method, QUESTION)
+    assert asked.times == 2
+
+
+def test_an_answer_is_of_its_question_and_its_caller(
+    short: World, asked: Asked, ada: Caller, grace: Caller
+) -> None:
+    mine, theirs = _at(short, ada), _at(short, grace)
+    for caller, allowed in ((mine, True), (theirs, False)):
+        for _ in range(2):
+            assert caller.sees(QUESTION)["allowed"] is allowed
+        assert "allowed" not in caller.sees(QUESTION.removesuffix("&action=read"))
+    assert asked.times == 4
+
+
+def test_it_ends_with_what_one_holds(
+    short: World, asked: Asked, ada: Caller, grace: Caller
+) -> None:
+    theirs = _at(short, grace)
+    body = {"user_id": grace.principal, "role_id": "Viewer"}
+    made = ada.makes("/organizations/acme/rbac", body)
+    assert [theirs.sees(QUESTION)["allowed"] for _ in range(2)] == [True, True]
+    ada.delete(f"/organizations/acme/rbac/{made['assignment_id']}")
+    assert [theirs.sees(QUESTION)["allowed"] for _ in range(2)] == [False, False]
+
+
+def test_it_counts_towards_the_limit_like_any_other(world: World, ada: Caller) -> None:
+    limited = world.with_edge(rate_limit=RateLimit("4/hour"))
+    caller = _at(limited, ada)
+    left = [caller.get(QUESTION).headers["ratelimit-remaining"] for _ in range(4)]
+    assert left == ["3", "2", "1", "0"]
+    result = caller.get(QUESTION)
+    assert refusal(result) == (429, "rate_limited")
+    assert result.headers["retry-after"] == result.headers["ratelimit-reset"]
+
+
+def test_it_is_counted_in_the_metrics(short: World, ada: Caller) -> None:
+    def counted() -> float:
+        lines = short.client.simulate_get("/metrics").text.splitlines()
+        wanted = (
+            f'ktrlplane_http_requests_total{{method="GET",route="/api/v1{PATH}",status="200"}}'
+        )
+        return sum(float(line.split()[-1]) for line in lines if line.startswith(wanted))
+
+    caller = _at(short, ada)
+    caller.get(QUESTION)
+    before = counted()
+    caller.get(QUESTION)
+    assert counted() == before + 1
+
+
+def test_only_this_machine_takes_it_where_only_this_machine_may_ask(
+    world: World, ada: Caller
+) -> None:
+    shortcut: Shortcut = world.client.app
+    asked = Asked(shortcut.app)
+    local = evolve(world, client=TestClient(evolve(shortcut, app=asked, loopback_only=True)))
+    caller = _at(local, ada)
+    caller.get(QUESTION)
+    caller.bare(f"/api/v1{QUESTION}", REMOTE_ADDR="203.0.113.7")
+    assert asked.times == 2
+    caller.bare(f"/api/v1{QUESTION}", REMOTE_ADDR="127.0.0.1")
+    assert asked.times == 2
