@@ -111,6 +111,26 @@ class TestCounts:
         assert kept > 5_000
 
 
+def test_a_limit_holds_for_processes_that_tell_each_other_now_and_then(tmp_path: Path) -> None:
+    most, let_in = 1000, 0
+    together = [Counts(tmp_path / "counts") for _ in range(3)]
+    for number in range(2 * most):
+        counts = together[number % len(together)]
+        let_in += counts.hit("a", 3600, most)[0] <= most
+    assert most - len(together) <= let_in <= most + len(together)
+
+
+def test_what_is_not_told_at_once_is_told_soon(tmp_path: Path) -> None:
+    here, there = (Counts(tmp_path / "counts") for _ in range(2))
+    for _ in range(5):
+        here.hit("a", 3600, 100_000)
+    assert there.hit("a", 3600, 100_000)[0] == 2  # the first is told at once
+    for mine in here._mine.values():
+        mine.told_at -= 1  # as if that second had passed
+    here.hit("a", 3600, 100_000)
+    assert there.hit("a", 3600)[0] == 8
+
+
 def test_processes_that_count_together_lose_nothing(tmp_path: Path) -> None:
     file = tmp_path / "counts"
     command = [sys.executable, "-c", COUNTING, str(file)]

@@ -73,7 +73,8 @@ def _digest(token: str) -> bytes:
     if len(token) > MAX_TOKEN_LENGTH:
         raise Unauthenticated(f"A bearer token has at most {MAX_TOKEN_LENGTH} characters.")
     try:
-        return hashlib.sha256(token.encode("ascii")).digest()
+        # As hard to find another token for as SHA-256, at a quarter of its price for so few bytes.
+        return hashlib.blake2b(token.encode("ascii"), digest_size=32).digest()
     except UnicodeEncodeError:
         raise Unauthenticated(_NOT_A_TOKEN) from None
 

@@ -33,8 +33,8 @@ class RateLimit:
         """Raises: EdgeError."""
         if self.limit is None or self._counts is None:
             return
-        count, until = self._counts.hit(principal, self.limit.get_expiry())
         most = self.limit.amount
+        count, until = self._counts.hit(principal, self.limit.get_expiry(), most)
         reset = str(max(1, math.ceil(until - time.time())))
         headers = {
             "RateLimit-Limit": str(most),

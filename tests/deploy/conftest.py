@@ -1,0 +1,61 @@
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from ktrlplane.entrypoints.library import ControlPlane
+from ktrlplane.entrypoints.session import Session
+from ktrlplane.ports.unit_of_work import UnitsOfWork
+from tests.deploy.rendering import CannotBuild, Cluster, Renderer, built
+from tests.deploy.reporting import Reporter
+
+
+@pytest.fixture(scope="session")
+def renderer(tmp_path_factory: pytest.TempPathFactory) -> Renderer:
+    try:
+        return built(tmp_path_factory.mktemp("renderer"))
+    except CannotBuild as exc:
+        pytest.skip(f"The manifests are not rendered. {exc}")
+
+
+@pytest.fixture
+def control(postgres_units: UnitsOfWork) -> ControlPlane:
+    return ControlPlane(units=postgres_units)
+
+
+@pytest.fixture
+def ada(control: ControlPlane) -> Session:
+    """Who owns the organization acme, the project plant in it, and the project garage, which is
+    in none."""
+    ada = control.sign_in("ada", email="ada@example.com", name="Ada")
+    ada.create_organization(id="acme", name="Acme")
+    ada.create_project(id="plant", name="Plant", org_id="acme")
+    ada.create_project(id="garage", name="Garage")
+    return ada
+
+
+@pytest.fixture
+def owner(migrated_database: str) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(migrated_database, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def operator(migrated_database: str) -> Iterator[psycopg.Connection[Any]]:
+    """A member of the operator's role, and nothing more."""
+    with psycopg.connect(migrated_database, autocommit=True) as connection:
+        connection.execute("SET ROLE ktrlplane_operator")
+        yield connection
+
+
+@pytest.fixture
+def cluster(
+    renderer: Renderer, operator: psycopg.Connection[Any], postgres_units: UnitsOfWork
+) -> Cluster:
+    return Cluster(renderer, operator)
+
+
+@pytest.fixture
+def reporter(cluster: Cluster, owner: psycopg.Connection[Any]) -> Reporter:
+    return Reporter(cluster, owner)
