@@ -4,7 +4,11 @@ import json
 from typing import Any, Final
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from ktrlplane.domain.documents import faults_of
+from ktrlplane.entrypoints.http.wire import is_harmless
 from tests.http.world import API, Caller, checked, faults, refusal
 
 MIB: Final = 1024 * 1024
@@ -283,3 +287,35 @@ def test_every_answer_is_json_in_utf_8(ada: Caller) -> None:
     result = checked(ada.post("/organizations", {"name": "東京"}))
     assert result.headers["content-type"] == "application/json"
     assert "東京".encode() in result.content
+
+
+texts = st.text(max_size=8) | st.sampled_from(["\0", "\ud800", '"', "\\", "[[[", "x" * 1025, "{}"])
+documents = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | texts,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def _nested(document: Any, depth: int) -> Any:
+    for number in range(depth):
+        document = [document] if number % 2 else {"in": document}
+    return document
+
+
+@given(documents, st.integers(0, 70), st.booleans())
+def test_what_is_harmless_by_its_text_has_no_fault(
+    document: Any,
+    depth: int,
+    escaped: bool,  # noqa: FBT001
+) -> None:
+    document = _nested(document, depth)
+    text = json.dumps(document, ensure_ascii=escaped)
+    raw = text.encode(errors="surrogatepass")
+    if is_harmless(raw):
+        assert faults_of(document) == []
+
+
+def test_what_products_send_is_harmless_by_its_text() -> None:
+    checks = [{"scope_type": "resource", "scope_id": "one", "action": "read"}] * 100
+    assert is_harmless(json.dumps({"checks": checks}).encode())
