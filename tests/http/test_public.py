@@ -224,7 +224,7 @@ def test_an_unknown_address_is_no_secret(world: World) -> None:
 def test_durations_add_up_as_if_each_had_been_observed(world: World, ada: Caller) -> None:
     def told() -> dict[str, float]:
         lines = world.client.simulate_get("/metrics").text.splitlines()
-        mine = [one for one in lines if 'route="/api/v1/organizations"' in one]
+        mine = [one for one in lines if 'method="GET",route="/api/v1/organizations"' in one]
         return {name: float(value) for name, value in (one.rsplit(" ", 1) for one in mine)}
 
     ada.sees("/organizations")

@@ -13,7 +13,7 @@ from ktrlplane.domain.services.operator import OperatorGrant, operator_grant
 from tests.stateful.invariants import Invariants
 from tests.stateful.ledger import created_by, nobody, operator
 from tests.stateful.machine import place
-from tests.stateful.oracle import Key
+from tests.stateful.oracle import HIDDEN, Key
 from tests.stateful.things import GRACE, Refusal
 from tests.stateful.words import (
     GROUPS,
@@ -51,6 +51,8 @@ class Changes(Invariants):
             refusal = "InvalidTransition"
         made = [one for one in (who, role) if "/" in one]
         if refusal is None and not all(world.lends(one, scope) for one in made):
+            refusal = "ValidationFailed"
+        if refusal is None and who.startswith("@") and role in HIDDEN:
             refusal = "ValidationFailed"
         if refusal is None and world.holds_still(gift):
             refusal = "AlreadyExists"
