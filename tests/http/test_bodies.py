@@ -291,7 +291,11 @@ def test_every_answer_is_json_in_utf_8(ada: Caller) -> None:
 
 texts = st.text(max_size=8) | st.sampled_from(["\0", "\ud800", '"', "\\", "[[[", "x" * 1025, "{}"])
 documents = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | texts,
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | texts,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
     max_leaves=12,
 )
