@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import falcon
+import structlog
 from attrs import frozen
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -45,6 +46,7 @@ _SECONDS: Final = Histogram(
     ("method", "route"),
     buckets=_BUCKETS,
 )
+_log = structlog.get_logger(__name__)
 _KNOWN_METHODS: Final = frozenset(falcon.HTTP_METHODS)
 
 
@@ -86,7 +88,10 @@ class _Tally:
     def _run(self) -> None:
         while True:
             time.sleep(_FLUSH_EVERY_S)
-            self.flush()
+            try:
+                self.flush()
+            except Exception as exc:  # noqa: BLE001 - or nobody would empty this any more
+                _log.warning("metrics_not_written", exc_info=exc)
 
     def flush(self) -> None:
         with self._lock:
