@@ -15,11 +15,11 @@ from ktrlplane.domain.paging import Page, PageRequest
 from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services.commands import apart
 from ktrlplane.domain.services.held_resources import held_resource, require_in
-from ktrlplane.domain.services.limits import require_room
+from ktrlplane.domain.services.limits import fitting, require_room
 from ktrlplane.domain.services.platform import Expectation, Platform
 from ktrlplane.domain.services.standings import hold_where_known
 from ktrlplane.domain.services.transitions import keep, keep_new
-from ktrlplane.domain.services.wishes import Settled, Wish, settled, unknown_type
+from ktrlplane.domain.services.wishes import Wish, settled, unknown_type
 from ktrlplane.ports.stores import ResourceFilter
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
@@ -73,7 +73,7 @@ def create_resource(
         lambda: platform.new_id(ResourceId, command.id, command.name),
         lambda: settled(wanted, platform),
     )
-    require_room(work, wish.type, wish.sku, project, platform)
+    require_room(work, wish.type, wish.sku, project.path, platform)
     resource = Resource(
         resource_id=resource_id,
         project_id=project_id,
@@ -172,27 +172,21 @@ def update_resource(
     resource.require_alive()
     changed = resource if command.name is None else resource.renamed(command.name)
     if command.sku is not None or command.settings_json is not None:
-        wish = _wished(resource, command, platform, merge=merge)
-        if wish.sku != resource.sku:
-            project = work.projects.get(resource.project_id)
-            require_room(work, wish.type, wish.sku, project, platform)
-        changed = changed.changed(name=changed.name, sku=wish.sku, settings=wish.settings, now=now)
+        wish = _wish(resource, command, merge=merge)
+        fit = fitting(work, wish, resource, platform)
+        changed = changed.changed(name=changed.name, sku=fit.sku, settings=fit.settings, now=now)
     keep(work, [(resource, changed)], actor=actor, platform=platform)
     return changed
 
 
-def _wished(
-    resource: Resource, command: UpdateResource, platform: Platform, *, merge: bool
-) -> Settled:
-    """Raises: ValidationFailed."""
+def _wish(resource: Resource, command: UpdateResource, *, merge: bool) -> Wish:
     present: Mapping[str, Any] = resource.settings_json.value
     settings = present
     if command.settings_json is not None:
         settings = command.settings_json
         if merge and not faults_of(settings):  # else it is told below, and not walked here
             settings = merge_patch(present, settings)
-    wish = Wish(type=resource.type, sku=command.sku or resource.sku, settings=settings)
-    return settled(wish, platform, present_sku=resource.sku)
+    return Wish(type=resource.type, sku=command.sku or resource.sku, settings=settings)
 
 
 def delete_resource(

@@ -86,10 +86,7 @@ def _tier(
 ) -> Tier | None:
     tier = kind.tier(sku)
     if tier is None:
-        skus = ", ".join(
-            known.sku for known in kind.tiers if known.availability is Availability.OFFERED
-        )
-        faults.append(Fault("/sku", "unknown_sku", f"{kind.type} is offered as {skus}."))
+        faults.append(unknown_sku(kind))
     elif tier.availability is Availability.RETIRED and sku != present_sku:
         detail = f"The tier {sku} of {kind.type} is no longer offered."
         faults.append(Fault("/sku", "retired", detail))
@@ -99,3 +96,8 @@ def _tier(
 def unknown_type(platform: Platform) -> Fault:
     known = ", ".join(kind.type for kind in platform.catalog.resource_types)
     return Fault("/type", "unknown_type", f"There is no such resource type; there are {known}.")
+
+
+def unknown_sku(kind: ResourceType) -> Fault:
+    skus = ", ".join(tier.sku for tier in kind.offered())
+    return Fault("/sku", "unknown_sku", f"{kind.type} is offered as {skus}.")
