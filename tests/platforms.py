@@ -79,6 +79,7 @@ def _kettle() -> ResourceType:
             a_tier("gold"),
             a_tier("secret", Availability.HIDDEN),
             a_tier("antique", Availability.RETIRED),
+            a_tier("grand", Availability.HIDDEN),
             a_tier(
                 "few",
                 Availability.HIDDEN,
@@ -108,6 +109,7 @@ def _kettle() -> ResourceType:
             "secret": SettingsSchema(base, {}, once),
             "antique": SettingsSchema(base, {}, once),
             "few": SettingsSchema(base, {}, once),
+            "grand": SettingsSchema(base, {"properties": {"litres": {"default": 50}}}, once),
         },
         base_schema=base,
     )

@@ -106,8 +106,15 @@ def test_who_grants_to_somebody_who_never_called_is_told_once(on_current: Ktrlpl
     outcome = on_current("grant", "--principal", "robot", *VIEWER)
     assert outcome.status == 0
     assert "Nobody has called as robot yet" in outcome.err
-    editor = ("--role", "Editor", "--scope-type", "global")
-    assert on_current("grant", "--principal", "robot", *editor).err == ""
+    meter = ("--role", "service-account-meter", "--scope-type", "global")
+    assert on_current("grant", "--principal", "robot", *meter).err == ""
+
+
+def test_who_grants_what_people_have_at_global_scope_is_told_what_that_is(
+    on_current: Ktrlplane,
+) -> None:
+    _, said = sentences(on_current("grant", "--principal", "auth0|ada", *VIEWER))
+    assert "nothing in any organization" in said
 
 
 def test_an_empty_database_is_told_from_an_old_one(on_database: Ktrlplane) -> None:

@@ -129,6 +129,7 @@ def an_estate(world: World) -> Estate:
         "client_id": "spare",
         "user_id": "auth0|grace",
         "type": world.kind.type,
+        "sku": world.tier.sku,
         "override_id": str(operator.makes("/limit-overrides", world.an_override())["override_id"]),
         "group_id": _a_group(ada, "Crew"),
         "group_id alone": _a_group(ada, "Watch"),

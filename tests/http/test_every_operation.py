@@ -133,6 +133,7 @@ EXPECTED: Final[dict[str, Answers]] = {
     "listResourceTypes": OPEN,
     "getResourceType": OPEN,
     "listTiers": OPEN,
+    "getTier": OPEN,
     "getSettingsSchema": OPEN,
     "listPresets": OPEN,
     "getResourcePricing": OPEN,

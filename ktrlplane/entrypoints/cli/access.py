@@ -5,7 +5,7 @@ from datetime import datetime
 
 import click
 
-from ktrlplane.domain.access import Holder
+from ktrlplane.domain.access import GLOBAL, Holder
 from ktrlplane.domain.ids import GroupId, PrincipalId
 from ktrlplane.domain.services import operator
 from ktrlplane.entrypoints.cli.arguments import SCOPE_TYPES, moment_of, scope_of
@@ -131,10 +131,17 @@ def grant(
         transact = container.transact()
         is_known = transact.read(lambda work: operator.is_known(work, command.principal))
         made = transact(lambda work: operator.operator_grant(work, command, platform=platform))
+        given = transact.read(lambda work: work.roles.find(made.role_id))
     if not is_known:
         click.echo(
             f"ktrlplane: Nobody has called as {made.holder} yet. If that is not what a token will "
             "say (a service account's ends in @clients), revoke it and grant again.",
+            err=True,
+        )
+    if made.scope == GLOBAL and given is not None and not given.is_hidden:
+        click.echo(
+            "ktrlplane: At global scope a role gives what concerns the platform itself, and "
+            "nothing in any organization or project.",
             err=True,
         )
     click.echo(f"granted: {made.holder} has {role} on {made.scope} ({made.assignment_id})")

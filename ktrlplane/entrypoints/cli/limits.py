@@ -40,9 +40,7 @@ def limits() -> None:
     metavar="L",
     help="How many resources of the tier there may be in the scope, or a meter.",
 )
-@click.option(
-    "--maximum", required=True, metavar="N", help=f"A number, or {_NO_LIMIT}."
-)
+@click.option("--maximum", required=True, metavar="N", help=f"A number, or {_NO_LIMIT}.")
 @click.option("--reason", required=True, metavar="R", help="For who reads it next year.")
 @click.option("--expires-at", metavar="T", help="RFC 3339, such as 2030-01-31T12:00:00Z.")
 @config_option
