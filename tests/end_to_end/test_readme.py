@@ -183,7 +183,7 @@ def test_the_page_about_the_life_of_resources_runs_as_it_stands(
     assert done.returncode == 0, done.stderr
     told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     assert [one for one in told if "code" in one] == []
-    statuses = [one["status"] for one in told if one.get("resource_id") == "garden-flow"]
+    statuses = [one["status"] for one in told if "generation" in one]
     assert statuses == [
         "Creating",
         "Running",  # as it was reported
@@ -197,6 +197,13 @@ def test_the_page_about_the_life_of_resources_runs_as_it_stands(
     assert len(history) == 4
     prices = [one["price_after"]["amount"] for one in told if "price_after" in one]
     assert prices[0] == 0 < prices[1]
+    limits = [
+        {limit["limit"]: limit for limit in one["limits"]} for one in told if "limits" in one
+    ]
+    assert [one["resources"]["maximum"] for one in limits] == [10, 20]
+    assert [one["executions"]["maximum"] for one in limits] == [1000, None]
+    assert [one["allowed"] for one in told if "allowed" in one] == [True]
+    assert "As agreed with Rose" in done.stdout
 
 
 def test_what_the_readme_runs_for_real_works(clone: Path, venv: Path, serving: int) -> None:
