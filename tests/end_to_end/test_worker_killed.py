@@ -1,0 +1,78 @@
+"""Workers may be killed at any instant: nothing is lost, and nothing done twice."""
+
+import os
+import random
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final
+
+import psycopg
+import pytest
+
+from ktrlplane import ControlPlane
+from tests.end_to_end.killing import Database, judge, settle, workers_in
+from tests.end_to_end.people import Person
+from tests.mail_servers import mail_server
+from tests.postgres import as_url
+
+pytestmark = pytest.mark.postgres
+
+LASTS_S: Final = float(os.environ.get("KTRLPLANE_TEST_KILLS_S", "20"))
+"""By hand, for as long as you like: ``KTRLPLANE_TEST_KILLS_S=600 pytest -s`` this file."""
+SEED: Final = int(os.environ.get("KTRLPLANE_TEST_KILLS_SEED", "1"))
+"""Of what is done and how long workers live; what meets what is decided by the machine."""
+NAMES: Final = ("ada", "bob", "eve")
+
+
+@pytest.fixture
+def database(fresh_database: str) -> Iterator[Database]:
+    return Database(fresh_database)
+
+
+@contextmanager
+def people_at(database: Database, *names: str) -> Iterator[list[Person]]:
+    with ExitStack() as stack:
+        control = stack.enter_context(ControlPlane.postgres(database.url, migrate=True))
+        people = []
+        for number, name in enumerate(names):
+            connection = psycopg.connect(database.url, autocommit=True)
+            reconciler = stack.enter_context(connection)
+            reconciler.execute("SET ROLE ktrlplane_operator")
+            people.append(Person(name, control, reconciler, random.Random(SEED * 100 + number)))
+        yield people
+
+
+def test_workers_that_are_killed_lose_nothing_and_double_nothing(
+    database: Database, tmp_path: Path
+) -> None:
+    url, stop, rng = as_url(database.url), threading.Event(), random.Random(SEED)
+    with (
+        mail_server() as box,
+        people_at(database, *NAMES) as people,
+        workers_in(tmp_path, url, box, rng) as workers,
+        ThreadPoolExecutor(len(people)) as pool,
+    ):
+        began = time.monotonic()
+        done = [pool.submit(person.work_until, stop) for person in people]
+        try:
+            while time.monotonic() < began + LASTS_S and not any(one.done() for one in done):
+                workers.kill_who_is_due(how_many=2)
+                stop.wait(0.01)
+        finally:
+            stop.set()
+        for one in done:
+            one.result()
+        settle(database, workers)
+        memories = [person.memory for person in people]
+        print(
+            f"{workers.kills} kills, {sum(one.operations for one in memories)} operations, "
+            f"{sum(one.reports for one in memories)} reports, "
+            f"{database.number('resource_transitions')} transitions, "
+            f"{sum(len(one.invited) for one in memories)} invitations, {len(box.mails)} mails"
+        )
+        judge(database, memories, box)
+        assert workers.kills > LASTS_S / 10
