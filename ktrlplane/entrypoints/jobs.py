@@ -160,13 +160,16 @@ def _send_invitations(
     transact: Transact, platform: Platform, mail: Mail, origin: str, stop: threading.Event
 ) -> bool:
     """Each is taken, sent outside of any unit of work, and settled. A worker that dies in
-    between has it sent once more when the lease ends: the mail's id is the same."""
+    between has it sent once more when the lease ends: the mail's id is the same. One that is
+    told to stop gives back what it has not sent."""
     until = platform.now() + LEASE
     due = transact(lambda work: due_mail(work, until=until, limit=LETTERS, platform=platform))
     for view in due:
         if stop.is_set():
-            break
-        _send(transact, platform, mail, origin, view)
+            given_back = partial(settle_mail, seen=view.invitation, again_at=platform.now())
+            transact(partial(given_back, platform=platform))
+        else:
+            _send(transact, platform, mail, origin, view)
     return len(due) == LETTERS
 
 

@@ -101,9 +101,10 @@ class Workers:
             process.kill()
             process.wait()
 
-    def tracebacks(self) -> list[str]:
-        texts = [log.read_text(errors="replace") for log in self._logs]
-        return [text for text in texts if "Traceback" in text]
+    def complaints(self) -> list[str]:
+        """Of the living, about the dead."""
+        lines = (line for log in self._logs for line in log.read_text().splitlines())
+        return [one for one in lines if "job_failed" in one or "Traceback" in one]
 
 
 @contextmanager
@@ -168,8 +169,6 @@ class Database:
 
 def settle(database: Database, workers: Workers) -> None:
     """With one worker that lives."""
-    workers.kill_all()
-    database.let_leases_end()
     with workers.one_that_lives() as last:
         until(database.is_at_rest, "all to be done")
         stopped(last)

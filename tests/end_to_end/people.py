@@ -65,14 +65,15 @@ class Person:
         if org is not None:
             self._do(lambda: self.me.create_organization(id=org, name="O"))
         self._do(lambda: self.me.create_project(id=project, name="P", org_id=org))
-        self._invite(ProjectId(project))
+        self.invite(ProjectId(project), self.rng.randint(0, 2))
         if org is not None:
-            self._invite(OrganizationId(org))
+            self.invite(OrganizationId(org), self.rng.randint(0, 2))
         stories = [self.resource(project) for _ in range(rng.randint(1, 4))]
         for _ in range(10 * len(stories)):
             if stop.is_set():
                 return
             self.live(rng.choice(stories))
+            self.invite(ProjectId(project), int(rng.random() < 0.1))
             stop.wait(rng.expovariate(1 / PACE_S))
         self.end(project, org, stories)
         for story in stories * 2:
@@ -87,8 +88,8 @@ class Person:
         self.memory.operations += 1
         return act()
 
-    def _invite(self, to: ProjectId | OrganizationId) -> None:
-        for _ in range(self.rng.randint(0, 2)):
+    def invite(self, to: ProjectId | OrganizationId, how_many: int) -> None:
+        for _ in range(how_many):
             email = f"{self.name}-{self._next()}@example.org"
             self.memory.invited[email] = to.value
             self._do(lambda email=email: self.me.grant("Viewer", on=to, email=email))

@@ -14,8 +14,10 @@ import psycopg
 import pytest
 
 from ktrlplane import ControlPlane
-from tests.end_to_end.killing import Database, judge, settle, workers_in
+from tests.end_to_end.killing import Database, judge, settle, stopped, workers_in
+from tests.end_to_end.lives import HEALTHS
 from tests.end_to_end.people import Person
+from tests.end_to_end.serving import until
 from tests.mail_servers import mail_server
 from tests.postgres import as_url
 
@@ -25,11 +27,12 @@ LASTS_S: Final = float(os.environ.get("KTRLPLANE_TEST_KILLS_S", "20"))
 """By hand, for as long as you like: ``KTRLPLANE_TEST_KILLS_S=600 pytest -s`` this file."""
 SEED: Final = int(os.environ.get("KTRLPLANE_TEST_KILLS_SEED", "1"))
 """Of what is done and how long workers live; what meets what is decided by the machine."""
+SOON_S: Final = 10.0
 NAMES: Final = ("ada", "bob", "eve")
 
 
 @pytest.fixture
-def database(fresh_database: str) -> Iterator[Database]:
+def database(fresh_database: str) -> Database:
     return Database(fresh_database)
 
 
@@ -66,13 +69,43 @@ def test_workers_that_are_killed_lose_nothing_and_double_nothing(
             stop.set()
         for one in done:
             one.result()
+        workers.kill_all()
+        database.let_leases_end()
         settle(database, workers)
         memories = [person.memory for person in people]
-        print(
+        print(  # noqa: T201 - for who lets it run by hand
             f"{workers.kills} kills, {sum(one.operations for one in memories)} operations, "
             f"{sum(one.reports for one in memories)} reports, "
             f"{database.number('resource_transitions')} transitions, "
             f"{sum(len(one.invited) for one in memories)} invitations, {len(box.mails)} mails"
         )
         judge(database, memories, box)
-        assert workers.kills > LASTS_S / 10
+        assert workers.complaints() == []
+        assert workers.kills > 2
+
+
+def test_a_worker_that_is_told_to_stop_does_so_soon_and_leaves_the_rest_to_the_next(
+    database: Database, tmp_path: Path
+) -> None:
+    url = as_url(database.url)
+    with (
+        mail_server() as box,
+        people_at(database, "ada") as (ada,),
+        workers_in(tmp_path, url, box, ada.rng) as workers,
+    ):
+        project = ada.me.create_project(id="plant", name="Plant").project_id
+        stories = [ada.resource("plant") for _ in range(150)]
+        for _ in range(10):
+            for story in stories:
+                ada.report(story, ada.rng.choice(HEALTHS))
+        ada.invite(project, 40)
+        came = database.number("reports")
+        with workers.one_that_lives() as worker:
+            until(lambda: database.number("reports") < came, "the first to be heeded")
+            assert stopped(worker) < SOON_S
+        assert database.number("reports") > 0
+        assert database.number("invitations WHERE mail_due_at > now()") == 0
+        settle(database, workers)
+        judge(database, [ada.memory], box)
+        assert len(box.mails) == 40
+        assert workers.complaints() == []
