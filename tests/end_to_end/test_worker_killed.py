@@ -17,7 +17,7 @@ from ktrlplane import ControlPlane
 from tests.end_to_end.killing import Database, judge, settle, stopped, workers_in
 from tests.end_to_end.lives import HEALTHS
 from tests.end_to_end.people import Person
-from tests.end_to_end.serving import until
+from tests.end_to_end.serving import DEADLINE_S, until
 from tests.mail_servers import mail_server
 from tests.postgres import as_url
 
@@ -27,6 +27,8 @@ LASTS_S: Final = float(os.environ.get("KTRLPLANE_TEST_KILLS_S", "20"))
 """By hand, for as long as you like: ``KTRLPLANE_TEST_KILLS_S=600 pytest -s`` this file."""
 SEED: Final = int(os.environ.get("KTRLPLANE_TEST_KILLS_SEED", "1"))
 """Of what is done and how long workers live; what meets what is decided by the machine."""
+FEWEST: Final = 5
+"""Of kills, however slow the machine is."""
 SOON_S: Final = 10.0
 NAMES: Final = ("ada", "bob", "eve")
 
@@ -62,13 +64,15 @@ def test_workers_that_are_killed_lose_nothing_and_double_nothing(
         began = time.monotonic()
         done = [pool.submit(person.work_until, stop) for person in people]
         try:
-            while time.monotonic() < began + LASTS_S and not any(one.done() for one in done):
+            while time.monotonic() < began + LASTS_S or workers.kills < FEWEST:
+                assert not any(one.done() for one in done), "somebody gave up"
+                assert time.monotonic() < began + LASTS_S + DEADLINE_S
                 workers.kill_who_is_due(how_many=2)
                 stop.wait(0.01)
         finally:
             stop.set()
-        for one in done:
-            one.result()
+            for one in done:
+                one.result()
         workers.kill_all()
         database.let_leases_end()
         settle(database, workers)
@@ -77,11 +81,11 @@ def test_workers_that_are_killed_lose_nothing_and_double_nothing(
             f"{workers.kills} kills, {sum(one.operations for one in memories)} operations, "
             f"{sum(one.reports for one in memories)} reports, "
             f"{database.number('resource_transitions')} transitions, "
-            f"{sum(len(one.invited) for one in memories)} invitations, {len(box.mails)} mails"
+            f"{sum(len(one.invited) for one in memories)} invitations, {len(box.mails)} mails "
+            f"to {len({mail.recipients for mail in box.mails})} people"
         )
         judge(database, memories, box)
         assert workers.complaints() == []
-        assert workers.kills > 2
 
 
 def test_a_worker_that_is_told_to_stop_does_so_soon_and_leaves_the_rest_to_the_next(
