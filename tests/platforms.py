@@ -8,7 +8,16 @@ from attrs import frozen
 from ktrlplane.adapters.json_schema import JsonSchemaValidator
 from ktrlplane.adapters.memory.clock import ManualClock
 from ktrlplane.adapters.memory.unit_of_work import MemoryUnitsOfWork
-from ktrlplane.domain.catalog import Availability, Catalog, Preset, ResourceType, Tier
+from ktrlplane.domain.catalog import (
+    Availability,
+    Catalog,
+    Enforcement,
+    Limit,
+    Meter,
+    Preset,
+    ResourceType,
+    Tier,
+)
 from ktrlplane.domain.documents import Document
 from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.domain.services.operator import synchronize_catalog
@@ -35,6 +44,16 @@ def a_tier(sku: str, availability: Availability = Availability.OFFERED, **but: A
     return Tier(**known | but)
 
 
+def a_meter(name: str) -> Meter:
+    return Meter(
+        name=name,
+        display_name=name.capitalize(),
+        description=f"How many {name}.",
+        unit=name.removesuffix("s"),
+        kind="counter",
+    )
+
+
 def _kettle() -> ResourceType:
     base = {
         "type": "object",
@@ -54,13 +73,26 @@ def _kettle() -> ResourceType:
         description="Boils.",
         category="kitchen",
         aliases=("Acme.Pot",),
-        meters=(),
+        meters=(a_meter("boilings"), a_meter("cups"), a_meter("watts")),
         tiers=(
             a_tier("free"),
             a_tier("gold"),
             a_tier("secret", Availability.HIDDEN),
             a_tier("antique", Availability.RETIRED),
-            a_tier("few", Availability.HIDDEN, max_per_project=3, max_per_organization=4),
+            a_tier("grand", Availability.HIDDEN),
+            a_tier(
+                "few",
+                Availability.HIDDEN,
+                features=("Few of them",),
+                limits=(
+                    Limit(
+                        meter="boilings", maximum=10, window="month", enforcement=Enforcement.HARD
+                    ),
+                    Limit(meter="cups", maximum=5, window="none", enforcement=Enforcement.SOFT),
+                ),
+                max_per_project=3,
+                max_per_organization=4,
+            ),
         ),
         presets=(
             Preset(
@@ -77,6 +109,7 @@ def _kettle() -> ResourceType:
             "secret": SettingsSchema(base, {}, once),
             "antique": SettingsSchema(base, {}, once),
             "few": SettingsSchema(base, {}, once),
+            "grand": SettingsSchema(base, {"properties": {"litres": {"default": 50}}}, once),
         },
         base_schema=base,
     )

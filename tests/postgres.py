@@ -66,6 +66,7 @@ def empty(pool: ConnectionPool[Any]) -> None:
             "refused_reports",
             "resource_transitions",
             "job_runs",
+            "limit_overrides",
             "invitations",
             "role_assignments",
             "groups",

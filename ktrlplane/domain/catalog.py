@@ -114,6 +114,10 @@ class ResourceType:
     def offered(self) -> tuple[Tier, ...]:
         return tuple(t for t in self.tiers if t.availability is Availability.OFFERED)
 
+    def known(self) -> tuple[Tier, ...]:
+        """Those that anybody may know of: offered or, once offered, retired."""
+        return tuple(t for t in self.tiers if t.availability is not Availability.HIDDEN)
+
     def preset(self, name: str) -> Preset | None:
         return next((preset for preset in self.presets if preset.name == name), None)
 

@@ -12,6 +12,7 @@ from ktrlplane.domain.catalog import shared_actions
 from ktrlplane.domain.catalog_files import CATALOG, CatalogFiles, Text, TypeFiles
 from ktrlplane.domain.errors import Fault
 from ktrlplane.domain.ids import PermissionId
+from ktrlplane.domain.limits import RESOURCES
 from ktrlplane.domain.roles import CONTROL_PLANE_PERMISSIONS, CONTROL_PLANE_ROLES
 from ktrlplane.domain.schema_faults import names_something
 
@@ -33,7 +34,7 @@ def catalog_faults(files: CatalogFiles) -> Iterator[Fault]:
 
 def _within(kind: TypeFiles) -> Iterator[Fault]:
     yield from _twice("sku", kind.said("/tiers/*/sku"))
-    yield from _twice("meter", kind.said("/meters/*/name"))
+    yield from _twice("meter", kind.said("/meters/*/name"), taken={RESOURCES})
     yield from _twice("preset", kind.said("/presets/*/name"))
     meters = {meter.text for meter in kind.said("/meters/*/name")}
     for meter in kind.said("/tiers/*/limits/*/meter"):

@@ -179,6 +179,20 @@ def merge_patch(target: object, patch: object) -> Any:
     return merged
 
 
+def without(document: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The members that are not as in ``defaults``; arrays and scalars are so as a whole."""
+    kept: dict[str, Any] = {}
+    for key, value in document.items():
+        default = defaults.get(key)
+        if isinstance(value, Mapping) and isinstance(default, Mapping):
+            value = without(value, default)  # noqa: PLW2901
+            if value:
+                kept[key] = value
+        elif key not in defaults or _written(value) != _written(default):
+            kept[key] = value
+    return kept
+
+
 @frozen
 class Difference:
     """``pointer`` (RFC 6901) is where two documents differ; None stands for what is not there."""

@@ -49,15 +49,17 @@ def summary(faults: Sequence[Fault]) -> str:
 
 
 class DomainError(Exception):
-    """A refusal with a stable ``code``. ``detail`` is safe to show to the caller."""
+    """A refusal with a stable ``code``. ``detail`` is safe to show to the caller; ``faults``
+    tell it piece by piece, where there is more to say of it."""
 
     kind: ClassVar[Kind]
     code: ClassVar[str]
     title: ClassVar[str]
 
-    def __init__(self, detail: str) -> None:
+    def __init__(self, detail: str, faults: Iterable[Fault] = ()) -> None:
         super().__init__(detail)
         self.detail = detail
+        self.faults = tuple(faults)[:MAX_FAULTS]
 
 
 class Unauthenticated(DomainError):
@@ -142,8 +144,8 @@ class ValidationFailed(DomainError):
     title = "Some of the input is not valid"
 
     def __init__(self, faults: Iterable[Fault]) -> None:
-        self.faults = tuple(faults)[:MAX_FAULTS]
-        super().__init__(summary(self.faults))
+        told = tuple(faults)[:MAX_FAULTS]
+        super().__init__(summary(told), told)
 
 
 def both(one: Callable[[], A], other: Callable[[], B]) -> tuple[A, B]:

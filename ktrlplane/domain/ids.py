@@ -129,6 +129,13 @@ class TransitionId(Identity):
         return cls(f"trn_{sortable(at)}")
 
 
+@frozen(order=True)
+class OverrideId(Identity):
+    @classmethod
+    def new(cls, at: datetime) -> Self:
+        return cls(f"ovr_{sortable(at)}")
+
+
 class _Numbers:
     """UUIDs version 7 (RFC 9562 section 5.7). Of those that one process makes in the same
     millisecond, one after the other, the later is the greater (section 6.2, method 2)."""

@@ -57,9 +57,11 @@ ASKED: Final[Mapping[Request, Mapping[Status, Status]]] = {
     ),
     Request.RESUME: {Status.SUSPENDED: Status.UPDATING},
     Request.RETRY: {Status.FAILED: Status.UPDATING, Status.DEGRADED: Status.UPDATING},
-    Request.DELETE: dict.fromkeys(
-        (Status.CREATING, *_IN_SERVICE, Status.SUSPENDED), Status.DELETING
-    ),
+    Request.DELETE: {
+        **dict.fromkeys((Status.CREATING, *_IN_SERVICE, Status.SUSPENDED), Status.DELETING),
+        Status.DELETING: Status.DELETING,
+        Status.DELETED: Status.DELETED,
+    },
 }
 """Where a request leads. What is not here is refused. Resuming leads out of Suspended only
 once nothing holds the resource there any more."""

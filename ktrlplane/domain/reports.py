@@ -9,7 +9,7 @@ from ktrlplane.domain.lifecycle import Health
 
 MAX_MESSAGE: Final = 4096
 """Characters; of a longer one the rest is not kept."""
-STALLED: Final = "Stalled"
+STALLED_CONDITION: Final = "Stalled"
 
 
 @frozen(kw_only=True)
@@ -37,4 +37,6 @@ class Report:
     @property
     def gives_up(self) -> bool:
         """Whether the reconciler says that it will not get any further by itself."""
-        return any(one.type == STALLED and one.status == "True" for one in self.conditions or ())
+        return any(
+            one.type == STALLED_CONDITION and one.status == "True" for one in self.conditions or ()
+        )

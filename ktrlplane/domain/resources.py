@@ -21,7 +21,7 @@ from ktrlplane.domain.lifecycle import (
     Status,
 )
 from ktrlplane.domain.naming import is_a_name
-from ktrlplane.domain.reports import Condition, Report
+from ktrlplane.domain.reports import STALLED_CONDITION, Condition, Report
 
 
 @frozen(kw_only=True)
@@ -104,7 +104,9 @@ class Resource:
         return self._asked(Request.RETRY, now)
 
     def deleting(self, now: datetime) -> Self:
-        """On its way out; the reconciler must see it. Raises: InvalidTransition."""
+        """On its way out; the reconciler must see it. What is so already stays as it is."""
+        if self.status in ENDED:
+            return self
         return evolve(self._asked(Request.DELETE, now), generation=self.generation, holds=())
 
     def ended(self) -> Self:
@@ -124,6 +126,7 @@ class Resource:
             self,
             status=status,
             status_reason=self.status_reason if status is self.status else None,
+            error_message=self.error_message if status is self.status else None,
             generation=self.generation + 1,
             updated_at=now,
         )
@@ -145,11 +148,17 @@ class Resource:
             self,
             observed_generation=report.observed_generation,
             access_url=report.access_url or self.access_url,
-            conditions=self.conditions if report.conditions is None else report.conditions,
+            conditions=self._observed(report),
         )
         if report.observed_generation < self.generation or self.holds:
             return seen
         return seen._arrived(report)  # noqa: SLF001
+
+    def _observed(self, report: Report) -> tuple[Condition, ...]:
+        """Who says nothing of having given up has not."""
+        if report.conditions is None:
+            return tuple(one for one in self.conditions if one.type != STALLED_CONDITION)
+        return report.conditions
 
     def _reported_gone(self, report: Report) -> Self:
         """What was told of an older generation may have been told before it was to go."""
@@ -181,5 +190,4 @@ _ADVICE: Final[Mapping[Request, str]] = {
     Request.SUSPEND: "it cannot be suspended any more",
     Request.RESUME: "only what is Suspended can be resumed",
     Request.RETRY: "only what is Failed or Degraded can be tried again",
-    Request.DELETE: "it is deleted already",
 }

@@ -8,8 +8,9 @@ from typing import Final, Self, TypedDict, Unpack
 
 from ktrlplane.domain.access import RoleAssignment
 from ktrlplane.domain.catalog import Catalog
-from ktrlplane.domain.ids import PrincipalId
-from ktrlplane.domain.services import operator, users
+from ktrlplane.domain.ids import OverrideId, PrincipalId
+from ktrlplane.domain.limits import LimitOverride
+from ktrlplane.domain.services import limit_overrides, operator, users
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.entrypoints.container import Container, in_memory, on_postgres, replaced
 from ktrlplane.entrypoints.jobs import jobs_of
@@ -165,6 +166,45 @@ class ControlPlane:
         principal = id_or_none(PrincipalId, of)
         views = self.transact.read(lambda work: operator.operator_grants(work, principal))
         return [view.assignment for view in views]
+
+    def override_limit(
+        self,
+        limit: str,
+        maximum: int | None,
+        *,
+        on: Place,
+        type: str,  # noqa: A002
+        sku: str,
+        reason: str,
+        expires_at: datetime | None = None,
+    ) -> LimitOverride:
+        """As the platform's operator: in place of what the tier says. ``limit`` is
+        ``resources`` or a meter, ``maximum`` None no limit."""
+        scope = scope_of(on)
+        command = limit_overrides.OverrideLimit(
+            scope_type=scope.scope_type,
+            scope_id=scope.scope_id,
+            type=type,
+            sku=sku,
+            limit=limit,
+            maximum=maximum,
+            reason=reason,
+            expires_at=expires_at,
+        )
+        return self.transact(
+            lambda work: limit_overrides.override_limit(
+                work, command, actor=None, platform=self.platform
+            )
+        )
+
+    def lift_override(self, override_id: OverrideId | str) -> LimitOverride:
+        """As the platform's operator."""
+        wanted = id_of(OverrideId, override_id)
+        return self.transact(
+            lambda work: limit_overrides.lift_override(
+                work, wanted, actor=None, platform=self.platform
+            )
+        )
 
     def catch_up(self) -> None:
         """What the worker does, as far as it is due now: ending deletions, sending mail."""

@@ -1,28 +1,25 @@
 """What one user does, as methods: each a unit of work of its own."""
 
-# ruff: noqa: A002 - id and type are the words of the API, here as everywhere
+# ruff: noqa: A002 - id is a word of the API, here as everywhere
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from attrs import frozen
 
-from ktrlplane.domain.ids import OrganizationId, ProjectId, ResourceId
-from ktrlplane.domain.lifecycle import Status
+from ktrlplane.domain.ids import OrganizationId, ProjectId
 from ktrlplane.domain.organizations import Organization, PurchasePolicy
 from ktrlplane.domain.paging import Page, PageRequest
 from ktrlplane.domain.projects import Project
-from ktrlplane.domain.resources import Resource
-from ktrlplane.domain.services import moves, organizations, projects, resources, users
+from ktrlplane.domain.services import moves, organizations, projects, users
 from ktrlplane.domain.users import User
 from ktrlplane.entrypoints.places import id_of, id_or_none
 from ktrlplane.entrypoints.session_access import FIRST_PAGE
-from ktrlplane.entrypoints.session_groups import GroupSession
-from ktrlplane.ports.stores import ProjectFilter, ResourceFilter
+from ktrlplane.entrypoints.session_resources import ResourceSession
+from ktrlplane.ports.stores import ProjectFilter
 
 
 @frozen
-class Session(GroupSession):
+class Session(ResourceSession):
     """The control plane as one user sees it, who can do here what they may do and no more.
 
     Refusals are the domain's errors; an id or a name that cannot be one is a ValueError.
@@ -122,72 +119,3 @@ class Session(GroupSession):
         return self._transact(
             lambda work: projects.delete_project(work, wanted, cascade=cascade, **self._by)
         )
-
-    def create_resource(
-        self,
-        project_id: ProjectId | str,
-        *,
-        name: str,
-        type: str,
-        sku: str,
-        settings: Mapping[str, Any] | None = None,
-        preset: str | None = None,
-        id: ResourceId | str | None = None,
-    ) -> Resource:
-        wanted = id_of(ProjectId, project_id)
-        command = resources.CreateResource(
-            id=id_or_none(ResourceId, id),
-            name=name,
-            type=type,
-            sku=sku,
-            settings_json=settings,
-            preset=preset,
-        )
-        return self._transact(
-            lambda work: resources.create_resource(work, wanted, command, **self._by)
-        )
-
-    def resource(self, resource_id: ResourceId | str) -> Resource:
-        wanted = id_of(ResourceId, resource_id)
-        return self._transact.read(lambda work: resources.read_resource(work, wanted, **self._by))
-
-    def resources(
-        self,
-        page: PageRequest = FIRST_PAGE,
-        *,
-        project_id: ProjectId | str | None = None,
-        type: str | None = None,
-        sku: str | None = None,
-        status: Status | None = None,
-        text: str | None = None,
-    ) -> Page[Resource]:
-        where = ResourceFilter(
-            project_id=id_or_none(ProjectId, project_id),
-            type=type,
-            sku=sku,
-            status=status,
-            text=text,
-        )
-        return self._transact.read(
-            lambda work: resources.list_resources(work, page, where, **self._by)
-        )
-
-    def update_resource(
-        self,
-        resource_id: ResourceId | str,
-        *,
-        name: str | None = None,
-        sku: str | None = None,
-        settings: Mapping[str, Any] | None = None,
-        merge: bool = True,
-    ) -> Resource:
-        """``merge`` patches the present settings (RFC 7396); else they are replaced whole."""
-        wanted = id_of(ResourceId, resource_id)
-        command = resources.UpdateResource(name=name, sku=sku, settings_json=settings)
-        return self._transact(
-            lambda work: resources.update_resource(work, wanted, command, merge=merge, **self._by)
-        )
-
-    def delete_resource(self, resource_id: ResourceId | str) -> Resource:
-        wanted = id_of(ResourceId, resource_id)
-        return self._transact(lambda work: resources.delete_resource(work, wanted, **self._by))

@@ -8,6 +8,7 @@ from ktrlplane.ports.access import Access, Assignments, Roles
 from ktrlplane.ports.groups import Groups
 from ktrlplane.ports.invitations import Invitations
 from ktrlplane.ports.jobs import JobRuns
+from ktrlplane.ports.limits import LimitOverrides
 from ktrlplane.ports.reports import Inbox, Transitions
 from ktrlplane.ports.stores import Answers, Organizations, Projects, Resources
 from ktrlplane.ports.users import ServiceAccounts, Users
@@ -24,6 +25,7 @@ class UnitOfWork(Protocol):
     organizations: Organizations
     projects: Projects
     resources: Resources
+    limit_overrides: LimitOverrides
     transitions: Transitions
     inbox: Inbox
     job_runs: JobRuns

@@ -21,6 +21,8 @@ LANDED = {
     "0005_groups": "474e360da9a5f108b3caa043c4cac4dfe03d717f4ecd92a269a5365743142e69",
     "0006_access_changes": "cb63c5ca616a361f8c94776e3ece5b812858516717e8ad230bcee590cc5decc7",
     "0007_lifecycle": "67802a060598240c3cc236db33e3a3570e3230408ae85f6ed21262910caa4d77",
+    "0008_limit_overrides": "ab42a72b3da5e33e3fb17dfca2933267e2f485544df814cd3d79ef1dbde3a660",
+    "0009_change_detection": "a50d99f34d26b43531c3e0cda77e9b41f80dcea5543476aff2ded7854aa37897",
 }
 """What databases out there have had. Never change one: write another one."""
 

@@ -106,8 +106,15 @@ def test_who_grants_to_somebody_who_never_called_is_told_once(on_current: Ktrlpl
     outcome = on_current("grant", "--principal", "robot", *VIEWER)
     assert outcome.status == 0
     assert "Nobody has called as robot yet" in outcome.err
-    editor = ("--role", "Editor", "--scope-type", "global")
-    assert on_current("grant", "--principal", "robot", *editor).err == ""
+    meter = ("--role", "service-account-meter", "--scope-type", "global")
+    assert on_current("grant", "--principal", "robot", *meter).err == ""
+
+
+def test_who_grants_what_people_have_at_global_scope_is_told_what_that_is(
+    on_current: Ktrlplane,
+) -> None:
+    _, said = sentences(on_current("grant", "--principal", "auth0|ada", *VIEWER))
+    assert "nothing in any organization" in said
 
 
 def test_an_empty_database_is_told_from_an_old_one(on_database: Ktrlplane) -> None:
@@ -193,3 +200,67 @@ def test_granting_twice_is_refused(on_current: Ktrlplane) -> None:
     outcome = on_current("grant", "--principal", "ada", *VIEWER)
     assert outcome.status == 1
     assert len(sentences(outcome)) == 1
+
+
+# -- limits -------------------------------------------------------------------------------------
+
+OVERRIDE = (
+    *("limits", "override", "--scope-type", "organization", "--scope-id", "acme"),
+    *("--type", "Konnektr.Graph", "--sku", "free", "--reason", "As agreed"),
+)
+
+
+@pytest.fixture
+def with_acme(on_current: Ktrlplane, fresh_database: str) -> Ktrlplane:
+    with psycopg.connect(fresh_database) as connection:
+        connection.execute(
+            "INSERT INTO ktrlplane.organizations (org_id, name, created_at, updated_at)"
+            " VALUES ('acme', 'Acme', now(), now())"
+        )
+    return on_current
+
+
+def test_limits_are_overridden_listed_and_lifted(with_acme: Ktrlplane) -> None:
+    made = with_acme(*OVERRIDE, "--maximum", "none")
+    assert (made.status, made.err) == (0, "")
+    assert made.out.startswith("overridden: resources of Konnektr.Graph free at most none on ")
+    (row,) = rows(with_acme("limits", "list"))
+    assert row[1:7] == ["organization", "acme", "Konnektr.Graph", "free", "resources", "none"]
+    assert " ".join(row[7:]) == "further notice command line As agreed"
+    later = with_acme(*OVERRIDE, "--maximum", "7", "--expires-at", "2999-01-31T12:00:00Z")
+    assert later.status == 0
+    (row,) = rows(
+        with_acme("limits", "list", "--scope-type", "organization", "--scope-id", "acme")
+    )
+    assert row[6:8] == ["7", "2999-01-31T12:00:00Z"]
+    assert with_acme("limits", "lift", row[0]).out == (
+        "lifted: resources of Konnektr.Graph free at most 7 on organization acme\n"
+    )
+    assert rows(with_acme("limits", "list")) == []
+    assert [row[6] for row in rows(with_acme("limits", "list", "--all"))] == ["none", "7"]
+    assert all("(over)" in row for row in rows(with_acme("limits", "list", "--all")))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ((*OVERRIDE, "--maximum", "many"), "Write a whole number from 0 on, or none."),
+        ((*OVERRIDE, "--maximum", "9" * 16), "A maximum is 0 to"),
+        (("limits", "list", "--scope-id", "acme"), "--scope-type and --scope-id go together."),
+        (("limits", "lift", "no id"), "An id has 1 to 255"),
+    ],
+)
+def test_a_limit_that_cannot_be_is_wrong_usage(
+    on_current: Ktrlplane, arguments: tuple[str, ...], told: str
+) -> None:
+    outcome = on_current(*arguments)
+    assert outcome.status == 2
+    (said,) = sentences(outcome)
+    assert told in said
+
+
+def test_limits_of_what_is_not_there_are_told(on_current: Ktrlplane) -> None:
+    outcome = on_current(*OVERRIDE, "--maximum", "1", "--limit", "moons")
+    assert outcome.status == 1
+    assert len(sentences(outcome)) == 2
+    assert on_current("limits", "lift", "ovr_none").status == 1

@@ -9,7 +9,13 @@ from ktrlplane.adapters.memory.clock import ManualClock
 from ktrlplane.adapters.memory.tokens import MemoryTokens
 from ktrlplane.adapters.memory.unit_of_work import MemoryUnitsOfWork
 from ktrlplane.domain.access import Scope
-from ktrlplane.domain.errors import Forbidden, NotFound, Unauthenticated, ValidationFailed
+from ktrlplane.domain.errors import (
+    Forbidden,
+    LimitExceeded,
+    NotFound,
+    Unauthenticated,
+    ValidationFailed,
+)
 from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId
 from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.organizations import PurchasePolicy
@@ -222,3 +228,51 @@ def test_the_programs_of_the_page_run() -> None:
     page = (REPOSITORY / "docs" / "embedding.md").read_text()
     first, _, groups, *_ = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
     exec(compile(first + groups, "docs/embedding.md", "exec"), {})
+
+
+def test_a_resource_lives_as_it_does_over_http(control: ControlPlane, ada: Session) -> None:
+    control.grant("service-account-reconciler", to="robot@clients", on="global")
+    robot = control.sign_in("robot@clients")
+    reported = robot.report_status(
+        "g", "Healthy", observed_generation=1, access_url="https://g.example.com"
+    )
+    assert reported.status is Status.RUNNING
+    assert ada.suspend_resource("g").status is Status.SUSPENDED
+    assert ada.resume_resource("g").status is Status.UPDATING
+    robot.report_status("g", "Degraded", observed_generation=3, message="Disk full")
+    assert ada.retry_resource("g").generation == 4
+    found = [one.to_status for one in ada.history("g").items]
+    assert found == [
+        Status.UPDATING,
+        Status.DEGRADED,
+        Status.UPDATING,
+        Status.SUSPENDED,
+        Status.RUNNING,
+        Status.CREATING,
+    ]
+
+
+def test_configurations_go_from_one_resource_to_another(ada: Session) -> None:
+    ada.update_resource("g", settings={"cpu": "500m"})
+    ada.create_resource(
+        "atlas", id="h", name="H", type="Konnektr.Graph", sku=ada.resource("g").sku
+    )
+    changed = ada.import_configuration("h", ada.export_configuration("g"))
+    assert (changed.name, changed.settings_json) == ("H", ada.resource("g").settings_json)
+
+
+def test_limits_are_told_and_overridden(control: ControlPlane, ada: Session) -> None:
+    sku = ada.resource("g").sku
+    made = control.override_limit(
+        "resources", 1, on="project:atlas", type="Konnektr.Graph", sku=sku, reason="A trial."
+    )
+    limits = {(one.limit, str(one.scope)): one for one in ada.limits("g").limits}
+    assert limits["resources", "project atlas"].remaining == 0
+    with pytest.raises(LimitExceeded):
+        ada.create_resource("atlas", name="H", type="Konnektr.Graph", sku=sku)
+    control.lift_override(made.override_id)
+    assert ada.create_resource("atlas", name="H", type="Konnektr.Graph", sku=sku)
+    (metered, *_) = (one for one in ada.limits("g").limits if one.limit != "resources")
+    assert metered.maximum is not None
+    verdict = ada.check_limit("g", metered.limit, metered.maximum)
+    assert (verdict.allowed, verdict.limit) == (True, metered.maximum)

@@ -41,6 +41,11 @@ BODIES: Final[Mapping[str, Callable[[World], Any]]] = {
     "updateRole": lambda _: {"permissions": ["read", "write"]},
     "registerServiceAccount": lambda _: {"client_id": "new", "name": "New"},
     "checkPermissions": lambda _: CHECKS,
+    **{
+        f"checkLimit{place}": lambda world: {"meter": world.kind.meters[0].name, "quantity": 1}
+        for place in ("", "InProject")
+    },
+    "overrideLimit": lambda world: world.an_override(),
     "reportStatus": lambda _: {"observed_generation": 1, "health": "Healthy"},
     **{f"grant{scope.title()}Role": lambda _: GRANT for scope in SCOPES},
     **{f"change{scope.title()}Assignment": lambda _: LATER for scope in SCOPES},
@@ -59,12 +64,16 @@ PROJECTS: Final = {"createResource": "mill", "importResource": "store", "movePro
 
 @frozen(kw_only=True)
 class Estate:
-    """``found`` are the parameters of addresses, and the ids of what is at the addresses of
-    lists."""
+    """``operator`` is Editor at global scope. ``found`` are the parameters of addresses, and
+    the ids of what is at the addresses of lists."""
 
     world: World
     owner: Caller
+    operator: Caller
     found: Mapping[str, str]
+
+    def who_may(self, operation: Operation) -> Caller:
+        return self.operator if operation.needs.scope == "platform" else self.owner
 
     def ask(self, caller: Caller, operation: Operation, *, rehearsed: bool = False) -> Result:
         """Whatever the operation is for, done for real or only ``rehearsed``."""
@@ -107,6 +116,9 @@ def an_estate(world: World) -> Estate:
     for project_id in ("plant", "mill", "store", "depot"):
         ada.makes("/projects", {"id": project_id, "name": "P", "org_id": "acme"})
     ada.makes("/projects/plant/resources", world.wish("one"))
+    operator = world.person("olga")
+    operator.sees("/users/me")
+    world.grants(operator, "Editor", "global")
     role = ada.makes("/organizations/acme/roles", {"name": "Reader", "permissions": ["read"]})
     ada.makes("/organizations/acme/service-accounts", {"client_id": "spare", "name": "Spare"})
     found = {
@@ -117,10 +129,12 @@ def an_estate(world: World) -> Estate:
         "client_id": "spare",
         "user_id": "auth0|grace",
         "type": world.kind.type,
+        "sku": world.tier.sku,
+        "override_id": str(operator.makes("/limit-overrides", world.an_override())["override_id"]),
         "group_id": _a_group(ada, "Crew"),
         "group_id alone": _a_group(ada, "Watch"),
     }
-    return Estate(world=world, owner=ada, found=found | _on_every_scope(ada))
+    return Estate(world=world, owner=ada, operator=operator, found=found | _on_every_scope(ada))
 
 
 def _a_group(ada: Caller, name: str) -> str:

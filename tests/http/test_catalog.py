@@ -97,3 +97,33 @@ def test_a_token_is_no_hindrance(ada: Caller, nobody: Caller) -> None:
     assert ada.sees(TYPES) == nobody.sees(TYPES)
     headers = {"Authorization": "Bearer nonsense"}
     assert nobody.get(TYPES, headers=headers).status_code == 200
+
+
+def test_a_retired_tier_is_told_of_where_one_asks(world: World, nobody: Caller) -> None:
+    for kind in world.catalog.resource_types:
+        path = f"/catalog/resource-types/{kind.type}/tiers"
+        shown = [(one["sku"], one["availability"]) for one in nobody.sees(path)["items"]]
+        assert {availability for _, availability in shown} <= {"offered"}
+        more = [
+            (one["sku"], one["availability"])
+            for one in nobody.sees(f"{path}?include_retired=true")["items"]
+        ]
+        assert set(shown) <= set(more)
+        assert {availability for _, availability in more} <= {"offered", "retired"}
+        for tier in kind.tiers:
+            known = nobody.sees(f"{path}/{tier.sku}")
+            assert (known["sku"], known["availability"]) == (tier.sku, tier.availability)
+            assert ((tier.sku, "retired") in more) == (tier.availability == "retired")
+
+
+def test_tier_is_another_name_of_sku(world: World, nobody: Caller, ada: Caller) -> None:
+    kind = world.kind
+    path, sku = f"/catalog/resource-types/{kind.type}/schema", kind.tiers[-1].sku
+    assert nobody.sees(f"{path}?tier={sku}") == nobody.sees(f"{path}?sku={sku}")
+    by_sku = nobody.sees(f"/resource-pricing?type={kind.type}&sku={sku}")
+    assert nobody.sees(f"/resource-pricing?resource_type={kind.type}&tier={sku}") == by_sku
+    assert faults(nobody.get("/resource-pricing")) == {"/type": "required", "/sku": "required"}
+    clash = nobody.get(f"/resource-pricing?type={kind.type}&resource_type=No&sku={sku}&tier=no")
+    assert faults(clash) == {"/resource_type": "one_of", "/tier": "one_of"}
+    assert not ada.sees("/resources?tier=no")["items"]
+    assert faults(ada.get("/resources?tier=no&sku=yes")) == {"/tier": "one_of"}

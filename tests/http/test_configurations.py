@@ -56,6 +56,8 @@ def test_a_configuration_of_another_type_is_refused(world: World, ada: Caller, o
     for kind in [*(other.type for other in others), "No.Such"]:
         body = _configuration(one) | {"type": kind}
         assert faults(ada.post(f"{ONE}/import", body)) == {"/type": "other_type"}
+        foreign = body | {"sku": "no-such", "settings_json": {"no-such": 1}}
+        assert faults(ada.post(f"{ONE}/import", foreign)) == {"/type": "other_type"}
     assert ada.sees(ONE) == one
 
 

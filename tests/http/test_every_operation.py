@@ -8,6 +8,7 @@ from attrs import frozen
 from falcon.inspect import inspect_compiled_router
 from falcon.testing import TestClient
 
+from ktrlplane.domain.access import Action
 from ktrlplane.entrypoints.http.app import OPERATIONS
 from ktrlplane.entrypoints.http.operations import Operation
 from tests.http.estate import SOON, an_estate
@@ -48,6 +49,7 @@ OWN: Final = _owning()
 MAKE: Final = _owning(201)
 REMOVE: Final = _owning(204)
 SIGNED_IN: Final = Answers(200, 200, 200, 200, 200, 200)
+OPERATORS: Final = Answers(404, 404, 404, 404, 404, 404)
 OPEN: Final = Answers(200, 200, 200, 200, 200, 200, 200)
 
 _ON_EVERY_SCOPE: Final = {
@@ -81,6 +83,8 @@ _AT_BOTH_ADDRESSES_OF_RESOURCES: Final = {
     "suspendResource{}": WRITE,
     "resumeResource{}": WRITE,
     "retryResource{}": _writing(409),  # nothing has failed
+    "getLimits{}": READ,
+    "checkLimit{}": READ,
 }
 
 EXPECTED: Final[dict[str, Answers]] = {
@@ -105,6 +109,10 @@ EXPECTED: Final[dict[str, Answers]] = {
     "listProjectResources": READ,
     "listResources": SIGNED_IN,
     "reportStatus": Answers(404, 403, 403, 403, 403, 404),
+    "overrideLimit": OPERATORS,
+    "listOverrides": OPERATORS,
+    "getOverride": OPERATORS,
+    "liftOverride": OPERATORS,
     "createGroup": MAKE,
     "listGroups": READ,
     "createRole": MAKE,
@@ -125,6 +133,7 @@ EXPECTED: Final[dict[str, Answers]] = {
     "listResourceTypes": OPEN,
     "getResourceType": OPEN,
     "listTiers": OPEN,
+    "getTier": OPEN,
     "getSettingsSchema": OPEN,
     "listPresets": OPEN,
     "getResourcePricing": OPEN,
@@ -244,6 +253,22 @@ def test_who_may_not_read_is_told_the_same_in_the_header_alone(world: World) -> 
     for operation in OPERATIONS:
         if operation.method != "GET" or "{" not in operation.path or operation.public:
             continue
-        for caller, status in ((stranger, 404), (estate.owner, 200), (world.nobody, 401)):
+        known = estate.who_may(operation)
+        for caller, status in ((stranger, 404), (known, 200), (world.nobody, 401)):
             told = caller.ask("HEAD", estate.address(operation))
             assert (told.status_code, told.content) == (status, b""), operation.name
+
+
+@on_both_stores
+def test_what_is_the_operators_they_may_do(world: World) -> None:
+    """Who may only read at global scope reads; roles anywhere else are of no use."""
+    estate = an_estate(world)
+    reader = world.person("reader")
+    reader.sees("/users/me")
+    world.grants(reader, "Viewer", "global")
+    operations = [one for one in OPERATIONS if one.needs.scope == "platform"]
+    assert operations
+    for operation in sorted(operations, key=_last_what_others_need):
+        may_read = Action.WRITE not in operation.needs.actions
+        assert estate.ask(reader, operation).status_code == (200 if may_read else 403)
+        assert estate.ask(estate.operator, operation).status_code == operation.status

@@ -97,7 +97,7 @@ def test_conditions_go_in_as_they_come_out(ada: Caller, robot: Caller) -> None:
             {
                 "observed_generation": 1,
                 "health": "Healthy",
-                "conditions": [{"type": "A", "status": "B"}] * 33,
+                "conditions": [{"type": f"A{number}", "status": "True"} for number in range(33)],
             },
             {"/conditions": "invalid"},
         ),

@@ -35,7 +35,7 @@ def _dump(world: World) -> dict[str, Any]:
 
 @pytest.mark.parametrize("operation", WRITES, ids=lambda operation: operation.name)
 def test_a_rehearsal_answers_and_leaves_no_trace(estate: Estate, operation: Operation) -> None:
-    world, owner = estate.world, estate.owner
+    world, owner = estate.world, estate.who_may(operation)
     _prepare(estate, operation)
     before = _dump(world)
     rehearsed = estate.ask(owner, operation, rehearsed=True)
@@ -67,7 +67,15 @@ def _prepare(estate: Estate, operation: Operation) -> None:
 
 def _told(document: Any) -> Any:
     """What does not differ from one time to the next."""
-    made = ("assignment_id", "org_id", "project_id", "resource_id", "group_id", "role_id")
+    made = (
+        "assignment_id",
+        "org_id",
+        "project_id",
+        "resource_id",
+        "group_id",
+        "role_id",
+        "override_id",
+    )
     untold = ("user", "gains", "losses", "is_whole", "price_before", "price_after")
     theirs = ("acme", "other", "plant", "mill", "store", "depot", "one")
     return {

@@ -165,6 +165,16 @@ class World:
         body: dict[str, Any] = {"name": "One", "type": self.kind.type, "sku": self.tier.sku}
         return body | ({} if resource_id is None else {"id": resource_id}) | but
 
+    def an_override(self, **but: Any) -> dict[str, Any]:
+        """The body that sets another limit in the organization Acme."""
+        body = {"type": self.kind.type, "sku": self.tier.sku, "limit": "resources"}
+        return {
+            "scope_type": "organization",
+            "scope_id": "acme",
+            "maximum": 1000,
+            "reason": "As agreed.",
+        } | (body | but)
+
     def a_setting(self) -> tuple[str, Any, Any]:
         """A scalar setting, its default, and another lawful value."""
         schema = self.kind.schemas[self.tier.sku].effective
@@ -240,7 +250,7 @@ def checked(result: Result) -> Result:
         assert document["detail"].endswith((".", "?")), document["detail"]
         told = document.get("errors", [])
         assert bool(told) == (document["code"] in ("validation_failed", "unknown_parameter")) or (
-            document["code"] == "malformed_request"
+            document["code"] in ("malformed_request", "limit_exceeded")
         )
         for fault in told:
             assert set(fault) - {"parameter"} == {"pointer", "code", "detail"}

@@ -10,13 +10,12 @@ from typing import Any
 import pytest
 from attrs import frozen
 from hypothesis import Phase, settings
-from hypothesis.stateful import run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from ktrlplane.adapters.memory.unit_of_work import MemoryUnitsOfWork
 from ktrlplane.adapters.postgres.unit_of_work import PostgresUnitsOfWork
 from ktrlplane.ports.unit_of_work import UnitsOfWork
 from tests.postgres import empty
-from tests.stateful.machine import Machine
 
 
 @frozen
@@ -24,7 +23,9 @@ class Runner:
     units: Callable[[], UnitsOfWork]
     examples: int
 
-    def __call__(self, machine: type[Machine], *, share: int = 1) -> None:
+    def __call__(
+        self, machine: Callable[[UnitsOfWork], RuleBasedStateMachine], *, share: int = 1
+    ) -> None:
         """One in ``share`` of the examples."""
         # It takes whatever makes a machine, and is declared to take a class.
         make: Any = lambda: machine(self.units())  # noqa: E731

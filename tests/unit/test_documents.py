@@ -15,6 +15,7 @@ from ktrlplane.domain.documents import (
     merge_patch,
     pointer,
     select,
+    without,
 )
 from ktrlplane.domain.errors import MAX_FAULTS
 
@@ -213,3 +214,28 @@ class TestSelecting:
 def test_a_step_never_holds_a_slash(key: str) -> None:
     assert "/" not in escape(key)
     assert escape(key).replace("~1", "/").replace("~0", "~") == key
+
+
+def filled(document: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """``document`` with what it leaves open, and nothing else said of what is in both."""
+    both = {**defaults, **document}
+    for key in document.keys() & defaults.keys():
+        one, other = document[key], defaults[key]
+        if isinstance(one, dict) and isinstance(other, dict):
+            both[key] = filled(one, other)
+    return both
+
+
+@given(objects, objects)
+def test_what_is_as_by_default_comes_back_with_the_defaults(
+    document: dict[str, Any], defaults: dict[str, Any]
+) -> None:
+    chosen = without(filled(document, defaults), defaults)
+    assert Document.of(filled(chosen, defaults)) == Document.of(filled(document, defaults))
+    assert without(document, document) == {}
+
+
+def test_only_what_is_as_by_default_is_left_out() -> None:
+    defaults = {"a": 1, "b": {"c": True, "d": [1]}, "e": {}}
+    document = {"a": True, "b": {"c": True, "d": [1, 2]}, "e": {}, "f": {}}
+    assert without(document, defaults) == {"a": True, "b": {"d": [1, 2]}, "f": {}}

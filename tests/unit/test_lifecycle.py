@@ -18,7 +18,7 @@ from ktrlplane.domain.lifecycle import (
     Request,
     Status,
 )
-from ktrlplane.domain.reports import Condition, Report
+from ktrlplane.domain.reports import STALLED_CONDITION, Condition, Report
 from ktrlplane.domain.resources import Resource
 from tests.builders import HOUR, NOW, a_resource
 
@@ -193,13 +193,13 @@ def test_what_is_over_is_asked_for_nothing(status: Status) -> None:
             name="New", sku="gold", settings=resource.settings_json, now=LATER
         ),
         lambda: resource.renamed("New"),
-        lambda: resource.deleting(LATER),
         lambda: resource.suspended(Hold.REQUEST, LATER),
         lambda: resource.resumed(Hold.REQUEST, LATER),
         lambda: resource.retried(LATER),
     ):
         with pytest.raises(InvalidTransition):
             refused()
+    assert resource.deleting(LATER) is resource
 
 
 def test_a_report_from_before_a_change_does_not_end_it() -> None:
@@ -278,3 +278,26 @@ def test_only_what_is_deleting_ends_without_a_word(status: Status) -> None:
         return
     with pytest.raises(InvalidTransition):
         resource.ended()
+
+
+def stalled(*others: str) -> tuple[Condition, ...]:
+    said = (STALLED_CONDITION, *others)
+    return tuple(Condition(type=name, status="True") for name in said)
+
+
+def test_who_says_nothing_of_having_given_up_has_not() -> None:
+    """What else was observed stays, until something is said of it."""
+    known = a_resource(status=Status.FAILED, conditions=stalled("Ready"))
+    better = known.reported(Report(observed_generation=1, health=Health.HEALTHY))
+    assert (better.status, better.conditions) == (Status.RUNNING, stalled("Ready")[1:])
+    told = Report(observed_generation=1, health=Health.HEALTHY, conditions=stalled())
+    assert known.reported(told).conditions == stalled()
+
+
+def test_what_went_wrong_is_not_said_of_what_is_tried_again() -> None:
+    failed = a_resource(status=Status.FAILED, error_message="Disk full", status_reason="Disk full")
+    assert failed.retried(LATER).error_message is None
+    assert failed.deleting(LATER).error_message is None
+    updating = a_resource(status=Status.UPDATING, error_message="Disk full")
+    changed = updating.changed(name="N", sku="gold", settings=updating.settings_json, now=LATER)
+    assert changed.error_message == "Disk full"

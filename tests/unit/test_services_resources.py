@@ -18,6 +18,7 @@ from ktrlplane.domain.ids import ProjectId, ResourceId
 from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.paging import PageRequest, Sort
 from ktrlplane.domain.projects import ProjectStatus
+from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services.resources import (
     CreateResource,
     UpdateResource,
@@ -358,3 +359,38 @@ class TestLists:
         where = ResourceFilter(project_id=ProjectId("app"), type="Acme.Kettle")
         listed = do(list_project_resources, WEB, PageRequest(), where)
         assert [r.resource_id.value for r in listed.items] == ["kettle"]
+
+
+# -- another tier ---------------------------------------------------------------------------------
+
+
+def change_tier(do: Acting, sku: str, *, merge: bool = True, **settings: Any) -> Resource:
+    command = UpdateResource(sku=sku, settings_json=settings or None)
+    changed: Resource = do(update_resource, KETTLE, command, merge=merge)
+    return changed
+
+
+@pytest.mark.parametrize("merge", [True, False])
+def test_what_nobody_chose_is_no_hindrance_on_the_way_down(do: Acting, merge: bool) -> None:  # noqa: FBT001
+    do(create_resource, WEB, evolve(CREATE, sku="grand", settings_json={"label": "L"}))
+    assert do(read_resource, KETTLE).settings_json.value == {"litres": 50, "label": "L"}
+    changed = change_tier(do, "free", merge=merge)
+    assert (changed.sku, changed.settings_json.value) == ("free", {"litres": 1, "label": "L"})
+
+
+def test_what_somebody_chose_is_refused_where_it_does_not_fit(do: Acting) -> None:
+    do(create_resource, WEB, evolve(CREATE, sku="grand", settings_json={"litres": 49}))
+    with pytest.raises(ValidationFailed, match="litres"):
+        change_tier(do, "free")
+    assert change_tier(do, "free", litres=None).settings_json.value == {"litres": 1}
+
+
+def test_what_is_chosen_with_the_tier_is_not_passed_over(do: Acting) -> None:
+    do(create_resource, WEB, evolve(CREATE, sku="grand"))
+    with pytest.raises(ValidationFailed, match="litres"):
+        change_tier(do, "free", litres=50)
+
+
+def test_what_fits_stays_as_it_is_in_another_tier(do: Acting) -> None:
+    do(create_resource, WEB, CREATE)
+    assert change_tier(do, "grand").settings_json.value == {"litres": 1}

@@ -11,6 +11,7 @@ from ktrlplane.domain.groups import Group, GroupMember
 from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.domain.invitations import Invitation
 from ktrlplane.domain.jobs import JobRun
+from ktrlplane.domain.limits import LimitOverride
 from ktrlplane.domain.organizations import Organization
 from ktrlplane.domain.paging import name_key
 from ktrlplane.domain.projects import Project
@@ -116,6 +117,7 @@ class Tables:
     members: Table[GroupMember]
     assignments: Table[RoleAssignment]
     invitations: Table[Invitation]
+    limit_overrides: Table[LimitOverride]
     transitions: Table[Transition]
     reports: Table[Waiting]
     refused_reports: Table[Refused]
@@ -152,6 +154,7 @@ class Tables:
                 role=lambda row: row.role_id,
                 scope=lambda row: row.scope,
             ),
+            limit_overrides=Table(lambda row: row.override_id, scope=lambda row: row.scope),
             transitions=Table(lambda row: row.transition_id, resource=lambda row: row.resource_id),
             reports=Table(lambda row: row.report_id, resource=lambda row: row.resource_id),
             refused_reports=Table(lambda row: (row.resource_id, row.health, row.code)),

@@ -9,6 +9,7 @@ from ktrlplane.adapters.memory.groups import MemoryGroups
 from ktrlplane.adapters.memory.inbox import MemoryInbox
 from ktrlplane.adapters.memory.invitations import MemoryInvitations
 from ktrlplane.adapters.memory.job_runs import MemoryJobRuns
+from ktrlplane.adapters.memory.limits import MemoryLimitOverrides
 from ktrlplane.adapters.memory.organizations import MemoryOrganizations
 from ktrlplane.adapters.memory.projects import MemoryProjects
 from ktrlplane.adapters.memory.resources import MemoryResources
@@ -26,6 +27,7 @@ class MemoryUnitOfWork(UnitOfWork):
         self.organizations = MemoryOrganizations(tables)
         self.projects = MemoryProjects(tables)
         self.resources = MemoryResources(tables)
+        self.limit_overrides = MemoryLimitOverrides(tables)
         self.transitions = MemoryTransitions(tables)
         self.inbox = MemoryInbox(tables)
         self.job_runs = MemoryJobRuns(tables)

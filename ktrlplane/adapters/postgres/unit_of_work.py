@@ -15,6 +15,7 @@ from ktrlplane.adapters.postgres.groups import PostgresGroups
 from ktrlplane.adapters.postgres.inbox import PostgresInbox
 from ktrlplane.adapters.postgres.invitations import PostgresInvitations
 from ktrlplane.adapters.postgres.job_runs import PostgresJobRuns
+from ktrlplane.adapters.postgres.limits import PostgresLimitOverrides
 from ktrlplane.adapters.postgres.listening import Listener
 from ktrlplane.adapters.postgres.organizations import PostgresOrganizations
 from ktrlplane.adapters.postgres.pool import Connection, Pool, is_alive
@@ -34,6 +35,7 @@ _STORES: Final[Mapping[str, Callable[[Session], object]]] = {
     "organizations": PostgresOrganizations,
     "projects": PostgresProjects,
     "resources": PostgresResources,
+    "limit_overrides": PostgresLimitOverrides,
     "transitions": PostgresTransitions,
     "inbox": PostgresInbox,
     "job_runs": PostgresJobRuns,

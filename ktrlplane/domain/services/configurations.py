@@ -9,7 +9,7 @@ from typing import Any
 from attrs import field, frozen
 
 from ktrlplane.domain.documents import Document
-from ktrlplane.domain.errors import Fault, ValidationFailed
+from ktrlplane.domain.errors import Fault, LimitExceeded, ValidationFailed
 from ktrlplane.domain.ids import PrincipalId, ProjectId, ResourceId
 from ktrlplane.domain.naming import is_a_name, is_no_name_or_a_name
 from ktrlplane.domain.resources import Resource
@@ -115,18 +115,25 @@ def import_configuration(
         work, resource_id, project_id=project_id, actor=actor, platform=platform
     )
     wanted = UpdateResource(sku=command.sku, settings_json=command.settings_json)
-    changed = update_resource(
-        work,
-        resource_id,
-        wanted,
-        merge=False,
-        project_id=project_id,
-        as_seen=as_seen,
-        actor=actor,
-        platform=platform,
-    )
     kind = platform.catalog.resource_type(command.type)
-    if command.type != present.type and (kind is None or kind.type != present.type):
-        detail = f"This is a configuration of {command.type}; the resource is a {present.type}."
-        raise ValidationFailed([Fault("/type", "other_type", detail)])
+    is_other = command.type != present.type and (kind is None or kind.type != present.type)
+    detail = f"This is a configuration of {command.type}; the resource is a {present.type}."
+    other = ValidationFailed([Fault("/type", "other_type", detail)])
+    try:
+        changed = update_resource(
+            work,
+            resource_id,
+            wanted,
+            merge=False,
+            project_id=project_id,
+            as_seen=as_seen,
+            actor=actor,
+            platform=platform,
+        )
+    except (ValidationFailed, LimitExceeded):
+        if is_other:
+            raise other from None
+        raise
+    if is_other:
+        raise other
     return changed

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from attrs import asdict, field, frozen
 
@@ -42,9 +42,11 @@ def _is_a_generation(_: object, __: object, value: int) -> None:
         raise ValueError("A generation is 0 or more; 0 says that none has been seen.")
 
 
-def _are_few(_: object, __: object, value: Any) -> None:
+def _are_few_and_apart(_: object, __: object, value: Any) -> None:
     if value is not None and len(value) > MAX_CONDITIONS:
         raise ValueError(f"There may be {MAX_CONDITIONS} conditions at most.")
+    if value is not None and len({one.type for one in value}) < len(value):
+        raise ValueError("There is one condition of a type at most.")
 
 
 @frozen(kw_only=True)
@@ -52,7 +54,7 @@ class ReportedCondition:
     """An observation, as Kubernetes writes them."""
 
     type: str = field(validator=_is_a_word)
-    status: str = field(validator=_is_a_word)
+    status: Literal["True", "False", "Unknown"]
     reason: str | None = field(default=None, validator=_is_a_word)
     message: str | None = None
     last_transition_at: datetime | None = None
@@ -70,7 +72,7 @@ class ReportStatus:
         default=None, validator=is_no_url_or_a_web_address, metadata=apart()
     )
     conditions: tuple[ReportedCondition, ...] | None = field(
-        default=None, validator=_are_few, metadata=apart()
+        default=None, validator=_are_few_and_apart, metadata=apart()
     )
 
     def report(self) -> Report:

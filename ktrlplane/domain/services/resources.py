@@ -9,17 +9,16 @@ from ktrlplane.domain.access import Action, Scope
 from ktrlplane.domain.documents import faults_of, merge_patch
 from ktrlplane.domain.errors import ValidationFailed, both
 from ktrlplane.domain.ids import PrincipalId, ProjectId, ResourceId
-from ktrlplane.domain.lifecycle import ENDED
 from ktrlplane.domain.naming import is_a_name, is_no_name_or_a_name
 from ktrlplane.domain.paging import Page, PageRequest
 from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services.commands import apart
 from ktrlplane.domain.services.held_resources import held_resource, require_in
-from ktrlplane.domain.services.limits import require_room
+from ktrlplane.domain.services.limits import fitting, require_room
 from ktrlplane.domain.services.platform import Expectation, Platform
 from ktrlplane.domain.services.standings import hold_where_known
 from ktrlplane.domain.services.transitions import keep, keep_new
-from ktrlplane.domain.services.wishes import Settled, Wish, settled, unknown_type
+from ktrlplane.domain.services.wishes import Settled, Wish, chosen_settings, settled, unknown_type
 from ktrlplane.ports.stores import ResourceFilter
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
@@ -73,7 +72,7 @@ def create_resource(
         lambda: platform.new_id(ResourceId, command.id, command.name),
         lambda: settled(wanted, platform),
     )
-    require_room(work, wish.type, wish.sku, project, platform)
+    require_room(work, wish.type, wish.sku, project.path, platform)
     resource = Resource(
         resource_id=resource_id,
         project_id=project_id,
@@ -172,27 +171,50 @@ def update_resource(
     resource.require_alive()
     changed = resource if command.name is None else resource.renamed(command.name)
     if command.sku is not None or command.settings_json is not None:
-        wish = _wished(resource, command, platform, merge=merge)
-        if wish.sku != resource.sku:
-            project = work.projects.get(resource.project_id)
-            require_room(work, wish.type, wish.sku, project, platform)
-        changed = changed.changed(name=changed.name, sku=wish.sku, settings=wish.settings, now=now)
+        fit = _fitting(work, resource, command, platform, merge=merge)
+        changed = changed.changed(name=changed.name, sku=fit.sku, settings=fit.settings, now=now)
     keep(work, [(resource, changed)], actor=actor, platform=platform)
     return changed
 
 
-def _wished(
-    resource: Resource, command: UpdateResource, platform: Platform, *, merge: bool
+def _fitting(
+    work: UnitOfWork,
+    resource: Resource,
+    command: UpdateResource,
+    platform: Platform,
+    *,
+    merge: bool,
 ) -> Settled:
-    """Raises: ValidationFailed."""
+    """As it is in the other tier; or, where that does not fit, with the other tier's defaults
+    in place of the former one's, which nobody chose.
+
+    Raises: ValidationFailed, LimitExceeded.
+    """
     present: Mapping[str, Any] = resource.settings_json.value
+    wish = _wish(resource, present, command, merge=merge)
+    try:
+        return fitting(work, wish, resource, platform)
+    except ValidationFailed:
+        chosen = chosen_settings(resource.type, resource.sku, present, platform)
+        other = _wish(resource, chosen, command, merge=merge)
+        if wish.sku == resource.sku or other == wish:
+            raise
+        try:
+            return fitting(work, other, resource, platform)
+        except ValidationFailed:
+            pass  # what is wrong with what there is says more
+        raise
+
+
+def _wish(
+    resource: Resource, present: Mapping[str, Any], command: UpdateResource, *, merge: bool
+) -> Wish:
     settings = present
     if command.settings_json is not None:
         settings = command.settings_json
         if merge and not faults_of(settings):  # else it is told below, and not walked here
             settings = merge_patch(present, settings)
-    wish = Wish(type=resource.type, sku=command.sku or resource.sku, settings=settings)
-    return settled(wish, platform, present_sku=resource.sku)
+    return Wish(type=resource.type, sku=command.sku or resource.sku, settings=settings)
 
 
 def delete_resource(
@@ -218,8 +240,6 @@ def delete_resource(
         actor=actor,
         platform=platform,
     )
-    if resource.status in ENDED:
-        return resource
     deleting = resource.deleting(now)
     keep(work, [(resource, deleting)], actor=actor, platform=platform)
     return deleting

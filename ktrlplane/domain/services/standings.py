@@ -65,11 +65,14 @@ def require_no_more_than_held(
         raise Forbidden(f"{what} gives more than you hold on {standing.scope}: {listed}.")
 
 
-def expiry_faults(expires_at: datetime | None, now: datetime) -> list[Fault]:
+def expiry_faults(
+    expires_at: datetime | None, now: datetime, what: str = "An assignment"
+) -> list[Fault]:
+    """``what`` begins the sentence."""
     if expires_at is None:
         return []
     if expires_at.utcoffset() is None:
         return [Fault("/expires_at", "time", "A time needs its zone; give it in UTC.")]
     if expires_at <= now:
-        return [Fault("/expires_at", "in_the_past", "An assignment must expire in the future.")]
+        return [Fault("/expires_at", "in_the_past", f"{what} must expire in the future.")]
     return []

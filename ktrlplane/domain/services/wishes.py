@@ -6,7 +6,7 @@ from typing import Any
 from attrs import frozen
 
 from ktrlplane.domain.catalog import Availability, ResourceType, Tier
-from ktrlplane.domain.documents import Document, faults_of, merge_patch
+from ktrlplane.domain.documents import Document, faults_of, merge_patch, without
 from ktrlplane.domain.errors import Fault, ValidationFailed
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.settings import SettingsSchema
@@ -63,6 +63,21 @@ def settled(wish: Wish, platform: Platform, *, present_sku: str | None = None) -
     return Settled(type=kind.type, sku=tier.sku, settings=Document.of(filled))
 
 
+def chosen_settings(
+    type: str,  # noqa: A002
+    sku: str,
+    settings: Mapping[str, Any],
+    platform: Platform,
+) -> Mapping[str, Any]:
+    """Without what is as the tier has it by default."""
+    kind = platform.catalog.resource_type(type)
+    schema = None if kind is None else kind.schemas.get(sku)
+    if schema is None:
+        return settings
+    chosen: Mapping[str, Any] = without(settings, schema.with_defaults({}))
+    return chosen
+
+
 def checked(
     schema: SettingsSchema, settings: Any, platform: Platform
 ) -> tuple[Mapping[str, Any], list[Fault]]:
@@ -86,12 +101,9 @@ def _tier(
 ) -> Tier | None:
     tier = kind.tier(sku)
     if tier is None:
-        skus = ", ".join(
-            known.sku for known in kind.tiers if known.availability is Availability.OFFERED
-        )
-        faults.append(Fault("/sku", "unknown_sku", f"{kind.type} is offered as {skus}."))
+        faults.append(unknown_sku(kind))
     elif tier.availability is Availability.RETIRED and sku != present_sku:
-        detail = f"The tier {sku} of {kind.type} is no longer offered."
+        detail = f"The tier {sku} is no longer offered. {offered_as(kind)}"
         faults.append(Fault("/sku", "retired", detail))
     return tier
 
@@ -99,3 +111,12 @@ def _tier(
 def unknown_type(platform: Platform) -> Fault:
     known = ", ".join(kind.type for kind in platform.catalog.resource_types)
     return Fault("/type", "unknown_type", f"There is no such resource type; there are {known}.")
+
+
+def unknown_sku(kind: ResourceType) -> Fault:
+    return Fault("/sku", "unknown_sku", f"There is no such tier. {offered_as(kind)}")
+
+
+def offered_as(kind: ResourceType) -> str:
+    skus = ", ".join(tier.sku for tier in kind.offered())
+    return f"{kind.type} is offered as {skus}." if skus else f"{kind.type} is not offered now."

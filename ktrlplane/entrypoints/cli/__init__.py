@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 import click
 
-from ktrlplane.entrypoints.cli import access, database, documents, serving
+from ktrlplane.entrypoints.cli import access, database, documents, limits, serving
 from ktrlplane.entrypoints.cli.options import config_option
 from ktrlplane.entrypoints.cli.refusals import sentences
 
@@ -31,6 +31,7 @@ for command in (
     access.grant,
     access.revoke,
     access.grants,
+    limits.limits,
     documents.catalog,
     documents.openapi,
     documents.config,

@@ -1,20 +1,20 @@
 """Tokens of the local issuer, and what the platform's operator grants."""
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 
 import click
 
-from ktrlplane.domain.access import Holder, Scope, ScopeType
+from ktrlplane.domain.access import GLOBAL, Holder
 from ktrlplane.domain.ids import GroupId, PrincipalId
 from ktrlplane.domain.services import operator
+from ktrlplane.entrypoints.cli.arguments import SCOPE_TYPES, moment_of, scope_of
 from ktrlplane.entrypoints.cli.databases import current
 from ktrlplane.entrypoints.cli.options import Command, config_option, settings_of
 from ktrlplane.entrypoints.cli.refusals import Refused
 from ktrlplane.entrypoints.container import Container
 from ktrlplane.entrypoints.tables import table
 
-_SCOPE_TYPES = [str(scope_type) for scope_type in ScopeType]
 _GROUP = re.compile(r"grp_[0-9a-f]{32}")
 _LONGEST_TTL_S = 10 * 365 * 24 * 3600
 
@@ -92,7 +92,7 @@ def _named_grant(command: Command) -> Command:
         click.option(
             "--scope-id", metavar="I", default="", help="Left out, or *, for the global scope."
         ),
-        click.option("--scope-type", required=True, type=click.Choice(_SCOPE_TYPES)),
+        click.option("--scope-type", required=True, type=click.Choice(SCOPE_TYPES)),
         click.option("--role", required=True, metavar="R", help="A role's id or name."),
         click.option(
             "--principal",
@@ -123,18 +123,25 @@ def grant(
     command = operator.OperatorGrant(
         principal=_principal(principal),
         role=role,
-        scope=_scope(scope_type, scope_id),
-        expires_at=None if expires_at is None else _moment(expires_at),
+        scope=scope_of(scope_type, scope_id),
+        expires_at=None if expires_at is None else moment_of(expires_at),
     )
     with current(settings_of(context)) as container:
         platform = container.platform()
         transact = container.transact()
         is_known = transact.read(lambda work: operator.is_known(work, command.principal))
         made = transact(lambda work: operator.operator_grant(work, command, platform=platform))
+        given = transact.read(lambda work: work.roles.find(made.role_id))
     if not is_known:
         click.echo(
             f"ktrlplane: Nobody has called as {made.holder} yet. If that is not what a token will "
             "say (a service account's ends in @clients), revoke it and grant again.",
+            err=True,
+        )
+    if made.scope == GLOBAL and given is not None and not given.is_hidden:
+        click.echo(
+            "ktrlplane: At global scope a role gives what concerns the platform itself, and "
+            "nothing in any organization or project.",
             err=True,
         )
     click.echo(f"granted: {made.holder} has {role} on {made.scope} ({made.assignment_id})")
@@ -148,7 +155,7 @@ def revoke(
     context: click.Context, *, principal: str, role: str, scope_type: str, scope_id: str
 ) -> None:
     """Take back a role, expired or not."""
-    who, where = _principal(principal), _scope(scope_type, scope_id)
+    who, where = _principal(principal), scope_of(scope_type, scope_id)
     with current(settings_of(context)) as container:
         platform = container.platform()
         container.transact()(
@@ -184,24 +191,3 @@ def _principal(text: str) -> Holder:
         return GroupId(text) if _GROUP.fullmatch(text) else PrincipalId(text)
     except ValueError as exc:
         raise click.BadParameter(str(exc), param_hint="--principal") from None
-
-
-def _scope(scope_type: str, scope_id: str) -> Scope:
-    if not scope_id and scope_type != ScopeType.GLOBAL:
-        raise click.UsageError(f"Missing option '--scope-id': which {scope_type}?")
-    try:
-        return Scope.parse(scope_type, scope_id)
-    except ValueError as exc:
-        raise click.BadParameter(str(exc), param_hint="--scope-id") from None
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise click.BadParameter(
-            "Write a time with its zone, such as 2030-01-31T12:00:00Z.", param_hint="--expires-at"
-        )
-    return moment.astimezone(UTC)

@@ -5,6 +5,7 @@ from typing import Literal
 
 from attrs import frozen
 
+from ktrlplane.domain import invitations
 from ktrlplane.domain.access import Role, ScopeType
 from ktrlplane.domain.groups import Group
 from ktrlplane.domain.ids import AssignmentId, GroupId, InvitationId, PrincipalId, RoleId
@@ -97,6 +98,14 @@ class Assignment:
         )
 
 
+def _mail(told: invitations.Invitation) -> Literal["due", "sent", "refused", "not_sent"]:
+    if told.mail_due_at:
+        return "due"
+    if told.sent_at:
+        return "sent"
+    return "refused" if told.mail_attempts else "not_sent"
+
+
 @frozen(kw_only=True)
 class Invitation:
     """A role that waits for whoever proves that the address is theirs. ``expires_at`` is when
@@ -116,7 +125,7 @@ class Invitation:
     expires_at: datetime
     role_expires_at: datetime | None
     sent_at: datetime | None
-    mail: Literal["due", "sent", "refused"]
+    mail: Literal["due", "sent", "refused", "not_sent"]
     link: str
     inviter: ShortUser
     role: ShortRole
@@ -137,7 +146,7 @@ class Invitation:
             expires_at=told.expires_at,
             role_expires_at=told.role_expires_at,
             sent_at=told.sent_at,
-            mail="due" if told.mail_due_at else "sent" if told.sent_at else "refused",
+            mail=_mail(told),
             link=told.link(origin),
             inviter=ShortUser.of(view.inviter),
             role=ShortRole.of(view.role),

@@ -7,37 +7,38 @@ from attrs import field, frozen
 from ktrlplane.domain import errors
 from ktrlplane.domain.catalog import Preset, ResourceType, Tier
 from ktrlplane.domain.errors import NotFound
+from ktrlplane.domain.services.wishes import offered_as
 from ktrlplane.entrypoints.http.operations import Call, Operation, Reply, anybody
 from ktrlplane.entrypoints.http.pages import whole
-from ktrlplane.entrypoints.http.parameters import Parameters, said
+from ktrlplane.entrypoints.http.parameters import (
+    Parameters,
+    PricingParameters,
+    TierParameters,
+    said,
+)
 from ktrlplane.entrypoints.http.shapes import CatalogEntry, ResourcePrice
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 
 @frozen(kw_only=True)
-class SchemaParameters(Parameters):
-    sku: str | None = field(
-        default=None, metadata=said("With this, the schema has that tier's overlay.")
+class AvailabilityParameters(Parameters):
+    include_retired: bool = field(
+        default=False, metadata=said("Those too that only keep running, and are not offered.")
     )
-
-
-@frozen(kw_only=True)
-class PricingParameters(Parameters):
-    type: str
-    sku: str
 
 
 def _kind(call: Call, name: str) -> ResourceType:
     kind = call.platform.catalog.resource_type(name)
     if kind is None:
-        raise NotFound(f"The catalog has no resource type {name[:80]}.")
+        known = ", ".join(one.type for one in call.platform.catalog.resource_types)
+        raise NotFound(f"The catalog has no resource type {name[:80]}; it has {known}.")
     return kind
 
 
 def _tier(kind: ResourceType, sku: str) -> Tier:
     tier = kind.tier(sku)
     if tier is None:
-        raise NotFound(f"{kind.type} has no tier {sku[:80]}.")
+        raise NotFound(f"{kind.type} has no tier {sku[:80]}. {offered_as(kind)}")
     return tier
 
 
@@ -50,14 +51,20 @@ def one_type(work: UnitOfWork, call: Call) -> Reply:
 
 
 def tiers(work: UnitOfWork, call: Call) -> Reply:
-    return whole(_kind(call, call.path["type"]).offered())
+    kind = _kind(call, call.path["type"])
+    return whole(kind.known() if call.query.include_retired else kind.offered())
+
+
+def one_tier(work: UnitOfWork, call: Call) -> Reply:
+    return Reply(content=_tier(_kind(call, call.path["type"]), call.path["sku"]))
 
 
 def schema(work: UnitOfWork, call: Call) -> Reply:
     kind = _kind(call, call.path["type"])
-    if call.query.sku is None:
+    sku = call.query.wanted_sku
+    if sku is None:
         return Reply(content=kind.base_schema)
-    return Reply(content=kind.schemas[_tier(kind, call.query.sku).sku].effective)
+    return Reply(content=kind.schemas[_tier(kind, sku).sku].effective)
 
 
 def presets(work: UnitOfWork, call: Call) -> Reply:
@@ -65,8 +72,9 @@ def presets(work: UnitOfWork, call: Call) -> Reply:
 
 
 def pricing(work: UnitOfWork, call: Call) -> Reply:
-    kind = _kind(call, call.query.type)
-    tier = _tier(kind, call.query.sku)
+    query: PricingParameters = call.query
+    kind = _kind(call, query.type or query.resource_type or "")
+    tier = _tier(kind, query.wanted_sku or "")
     return Reply(content=ResourcePrice.of(kind, tier, call.platform.catalog.currency()))
 
 
@@ -103,8 +111,20 @@ OPERATIONS: Final = (
         summary="List the tiers that are offered",
         handle=tiers,
         needs=anybody(),
+        query=AvailabilityParameters,
         answer=Tier,
         listed=True,
+        refusals=_FOUND,
+        **_COMMON,
+    ),
+    Operation(
+        path=f"{_ONE}/tiers/{{sku}}",
+        name="getTier",
+        summary="Read a tier, be it offered, hidden or retired",
+        handle=one_tier,
+        needs=anybody(),
+        answer=Tier,
+        tagged=True,
         refusals=_FOUND,
         **_COMMON,
     ),
@@ -114,7 +134,7 @@ OPERATIONS: Final = (
         summary="Read the JSON Schema of the settings, with a tier's overlay where sku says",
         handle=schema,
         needs=anybody(),
-        query=SchemaParameters,
+        query=TierParameters,
         answer=dict,
         tagged=True,
         refusals=_FOUND,

@@ -181,9 +181,54 @@ class ProjectParameters(SortedParameters):
     org_id: OrganizationId | None = None
 
 
+def _two_names(given: Mapping[str, Any], name: str, other: str) -> Iterator[Fault]:
+    """For parameters that are the same."""
+    if name in given and other in given and given[name] != given[other]:
+        detail = f"{name} and {other} are the same; send one of them."
+        yield Fault(f"/{other}", "one_of", detail)
+
+
+_SKU: Final = attrs.field(default=None, metadata=said("A tier."))
+_TIER: Final = attrs.field(default=None, metadata=said("Another name of sku."))
+
+
+@frozen(kw_only=True)
+class TierParameters(Parameters):
+    """``tier`` is another name of ``sku``."""
+
+    sku: str | None = _SKU
+    tier: str | None = _TIER
+
+    @property
+    def wanted_sku(self) -> str | None:
+        return self.tier if self.sku is None else self.sku
+
+    @classmethod
+    def clashes(cls, given: Mapping[str, Any], listing: bytes | None) -> Iterator[Fault]:
+        yield from super().clashes(given, listing)
+        yield from _two_names(given, "sku", "tier")
+
+
+@frozen(kw_only=True)
+class PricingParameters(TierParameters):
+    """``resource_type`` is another name of ``type``."""
+
+    type: str | None = attrs.field(default=None, metadata=said("A resource type."))
+    resource_type: str | None = attrs.field(default=None, metadata=said("Another name of type."))
+
+    @classmethod
+    def clashes(cls, given: Mapping[str, Any], listing: bytes | None) -> Iterator[Fault]:
+        yield from super().clashes(given, listing)
+        yield from _two_names(given, "type", "resource_type")
+        for name, other in (("type", "resource_type"), ("sku", "tier")):
+            if name not in given and other not in given:
+                yield Fault(f"/{name}", "required", f"The query parameter {name} is required.")
+
+
 @frozen(kw_only=True)
 class ResourceParameters(SortedParameters):
-    """Deleted resources are listed only where ``status`` asks for them."""
+    """Deleted resources are listed only where ``status`` asks for them. ``tier`` is another
+    name of ``sku``."""
 
     type: str | None = attrs.field(
         default=None, metadata=said("A resource type, by its type or a former name.")
@@ -191,7 +236,17 @@ class ResourceParameters(SortedParameters):
     status: Status | None = attrs.field(
         default=None, metadata=said("Deleted resources are listed only where this asks.")
     )
-    sku: str | None = None
+    sku: str | None = _SKU
+    tier: str | None = _TIER
+
+    @property
+    def wanted_sku(self) -> str | None:
+        return self.tier if self.sku is None else self.sku
+
+    @classmethod
+    def clashes(cls, given: Mapping[str, Any], listing: bytes | None) -> Iterator[Fault]:
+        yield from super().clashes(given, listing)
+        yield from _two_names(given, "sku", "tier")
 
 
 @frozen(kw_only=True)
@@ -204,6 +259,4 @@ class AllResourceParameters(ResourceParameters):
     @classmethod
     def clashes(cls, given: Mapping[str, Any], listing: bytes | None) -> Iterator[Fault]:
         yield from super().clashes(given, listing)
-        if len({given[name] for name in ("type", "resource_type") if name in given}) > 1:
-            detail = "type and resource_type are the same filter; send one of them."
-            yield Fault("/resource_type", "one_of", detail)
+        yield from _two_names(given, "type", "resource_type")

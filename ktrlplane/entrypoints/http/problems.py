@@ -9,7 +9,7 @@ import structlog
 from attrs import frozen
 
 from ktrlplane.domain import errors
-from ktrlplane.domain.errors import DomainError, Fault, Kind, ValidationFailed
+from ktrlplane.domain.errors import DomainError, Fault, Kind
 from ktrlplane.entrypoints.http import rendering
 from ktrlplane.entrypoints.http.middleware import begin
 
@@ -183,8 +183,7 @@ def write(
 
 
 def refuse(req: falcon.Request, resp: falcon.Response, refusal: DomainError, _: object) -> None:
-    faults = refusal.faults if isinstance(refusal, ValidationFailed) else ()
-    write(req, resp, refusal.code, refusal.detail, faults)
+    write(req, resp, refusal.code, refusal.detail, refusal.faults)
     if refusal.kind is Kind.UNAUTHENTICATED:
         resp.set_header("WWW-Authenticate", _challenge(req))
     if refusal.kind is Kind.UNAVAILABLE:

@@ -40,7 +40,9 @@ def priced(call: Call, before: Resource | None, after: Resource) -> PricePreview
 def listed_in_project(work: UnitOfWork, call: Call) -> Reply:
     query: ResourceParameters = call.query
     page = query.page()
-    where = ResourceFilter(type=query.type, status=query.status, sku=query.sku, text=query.q)
+    where = ResourceFilter(
+        type=query.type, status=query.status, sku=query.wanted_sku, text=query.q
+    )
     found = service.list_project_resources(work, call.project(), page, where, **call.asked)
     return paged(call, found, page)
 
@@ -52,7 +54,7 @@ def listed(work: UnitOfWork, call: Call) -> Reply:
         project_id=query.project_id,
         type=query.type or query.resource_type,
         status=query.status,
-        sku=query.sku,
+        sku=query.wanted_sku,
         text=query.q,
     )
     return paged(call, service.list_resources(work, page, where, **call.asked), page)
