@@ -8,6 +8,7 @@ from functools import partial
 from typing import Final, TypeVar
 
 from ktrlplane.domain.errors import TooBusy, UpstreamError
+from ktrlplane.domain.jobs import Duty
 from ktrlplane.domain.services.deletions import due_deletions, end_emptied_project, end_resource
 from ktrlplane.domain.services.idempotency import KEPT_FOR
 from ktrlplane.domain.services.invitations import due_mail, settle_mail
@@ -39,6 +40,26 @@ REFUSED_KEPT_FOR: Final = timedelta(days=30)
 
 LONGEST_WAIT: Final = timedelta(hours=1)
 
+HEED_REPORTS: Final = Duty(job="heed_reports", every=timedelta(seconds=1))
+END_DELETIONS: Final = Duty(job="end_deletions", every=timedelta(seconds=2))
+SEND_INVITATIONS: Final = Duty(
+    job="send_invitations",
+    every=timedelta(seconds=2),
+    # A mail server that does not answer is given half a minute for each.
+    lasts=LETTERS * timedelta(seconds=30),
+)
+FORGET_ANSWERS: Final = Duty(job="forget_answers", every=timedelta(minutes=10))
+FORGET_REFUSED_REPORTS: Final = Duty(job="forget_refused_reports", every=timedelta(hours=1))
+
+DUTIES: Final = (
+    HEED_REPORTS,
+    END_DELETIONS,
+    SEND_INVITATIONS,
+    FORGET_ANSWERS,
+    FORGET_REFUSED_REPORTS,
+)
+"""All that ``jobs_of`` gives, for who wants to know whether it is done."""
+
 # The library runs these jobs too: what it says goes where the host program wants it.
 _log = logging.getLogger(__name__)
 
@@ -46,33 +67,19 @@ _log = logging.getLogger(__name__)
 def jobs_of(transact: Transact, platform: Platform, mail: Mail, origin: str = "") -> Sequence[Job]:
     """``origin`` is where people find this platform, for links in mails."""
     return (
-        Job(
-            name="heed_reports",
-            every_s=1.0,
-            run=lambda stop: _heed_reports(transact, platform, stop),
-            waits_for_the_bell=True,
-        ),
-        Job(
-            name="end_deletions",
-            every_s=2.0,
-            run=lambda stop: _end_deletions(transact, platform, stop),
-        ),
-        Job(
-            name="send_invitations",
-            every_s=2.0,
-            run=lambda stop: _send_invitations(transact, platform, mail, origin, stop),
-        ),
-        Job(
-            name="forget_answers",
-            every_s=600.0,
-            run=lambda _: _forget_answers(transact, platform),
-        ),
-        Job(
-            name="forget_refused_reports",
-            every_s=3600.0,
-            run=lambda _: _forget_refused_reports(transact, platform),
-        ),
+        _job(HEED_REPORTS, partial(_heed_reports, transact, platform), waits_for_the_bell=True),
+        _job(END_DELETIONS, partial(_end_deletions, transact, platform)),
+        _job(SEND_INVITATIONS, partial(_send_invitations, transact, platform, mail, origin)),
+        _job(FORGET_ANSWERS, lambda _: _forget_answers(transact, platform)),
+        _job(FORGET_REFUSED_REPORTS, lambda _: _forget_refused_reports(transact, platform)),
     )
+
+
+def _job(
+    duty: Duty, run: Callable[[threading.Event], bool], *, waits_for_the_bell: bool = False
+) -> Job:
+    every_s = duty.every.total_seconds()
+    return Job(name=duty.job, every_s=every_s, run=run, waits_for_the_bell=waits_for_the_bell)
 
 
 def _heed_reports(transact: Transact, platform: Platform, stop: threading.Event) -> bool:
@@ -153,13 +160,16 @@ def _send_invitations(
     transact: Transact, platform: Platform, mail: Mail, origin: str, stop: threading.Event
 ) -> bool:
     """Each is taken, sent outside of any unit of work, and settled. A worker that dies in
-    between has it sent once more when the lease ends: the mail's id is the same."""
+    between has it sent once more when the lease ends: the mail's id is the same. One that is
+    told to stop gives back what it has not sent."""
     until = platform.now() + LEASE
     due = transact(lambda work: due_mail(work, until=until, limit=LETTERS, platform=platform))
     for view in due:
         if stop.is_set():
-            break
-        _send(transact, platform, mail, origin, view)
+            given_back = partial(settle_mail, seen=view.invitation, again_at=platform.now())
+            transact(partial(given_back, platform=platform))
+        else:
+            _send(transact, platform, mail, origin, view)
     return len(due) == LETTERS
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from threading import Event
 from typing import Protocol
 
-from attrs import frozen
+from ktrlplane.domain.jobs import JobRun
 
 
 class Bell(Protocol):
@@ -17,19 +17,11 @@ class Bell(Protocol):
         and then all the same."""
 
 
-@frozen(kw_only=True)
-class JobRun:
-    """How a job went last, in whichever worker. ``failures`` are those in a row."""
-
-    job: str
-    last_run_at: datetime
-    last_success_at: datetime | None
-    failures: int
-
-
 class JobRuns(Protocol):
     @abstractmethod
-    def record(self, job: str, at: datetime, failures: int) -> None: ...
+    def record(self, job: str, at: datetime, failures: int) -> None:
+        """``failures`` are those in a row of one worker: 0 is a success. The last to record is
+        believed, also where its clock is behind: it may have been set right."""
 
     @abstractmethod
     def all(self) -> Sequence[JobRun]:

@@ -54,6 +54,14 @@ class Refused:
     last_at: datetime
 
 
+@frozen(kw_only=True)
+class InboxCount:
+    """``refused`` counts each that could not be heeded, for as long as the like is kept."""
+
+    waiting: int
+    refused: int
+
+
 class Inbox(Protocol):
     """Reports that wait, in the order in which they came."""
 
@@ -85,6 +93,9 @@ class Inbox(Protocol):
     @abstractmethod
     def refused(self, limit: int) -> Sequence[Refused]:
         """The latest first."""
+
+    @abstractmethod
+    def count(self) -> InboxCount: ...
 
     @abstractmethod
     def forget_refused(self, before: datetime) -> int:

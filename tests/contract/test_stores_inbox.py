@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from ktrlplane.domain.lifecycle import Status
-from ktrlplane.ports.reports import Refused, Waiting
+from ktrlplane.ports.reports import InboxCount, Refused, Waiting
 from ktrlplane.ports.unit_of_work import UnitsOfWork
 from tests.builders import HOUR, NOW, a_project, a_resource, an_organization, keep
 
@@ -127,3 +127,15 @@ def test_what_did_not_come_again_is_forgotten(units: UnitsOfWork) -> None:
     with units.begin() as work:
         assert work.inbox.forget_refused(NOW + HOUR) == 1
     assert [one.resource_id for one in refused(units)] == ["b"]
+
+
+def test_what_waits_and_what_was_refused_is_counted(units: UnitsOfWork) -> None:
+    with units.view() as work:
+        assert work.inbox.count() == InboxCount(waiting=0, refused=0)
+    for name in ("a", "a", "b", "a"):
+        put(units, name)
+    with units.begin() as work:
+        for one in (*work.inbox.take("a", 2), *work.inbox.take("b", 1)):
+            work.inbox.refuse(one, "x", NOW)
+    with units.view() as work:
+        assert work.inbox.count() == InboxCount(waiting=1, refused=3)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import urllib.request
 from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -22,6 +23,7 @@ from tests.end_to_end.serving import DEADLINE_S, REPOSITORY
 README = (REPOSITORY / "README.md").read_text()
 ACCESS = (REPOSITORY / "docs" / "access.md").read_text()
 LIFECYCLE = (REPOSITORY / "docs" / "lifecycle.md").read_text()
+WORKER = (REPOSITORY / "docs" / "operations" / "worker.md").read_text()
 INSTALL_S = 300.0
 
 pytestmark = [
@@ -204,6 +206,27 @@ def test_the_page_about_the_life_of_resources_runs_as_it_stands(
     assert [one["executions"]["maximum"] for one in limits] == [1000, None]
     assert [one["allowed"] for one in told if "allowed" in one] == [True]
     assert "As agreed with Rose" in done.stdout
+
+
+def test_the_page_about_the_worker_tells_how_to_ask_whether_it_works(
+    clone: Path, venv: Path, serving: int
+) -> None:
+    section = WORKER.partition("\n## Whether it works\n")[2].partition("\n## ")[0]
+    (command,) = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+    done = bash(clone, venv, command)
+    assert done.returncode == 0, done.stdout + done.stderr
+    jobs, shown = (
+        [line.split()[0] for line in text.splitlines()[:6]]
+        for text in (done.stdout, re.findall(r"```text\n(.*?)```", section, re.DOTALL)[0])
+    )
+    assert jobs == shown
+    assert f"exec: {{command: [{', '.join(command.split())}]}}" in WORKER
+    url = f"http://127.0.0.1:{serving}/metrics"
+    with urllib.request.urlopen(url, timeout=DEADLINE_S) as answer:
+        told = answer.read().decode()
+    gauges = re.findall(r"^\| `(ktrlplane_\w+)", section, re.MULTILINE)
+    assert len(gauges) == 5
+    assert [name for name in gauges if f"\n{name}" not in told] == []
 
 
 def test_what_the_readme_runs_for_real_works(clone: Path, venv: Path, serving: int) -> None:

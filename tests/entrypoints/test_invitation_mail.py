@@ -217,6 +217,8 @@ def test_a_stop_is_heard_between_two_of_them(
     mail.mood = stop.set
     send(control, mail, stop)
     assert len(mail.inner.sent) == 1
+    send(control, mail)  # what was taken and not sent is there for the next at once
+    assert len({message.to for message in mail.inner.sent}) == len(mail.inner.sent) == 3
 
 
 def test_a_run_takes_a_handful_and_says_whether_there_are_more(

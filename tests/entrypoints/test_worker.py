@@ -15,7 +15,7 @@ from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.projects import ProjectStatus
 from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services.reports import TOGETHER
-from ktrlplane.entrypoints.jobs import BATCH, jobs_of, recorder
+from ktrlplane.entrypoints.jobs import BATCH, DUTIES, jobs_of, recorder
 from ktrlplane.entrypoints.library import ControlPlane
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.entrypoints.worker import Job, Run, Worker
@@ -221,6 +221,13 @@ def the_job(name: str, control: ControlPlane, transact: Transact | None = None) 
     jobs = jobs_of(transact or control.transact, control.platform, control.container.mail())
     (job,) = [job for job in jobs if job.name == name]
     return job
+
+
+def test_every_job_is_a_duty_that_is_watched_over(control: ControlPlane) -> None:
+    jobs = jobs_of(control.transact, control.platform, control.container.mail())
+    assert [(job.name, job.every_s) for job in jobs] == [
+        (duty.job, duty.every.total_seconds()) for duty in DUTIES
+    ]
 
 
 def end_deletions(

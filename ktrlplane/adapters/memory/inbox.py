@@ -9,7 +9,7 @@ from ktrlplane.adapters.memory.tables import Tables
 from ktrlplane.domain.ids import ResourceId
 from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.resources import Resource
-from ktrlplane.ports.reports import Inbox, Refused, Waiting
+from ktrlplane.ports.reports import Inbox, InboxCount, Refused, Waiting
 
 _numbers: Final = count(1)
 
@@ -84,6 +84,12 @@ class MemoryInbox(Inbox):
             self._refused.all(), key=lambda row: (row.resource_id, row.health, row.code)
         )
         return sorted(ordered, key=lambda row: row.last_at, reverse=True)[:limit]
+
+    def count(self) -> InboxCount:
+        return InboxCount(
+            waiting=len(list(self._rows.all())),
+            refused=sum(row.times for row in self._refused.all()),
+        )
 
     def forget_refused(self, before: datetime) -> int:
         gone = [row for row in self._refused.all() if row.last_at < before]

@@ -2,7 +2,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from ktrlplane.adapters.memory.tables import Tables
-from ktrlplane.ports.jobs import JobRun, JobRuns
+from ktrlplane.domain.jobs import JobRun
+from ktrlplane.ports.jobs import JobRuns
 
 
 class MemoryJobRuns(JobRuns):

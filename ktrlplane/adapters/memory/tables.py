@@ -10,6 +10,7 @@ from ktrlplane.domain.access import PermissionEntry, Role, RoleAssignment
 from ktrlplane.domain.groups import Group, GroupMember
 from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.domain.invitations import Invitation
+from ktrlplane.domain.jobs import JobRun
 from ktrlplane.domain.limits import LimitOverride
 from ktrlplane.domain.organizations import Organization
 from ktrlplane.domain.paging import name_key
@@ -17,7 +18,6 @@ from ktrlplane.domain.projects import Project
 from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.transitions import Transition
 from ktrlplane.domain.users import ServiceAccount, User
-from ktrlplane.ports.jobs import JobRun
 from ktrlplane.ports.reports import Refused, Waiting
 from ktrlplane.ports.stores import Answer
 

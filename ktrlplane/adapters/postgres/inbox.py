@@ -3,7 +3,7 @@ from datetime import datetime
 from typing import Final
 
 from ktrlplane.adapters.postgres.session import Session
-from ktrlplane.ports.reports import Inbox, Refused, Waiting
+from ktrlplane.ports.reports import Inbox, InboxCount, Refused, Waiting
 
 _PUT: Final = b"""
     SELECT 1 AS put FROM ktrlplane.report_status(
@@ -62,6 +62,11 @@ _REFUSED: Final = b"""
     LIMIT %(limit)s
 """
 
+_COUNT: Final = b"""
+    SELECT (SELECT count(*) FROM ktrlplane.reports) AS waiting,
+        (SELECT coalesce(sum(times), 0)::bigint FROM ktrlplane.refused_reports) AS refused
+"""
+
 _FORGET: Final = b"DELETE FROM ktrlplane.refused_reports WHERE last_at < %(before)s"
 
 
@@ -106,6 +111,10 @@ class PostgresInbox(Inbox):
 
     def refused(self, limit: int) -> Sequence[Refused]:
         return self._session.all(Refused, _REFUSED, {"limit": limit})
+
+    def count(self) -> InboxCount:
+        (counted,) = self._session.all(InboxCount, _COUNT, {})
+        return counted
 
     def forget_refused(self, before: datetime) -> int:
         return self._session.change(_FORGET, {"before": before})

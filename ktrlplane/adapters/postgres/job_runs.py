@@ -3,7 +3,8 @@ from datetime import datetime
 from typing import Final
 
 from ktrlplane.adapters.postgres.session import Session
-from ktrlplane.ports.jobs import JobRun, JobRuns
+from ktrlplane.domain.jobs import JobRun
+from ktrlplane.ports.jobs import JobRuns
 
 _RECORD: Final = b"""
     INSERT INTO ktrlplane.job_runs AS known (job, last_run_at, last_success_at, failures)

@@ -9,6 +9,7 @@ from typing import Never
 import click
 
 from ktrlplane.entrypoints.cli.databases import current
+from ktrlplane.entrypoints.cli.health import tell_health
 from ktrlplane.entrypoints.cli.options import config_option, settings_of
 from ktrlplane.entrypoints.jobs import jobs_of, recorder
 from ktrlplane.entrypoints.logs import configure_logs
@@ -51,11 +52,17 @@ def serve(
 
 
 @click.command()
+@click.option(
+    "--check", is_flag=True, help="Only tell how the work goes; exit 1 if any of it is late."
+)
 @config_option
 @click.pass_context
-def worker(context: click.Context) -> None:
+def worker(context: click.Context, *, check: bool) -> int:
     """Do only the background work. Any number may run, on any number of machines."""
     settings = settings_of(context)
+    if check:
+        with current(settings) as container:
+            return tell_health(container)
     configure_logs(settings)
     with _stops(), current(settings) as container:
         platform = container.platform()
@@ -63,6 +70,7 @@ def worker(context: click.Context) -> None:
         jobs = jobs_of(transact, platform, container.mail(), settings.public_url or "")
         listen, record = container.bell().listen, recorder(transact)
         run_until_told(Worker(jobs, platform.now, listen=listen, record=record))
+    return 0
 
 
 @contextmanager

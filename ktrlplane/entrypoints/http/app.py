@@ -37,6 +37,7 @@ from ktrlplane.entrypoints.http.middleware import Cors, LoopbackOnly, RequestIds
 from ktrlplane.entrypoints.http.operations import Operation
 from ktrlplane.entrypoints.http.rates import RateLimit
 from ktrlplane.entrypoints.http.shortcut import Shortcut
+from ktrlplane.entrypoints.http.work_metrics import Background
 
 FalconApp = falcon.App[falcon.Request, falcon.Response]
 
@@ -155,7 +156,7 @@ def _add_public(
     app.add_route("/health", public.Ready(edge.transact))
     app.add_route("/health/live", public.Live())
     app.add_route("/health/ready", public.Ready(edge.transact))
-    app.add_route("/metrics", metrics.Metrics())
+    app.add_route("/metrics", metrics.Metrics(Background(edge.transact, edge.platform)))
     app.add_route("/openapi.json", public.Document(document))
     app.add_route("/", public.Root())
     app.add_route("/docs", public.Docs())

@@ -26,6 +26,8 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from ktrlplane.entrypoints.http.work_metrics import Background
+
 SHARED_DIR: Final = "PROMETHEUS_MULTIPROC_DIR"
 """Where the processes of one server add up what they count; prometheus_client reads it when it
 is imported."""
@@ -134,6 +136,8 @@ def shared_folder() -> Path | None:
 
 @frozen
 class Metrics:
+    background: Background
+
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         _tally.flush()
         registry = REGISTRY
@@ -141,6 +145,6 @@ class Metrics:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         resp.content_type = CONTENT_TYPE_LATEST
-        resp.data = generate_latest(registry)
+        resp.data = generate_latest(registry) + self.background.text()
 
     on_head = on_get
