@@ -3,7 +3,8 @@ from datetime import datetime
 from typing import Final
 
 from ktrlplane.adapters.postgres.session import Session
-from ktrlplane.ports.reports import Inbox, InboxCount, Refused, Waiting
+from ktrlplane.adapters.postgres.standings import scope_of
+from ktrlplane.ports.reports import REST, Addressee, Inbox, InboxCount, Refused, Waiting
 
 _PUT: Final = b"""
     SELECT 1 AS put FROM ktrlplane.report_status(
@@ -11,48 +12,135 @@ _PUT: Final = b"""
     )
 """
 
-# By skipping from one resource to the next in the index: one that has ten thousand of them
-# waiting is as cheap as any other.
+# By skipping from one resource to the next in the index, so many times and no more: one that
+# has ten thousand of them waiting is as cheap as any other, and so are ten thousand others.
 _WAITING: Final = b"""
     WITH RECURSIVE about AS (
         (
-            SELECT resource_id, report_id FROM ktrlplane.reports
-            ORDER BY resource_id, report_id LIMIT 1
+            SELECT resource_id FROM ktrlplane.reports
+            WHERE resource_id > %(after)s
+            ORDER BY resource_id LIMIT 1
         )
         UNION ALL
-        SELECT next.resource_id, next.report_id
+        SELECT next.resource_id
         FROM about, LATERAL (
-            SELECT resource_id, report_id FROM ktrlplane.reports
+            SELECT resource_id FROM ktrlplane.reports
             WHERE resource_id > about.resource_id
-            ORDER BY resource_id, report_id LIMIT 1
+            ORDER BY resource_id LIMIT 1
         ) next
     )
-    SELECT resource_id FROM about ORDER BY report_id LIMIT %(limit)s
+    SELECT named.resource_id,
+        coalesce('organization ' || found.org_id, 'project ' || found.project_id) AS tenant
+    FROM (SELECT resource_id FROM about LIMIT %(limit)s) named
+    LEFT JOIN LATERAL (
+        SELECT org_id, project_id FROM ktrlplane.resources r
+        WHERE r.resource_id = named.resource_id
+        LIMIT 1
+    ) found ON true
+    ORDER BY named.resource_id
 """
 
+# An array, so that rows are found by their key, whatever the planner thinks of the inbox: it
+# may have been empty when somebody last counted.
 _TAKE: Final = b"""
-    WITH taken AS (
-        DELETE FROM ktrlplane.reports
-        WHERE report_id IN (
-            SELECT report_id FROM ktrlplane.reports WHERE resource_id = %(resource_id)s
-            ORDER BY report_id LIMIT %(limit)s
-        )
-        RETURNING report_id, resource_id, health, observed_generation, message, access_url,
-            generation, was_deleting
-    )
-    SELECT * FROM taken ORDER BY report_id
+    DELETE FROM ktrlplane.reports
+    WHERE report_id = ANY(ARRAY(
+        SELECT waiting.report_id
+        FROM unnest(%(about)s::text[]) WITH ORDINALITY AS named (resource_id, place),
+            LATERAL (
+                SELECT report_id FROM ktrlplane.reports r
+                WHERE r.resource_id = named.resource_id
+                ORDER BY report_id LIMIT %(each)s
+            ) waiting
+        ORDER BY named.place, waiting.report_id
+        LIMIT %(limit)s
+    ))
+    RETURNING report_id, resource_id, health, observed_generation, message, access_url,
+        generation, was_deleting
 """
 
+# Sorted, so that two who count the same kinds do not wait for each other.
 _REFUSE: Final = b"""
     INSERT INTO ktrlplane.refused_reports AS known (
-        resource_id, health, code, message, first_at, last_at
+        resource_id, health, code, message, times, first_at, last_at
     )
-    VALUES (
-        %(resource_id)s, %(health)s, %(code)s, %(message)s, %(at)s, %(at)s
-    )
+    SELECT resource_id, health, code, (array_agg(message ORDER BY place DESC))[1], count(*),
+        %(at)s, %(at)s
+    FROM unnest(%(about)s::text[], %(healths)s::text[], %(codes)s::text[], %(messages)s::text[])
+        WITH ORDINALITY AS refused (resource_id, health, code, message, place)
+    GROUP BY resource_id, health, code
+    ORDER BY resource_id, health, code
     ON CONFLICT (resource_id, health, code) DO UPDATE
-    SET times = known.times + 1, message = excluded.message,
+    SET times = known.times + excluded.times, message = excluded.message,
         last_at = greatest(known.last_at, excluded.last_at)
+"""
+
+_REFUSE_UNKNOWN: Final = b"""
+    WITH taken AS (
+        DELETE FROM ktrlplane.reports
+        WHERE report_id = ANY(ARRAY(
+            SELECT waiting.report_id
+            FROM unnest(%(about)s::text[]) AS named (resource_id),
+                LATERAL (
+                    SELECT report_id FROM ktrlplane.reports r
+                    WHERE r.resource_id = named.resource_id
+                    ORDER BY report_id LIMIT %(limit)s
+                    FOR UPDATE SKIP LOCKED
+                ) waiting
+            WHERE NOT EXISTS (
+                SELECT FROM ktrlplane.resources known
+                WHERE known.resource_id = named.resource_id
+            )
+            LIMIT %(limit)s
+        ))
+        RETURNING report_id, resource_id, health, message
+    ), kept AS (
+        INSERT INTO ktrlplane.refused_reports AS known (
+            resource_id, health, code, message, times, first_at, last_at
+        )
+        SELECT resource_id, health, %(code)s, (array_agg(message ORDER BY report_id DESC))[1],
+            count(*), %(at)s, %(at)s
+        FROM taken
+        GROUP BY resource_id, health
+        ORDER BY resource_id, health
+        ON CONFLICT (resource_id, health, code) DO UPDATE
+        SET times = known.times + excluded.times, message = excluded.message,
+            last_at = greatest(known.last_at, excluded.last_at)
+    )
+    SELECT count(*) AS taken FROM taken
+"""
+
+_SUM_UP: Final = b"""
+    WITH gone AS (
+        DELETE FROM ktrlplane.refused_reports
+        WHERE ctid = ANY(ARRAY(
+            SELECT ctid FROM ktrlplane.refused_reports
+            WHERE (resource_id, health) <> (%(rest)s, %(rest)s)
+            ORDER BY last_at, resource_id DESC, health DESC, code DESC
+            LIMIT greatest(
+                0,
+                (
+                    SELECT count(*) FROM ktrlplane.refused_reports
+                    WHERE (resource_id, health) <> (%(rest)s, %(rest)s)
+                ) - %(kinds)s
+            )
+            FOR UPDATE SKIP LOCKED
+        ))
+        RETURNING code, times, first_at, last_at
+    ), kept AS (
+        INSERT INTO ktrlplane.refused_reports AS known (
+            resource_id, health, code, message, times, first_at, last_at
+        )
+        SELECT %(rest)s, %(rest)s, code, NULL, sum(times), min(first_at), max(last_at)
+        FROM gone
+        GROUP BY code
+        ORDER BY code
+        ON CONFLICT (resource_id, health, code) DO UPDATE
+        SET times = known.times + excluded.times, message = NULL,
+            first_at = least(known.first_at, excluded.first_at),
+            last_at = greatest(known.last_at, excluded.last_at)
+    )
+    SELECT count(*) AS gone FROM gone
 """
 
 _REFUSED: Final = b"""
@@ -92,22 +180,36 @@ class PostgresInbox(Inbox):
         }
         self._session.change(_PUT, values)
 
-    def waiting(self, limit: int) -> Sequence[str]:
-        return self._session.all(_resource_id, _WAITING, {"limit": limit})
+    def waiting(self, after: str, limit: int) -> Sequence[Addressee]:
+        return self._session.all(_addressee, _WAITING, {"after": after, "limit": limit})
 
-    def take(self, resource_id: str, limit: int) -> Sequence[Waiting]:
-        values = {"resource_id": resource_id, "limit": limit}
-        return self._session.change_returning(Waiting, _TAKE, values)
+    def take(self, about: Sequence[str], *, each: int, limit: int) -> Sequence[Waiting]:
+        places = {name: place for place, name in enumerate(about)}
+        values = {"about": list(about), "each": each, "limit": limit}
+        taken = self._session.change_returning(Waiting, _TAKE, values)
+        return sorted(taken, key=lambda one: (places[one.resource_id], one.report_id))
 
-    def refuse(self, report: Waiting, code: str, at: datetime) -> None:
+    def refuse(self, reports: Sequence[tuple[Waiting, str]], at: datetime) -> None:
+        if not reports:
+            return
         values = {
-            "resource_id": report.resource_id,
-            "health": report.health,
-            "code": code,
-            "message": report.message,
+            "about": [one.resource_id for one, _ in reports],
+            "healths": [one.health for one, _ in reports],
+            "codes": [code for _, code in reports],
+            "messages": [one.message for one, _ in reports],
             "at": at,
         }
         self._session.change(_REFUSE, values)
+
+    def refuse_unknown(self, about: Sequence[str], code: str, at: datetime, limit: int) -> int:
+        values = {"about": list(about), "code": code, "at": at, "limit": limit}
+        (taken,) = self._session.change_returning(_taken, _REFUSE_UNKNOWN, values)
+        return taken
+
+    def sum_up_refused(self, kinds: int) -> int:
+        values = {"kinds": kinds, "rest": REST}
+        (gone,) = self._session.change_returning(_gone, _SUM_UP, values)
+        return gone
 
     def refused(self, limit: int) -> Sequence[Refused]:
         return self._session.all(Refused, _REFUSED, {"limit": limit})
@@ -120,5 +222,13 @@ class PostgresInbox(Inbox):
         return self._session.change(_FORGET, {"before": before})
 
 
-def _resource_id(resource_id: str) -> str:
-    return resource_id
+def _addressee(resource_id: str, tenant: str | None) -> Addressee:
+    return Addressee(resource_id=resource_id, tenant=None if tenant is None else scope_of(tenant))
+
+
+def _taken(taken: int) -> int:
+    return taken
+
+
+def _gone(gone: int) -> int:
+    return gone

@@ -9,6 +9,7 @@ from attrs import asdict
 from psycopg.types.json import Jsonb
 
 from ktrlplane.adapters.postgres.sight import grants_of
+from ktrlplane.adapters.postgres.standings import scope_of
 from ktrlplane.domain.documents import Document
 from ktrlplane.domain.ids import OrganizationId, ProjectId, ResourceId
 from ktrlplane.domain.lifecycle import Hold, Status
@@ -16,6 +17,7 @@ from ktrlplane.domain.paging import time_key
 from ktrlplane.domain.reports import Condition
 from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.standings import Standing
+from ktrlplane.ports.stores import Departing
 
 
 def resource_of(  # noqa: PLR0917
@@ -72,6 +74,10 @@ def status_of(resource_id: str, status: str) -> tuple[ResourceId, Status]:
     return _resource_id(resource_id), _STATUSES[status]
 
 
+def departing(tenant: str, resource_ids: Sequence[str]) -> Departing:
+    return Departing(tenant=scope_of(tenant), resource_ids=tuple(map(_resource_id, resource_ids)))
+
+
 def with_standing(*columns: Any) -> tuple[Resource, Standing]:
     """The columns of a resource, then the grants."""
     resource = resource_of(*columns[:-1])
@@ -95,3 +101,11 @@ def values_of(resource: Resource) -> Mapping[str, object]:
         "holds": [hold.value for hold in resource.holds],
         "conditions": Jsonb([_members(one) for one in resource.conditions]),
     }
+
+
+def values_of_all(resources: Sequence[Resource]) -> Mapping[str, Sequence[object]]:
+    """Column by column."""
+    rows = [values_of(resource) for resource in resources]
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    holds = ["{" + ",".join(one.holds) + "}" for one in resources]
+    return columns | {"holds": holds}

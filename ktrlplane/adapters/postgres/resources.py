@@ -3,19 +3,28 @@ from datetime import datetime
 from typing import Final
 
 from psycopg.rows import args_row
-from psycopg.sql import Identifier
+from psycopg.sql import SQL, Identifier
 
-from ktrlplane.adapters.postgres.lists import composed, count_of, page_of, searched, shape_of, span
+from ktrlplane.adapters.postgres.lists import (
+    composed,
+    count_of,
+    page_of,
+    searched,
+    shape_of,
+    span,
+)
 from ktrlplane.adapters.postgres.prepared import Prepared
 from ktrlplane.adapters.postgres.refusals import taken
 from ktrlplane.adapters.postgres.resource_lists import COLUMNS, count_query, page_query
 from ktrlplane.adapters.postgres.resource_rows import (
+    departing,
     resource_of,
     status_of,
     values_of,
+    values_of_all,
     with_standing,
 )
-from ktrlplane.adapters.postgres.session import Session
+from ktrlplane.adapters.postgres.session import Session, batched
 from ktrlplane.adapters.postgres.sight import grants
 from ktrlplane.domain.access import Scope, ScopeType
 from ktrlplane.domain.errors import NotFound
@@ -24,7 +33,7 @@ from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.paging import Cursor, Page, PageRequest, cursor_of
 from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.standings import Standing, not_found
-from ktrlplane.ports.stores import ResourceFilter, Resources
+from ktrlplane.ports.stores import Departing, ResourceFilter, Resources
 
 _ADD: Final = """
     INSERT INTO ktrlplane.resources (
@@ -51,6 +60,31 @@ _REPLACE: Final = """
         error_message = %(error_message)s, stripe_price_id = %(stripe_price_id)s,
         created_at = %(created_at)s, updated_at = %(updated_at)s
     WHERE resource_id = %(resource_id)s
+"""
+
+# Holds come as texts: PostgreSQL knows no lists of lists of different lengths.
+_REPLACE_ALL: Final = """
+    UPDATE ktrlplane.resources r
+    SET project_id = now.project_id, org_id = now.org_id, name = now.name, type = now.type,
+        sku = now.sku, settings_text = now.settings_text, status = now.status,
+        status_reason = now.status_reason, generation = now.generation,
+        observed_generation = now.observed_generation, holds = now.holds::text[],
+        conditions = now.conditions, access_url = now.access_url,
+        error_message = now.error_message, stripe_price_id = now.stripe_price_id,
+        created_at = now.created_at, updated_at = now.updated_at
+    FROM unnest(
+        %(resource_id)s::text[], %(project_id)s::text[], %(org_id)s::text[], %(name)s::text[],
+        %(type)s::text[], %(sku)s::text[], %(settings_json)s::text[], %(status)s::text[],
+        %(status_reason)s::text[], %(generation)s::bigint[], %(observed_generation)s::bigint[],
+        %(holds)s::text[], %(conditions)s::jsonb[], %(access_url)s::text[],
+        %(error_message)s::text[], %(stripe_price_id)s::text[], %(created_at)s::timestamptz[],
+        %(updated_at)s::timestamptz[]
+    ) AS now (
+        resource_id, project_id, org_id, name, type, sku, settings_text, status, status_reason,
+        generation, observed_generation, holds, conditions, access_url, error_message,
+        stripe_price_id, created_at, updated_at
+    )
+    WHERE r.resource_id = now.resource_id
 """
 
 _GET: Final = Prepared.of(
@@ -104,14 +138,45 @@ _STATUSES_OF: Final = b"""
     WHERE resource_id = ANY(%(resource_ids)s)
 """
 
-_DELETING_SINCE: Final = composed(
+_AMONG: Final = composed(
     """
     SELECT {columns} FROM ktrlplane.resources
-    WHERE status = 'Deleting' AND updated_at < %(before)s
-    ORDER BY updated_at, resource_id
-    LIMIT %(limit)s
+    WHERE resource_id = ANY(%(resource_ids)s::text[])
+    ORDER BY resource_id
     """,
     columns=COLUMNS,
+)
+
+# By skipping from one tenant to the next in the index, where anything is due at all.
+_DELETING_SINCE: Final = composed(
+    """
+    WITH RECURSIVE tenants AS (
+        (
+            SELECT {tenant} AS tenant FROM ktrlplane.resources r
+            WHERE status = 'Deleting' AND {tenant} > %(after)s AND EXISTS (
+                SELECT FROM ktrlplane.resources due
+                WHERE due.status = 'Deleting' AND due.updated_at < %(before)s
+            )
+            ORDER BY 1 LIMIT 1
+        )
+        UNION ALL
+        SELECT next.tenant
+        FROM tenants, LATERAL (
+            SELECT {tenant} AS tenant FROM ktrlplane.resources r
+            WHERE status = 'Deleting' AND {tenant} > tenants.tenant
+            ORDER BY 1 LIMIT 1
+        ) next
+    )
+    SELECT named.tenant, ARRAY(
+        SELECT resource_id FROM ktrlplane.resources r
+        WHERE status = 'Deleting' AND {tenant} = named.tenant AND updated_at < %(before)s
+        ORDER BY updated_at, resource_id
+        LIMIT %(each)s
+    ) AS resource_ids
+    FROM (SELECT tenant FROM tenants LIMIT %(tenants)s) named
+    ORDER BY named.tenant
+    """,
+    tenant=SQL("coalesce('organization ' || r.org_id, 'project ' || r.project_id)"),
 )
 
 
@@ -151,6 +216,10 @@ class PostgresResources(Resources):
         found = self._session.prepared(with_standing, _WITH_STANDING, values)
         return found[0] if found else None
 
+    def among(self, resource_ids: Collection[ResourceId]) -> Sequence[Resource]:
+        values = {"resource_ids": [one.value for one in resource_ids]}
+        return self._session.all(resource_of, _AMONG, values, row=args_row)
+
     def statuses(self, resource_ids: Collection[ResourceId]) -> Mapping[ResourceId, Status]:
         values = {"resource_ids": [one.value for one in resource_ids]}
         return dict(self._session.all(status_of, _STATUSES_OF, values))
@@ -160,9 +229,9 @@ class PostgresResources(Resources):
             raise not_found(Scope.of(resource.resource_id))
 
     def replace_all(self, resources: Sequence[Resource]) -> None:
-        values = [values_of(resource) for resource in resources]
-        if values and self._session.change_each(_REPLACE, values) < len(values):
-            raise NotFound("One of these resources is not there.")
+        for some in batched(resources):
+            if self._session.change(_REPLACE_ALL, values_of_all(some)) < len(some):
+                raise NotFound("One of these resources is not there.")
 
     def count(self, scope: Scope, type: str, sku: str) -> int:  # noqa: A002
         values = {"scope_id": scope.scope_id, "type": type, "sku": sku}
@@ -171,9 +240,11 @@ class PostgresResources(Resources):
     def of(self, project_id: ProjectId) -> Sequence[Resource]:
         return self._session.all(resource_of, _OF, {"project_id": project_id}, row=args_row)
 
-    def deleting_since(self, before: datetime, limit: int) -> Sequence[Resource]:
-        values = {"before": before, "limit": limit}
-        return self._session.all(resource_of, _DELETING_SINCE, values, row=args_row)
+    def deleting_since(
+        self, before: datetime, *, after: str, tenants: int, each: int
+    ) -> Sequence[Departing]:
+        values = {"before": before, "after": after, "tenants": tenants, "each": each}
+        return self._session.all(departing, _DELETING_SINCE, values)
 
     def readable_by(
         self, principal: PrincipalId, at: datetime, page: PageRequest, where: ResourceFilter

@@ -1,6 +1,6 @@
 """One connection in the hands of the stores."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final, TypeVar
 
@@ -136,14 +136,6 @@ class Session:
         with Refusals():
             return self._open().execute(query, values).rowcount
 
-    def change_each(self, query: Query, each: Sequence[Values]) -> int:
-        """The same change with each of these values; how many rows in all. Raises: ReadOnly."""
-        self._require_writing()
-        with Refusals():
-            cursor = self._open().cursor()
-            cursor.executemany(query, each)
-            return cursor.rowcount
-
     def _require_writing(self) -> None:
         if not self._may_write or self._has_ended:
             raise ReadOnly("Write in a unit of work that was begun and has not ended.")
@@ -154,3 +146,12 @@ class Session:
         if self._connection is None:
             self._connection = self._borrow()
         return self._connection
+
+
+AT_ONCE: Final = 1000
+"""How many rows one statement takes on."""
+
+
+def batched(rows: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(rows), AT_ONCE):
+        yield rows[start : start + AT_ONCE]

@@ -6,7 +6,7 @@ from psycopg.sql import SQL
 from psycopg.types.json import Jsonb
 
 from ktrlplane.adapters.postgres.lists import Listing
-from ktrlplane.adapters.postgres.session import Session
+from ktrlplane.adapters.postgres.session import Session, batched
 from ktrlplane.domain.documents import Difference
 from ktrlplane.domain.ids import PrincipalId, ResourceId, TransitionId
 from ktrlplane.domain.lifecycle import Status
@@ -19,9 +19,10 @@ _ADD: Final = b"""
         transition_id, resource_id, from_status, to_status, reason, generation, changes, actor,
         occurred_at
     )
-    VALUES (
-        %(transition_id)s, %(resource_id)s, %(from_status)s, %(to_status)s, %(reason)s,
-        %(generation)s, %(changes)s, %(actor)s, %(occurred_at)s
+    SELECT * FROM unnest(
+        %(transition_id)s::text[], %(resource_id)s::text[], %(from_status)s::text[],
+        %(to_status)s::text[], %(reason)s::text[], %(generation)s::bigint[],
+        %(changes)s::jsonb[], %(actor)s::text[], %(occurred_at)s::timestamptz[]
     )
 """
 
@@ -43,8 +44,9 @@ class PostgresTransitions(Transitions):
         self._session = session
 
     def add(self, transitions: Sequence[Transition]) -> None:
-        if transitions:
-            self._session.change_each(_ADD, [_values(one) for one in transitions])
+        for some in batched(transitions):
+            rows = [_values(one) for one in some]
+            self._session.change(_ADD, {name: [row[name] for row in rows] for name in rows[0]})
 
     def of(self, resource_id: ResourceId, page: PageRequest) -> Page[Transition]:
         by_time = evolve(page, sort=page.sort.by_time)
