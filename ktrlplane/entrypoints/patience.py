@@ -30,6 +30,8 @@ class Patience:
     """Which tenants were busy, and which of them it is time to wait for. A tenant is waited for
     after a second; each time in vain, longer, and after a pause that is twice as long."""
 
+    first_s: float = FIRST_PATIENCE_S
+    longest_s: float = LONGEST_PATIENCE_S
     _waits: dict[Scope, _Wait] = field(factory=dict)
 
     def passed_over(self, tenants: Collection[Scope], now: datetime) -> None:
@@ -51,7 +53,7 @@ class Patience:
             return None
         tenant = min(due, key=lambda one: self._waits[one].due)
         failures = self._waits[tenant].failures
-        return tenant, min(LONGEST_PATIENCE_S, FIRST_PATIENCE_S * 2.0**failures)
+        return tenant, min(self.longest_s, self.first_s * 2.0**failures)
 
     def in_vain(self, tenant: Scope, now: datetime) -> None:
         failures = min(self._waits[tenant].failures + 1, 10)
