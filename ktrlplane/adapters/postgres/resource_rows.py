@@ -95,17 +95,15 @@ def _members(condition: Condition) -> dict[str, Any]:
     return asdict(condition) | {"last_transition_at": None if at is None else time_key(at)}
 
 
-def values_of(resource: Resource) -> Mapping[str, object]:
+def members_of(resource: Resource) -> Mapping[str, object]:
     columns = asdict(resource, recurse=False)
-    return columns | {
+    return columns | {"conditions": [_members(one) for one in resource.conditions]}
+
+
+def values_of(resource: Resource) -> Mapping[str, object]:
+    members = members_of(resource)
+    return {
+        **members,
         "holds": [hold.value for hold in resource.holds],
-        "conditions": Jsonb([_members(one) for one in resource.conditions]),
+        "conditions": Jsonb(members["conditions"]),
     }
-
-
-def values_of_all(resources: Sequence[Resource]) -> Mapping[str, Sequence[object]]:
-    """Column by column."""
-    rows = [values_of(resource) for resource in resources]
-    columns = {name: [row[name] for row in rows] for name in rows[0]}
-    holds = ["{" + ",".join(one.holds) + "}" for one in resources]
-    return columns | {"holds": holds}

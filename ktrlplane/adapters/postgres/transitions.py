@@ -3,10 +3,9 @@ from typing import Any, Final
 
 from attrs import asdict, evolve
 from psycopg.sql import SQL
-from psycopg.types.json import Jsonb
 
 from ktrlplane.adapters.postgres.lists import Listing
-from ktrlplane.adapters.postgres.session import Session, batched
+from ktrlplane.adapters.postgres.session import Session, batched, rows_of
 from ktrlplane.domain.documents import Difference
 from ktrlplane.domain.ids import PrincipalId, ResourceId, TransitionId
 from ktrlplane.domain.lifecycle import Status
@@ -19,10 +18,9 @@ _ADD: Final = b"""
         transition_id, resource_id, from_status, to_status, reason, generation, changes, actor,
         occurred_at
     )
-    SELECT * FROM unnest(
-        %(transition_id)s::text[], %(resource_id)s::text[], %(from_status)s::text[],
-        %(to_status)s::text[], %(reason)s::text[], %(generation)s::bigint[],
-        %(changes)s::jsonb[], %(actor)s::text[], %(occurred_at)s::timestamptz[]
+    SELECT * FROM json_to_recordset(%(rows)s) AS made (
+        transition_id text, resource_id text, from_status text, to_status text, reason text,
+        generation bigint, changes jsonb, actor text, occurred_at timestamptz
     )
 """
 
@@ -45,8 +43,7 @@ class PostgresTransitions(Transitions):
 
     def add(self, transitions: Sequence[Transition]) -> None:
         for some in batched(transitions):
-            rows = [_values(one) for one in some]
-            self._session.change(_ADD, {name: [row[name] for row in rows] for name in rows[0]})
+            self._session.change(_ADD, rows_of(map(_members, some)))
 
     def of(self, resource_id: ResourceId, page: PageRequest) -> Page[Transition]:
         by_time = evolve(page, sort=page.sort.by_time)
@@ -81,6 +78,6 @@ def _place(one: Transition) -> Cursor:
     return Cursor(time_key(one.occurred_at), one.transition_id.value)
 
 
-def _values(one: Transition) -> Mapping[str, object]:
+def _members(one: Transition) -> Mapping[str, object]:
     columns = asdict(one, recurse=False)
-    return columns | {"changes": Jsonb([asdict(change) for change in one.changes])}
+    return columns | {"changes": [asdict(change) for change in one.changes]}

@@ -22,7 +22,8 @@ from ktrlplane.ports.reports import Addressee, Waiting
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 TOGETHER: Final = 100
-"""How many reports about one resource are looked at before those about others have their turn."""
+"""How many reports about one resource are looked at with those about others. It has its turn
+twice at most before all others have had theirs."""
 
 PORTION: Final = 200
 """Reports that are heeded with one statement of each kind."""
