@@ -49,6 +49,7 @@ class EndDeletions:
     _patience: Patience = field(factory=Patience)
     _after: str = ""
     _after_project: str = ""
+    _has_begun: bool = False
     _left: bool = False
     _met: set[Scope] = field(factory=set)
     _done: list[_Piece] = field(factory=list)
@@ -59,6 +60,7 @@ class EndDeletions:
 
         Raises: ExceptionGroup of what went wrong, once the rest is done.
         """
+        self._has_begun = bool(self._after)
         pieces = [*self._transact.read(self._due), *self._transact.read(self._left_behind)]
         busy = {piece.scope: piece for piece in pieces if not self._is_done(piece, stop)}
         self._patience.passed_over(busy, self._platform.now())
@@ -84,6 +86,9 @@ class EndDeletions:
         ]
 
     def _left_behind(self, work: UnitOfWork) -> Sequence[_Piece]:
+        """Once in a round: there are few, and looking for them costs most where there are none."""
+        if self._has_begun and not self._after_project:
+            return []
         found = emptied_projects(work, after=self._after_project, limit=WINDOW)
         self._after_project = found[-1].value if len(found) == WINDOW else ""
         return [

@@ -2,6 +2,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from psycopg.sql import SQL
+
+from ktrlplane.adapters.postgres.lists import composed
 from ktrlplane.adapters.postgres.session import Session
 from ktrlplane.adapters.postgres.standings import scope_of
 from ktrlplane.ports.reports import REST, Addressee, Inbox, InboxCount, Refused, Waiting
@@ -40,24 +43,44 @@ _WAITING: Final = b"""
     ORDER BY named.resource_id
 """
 
+# From one report to the next, since the planner would rather sort all that wait about a resource
+# than read the first of them in order.
+_OLDEST: Final = SQL("""
+    LATERAL (
+        WITH RECURSIVE oldest AS (
+            (
+                SELECT report_id FROM ktrlplane.reports r
+                WHERE r.resource_id = named.resource_id
+                ORDER BY report_id LIMIT 1
+            )
+            UNION ALL
+            SELECT next.report_id
+            FROM oldest, LATERAL (
+                SELECT report_id FROM ktrlplane.reports r
+                WHERE r.resource_id = named.resource_id AND r.report_id > oldest.report_id
+                ORDER BY report_id LIMIT 1
+            ) next
+        )
+        SELECT report_id FROM oldest LIMIT %(each)s
+    ) waiting
+""")
+
 # An array, so that rows are found by their key, whatever the planner thinks of the inbox: it
 # may have been empty when somebody last counted.
-_TAKE: Final = b"""
+_TAKE: Final = composed(
+    """
     DELETE FROM ktrlplane.reports
     WHERE report_id = ANY(ARRAY(
         SELECT waiting.report_id
-        FROM unnest(%(about)s::text[]) WITH ORDINALITY AS named (resource_id, place),
-            LATERAL (
-                SELECT report_id FROM ktrlplane.reports r
-                WHERE r.resource_id = named.resource_id
-                ORDER BY report_id LIMIT %(each)s
-            ) waiting
+        FROM unnest(%(about)s::text[]) WITH ORDINALITY AS named (resource_id, place), {oldest}
         ORDER BY named.place, waiting.report_id
         LIMIT %(limit)s
     ))
     RETURNING report_id, resource_id, health, observed_generation, message, access_url,
         generation, was_deleting
-"""
+    """,
+    oldest=_OLDEST,
+)
 
 # Sorted, so that two who count the same kinds do not wait for each other.
 _REFUSE: Final = b"""
@@ -75,23 +98,22 @@ _REFUSE: Final = b"""
         last_at = greatest(known.last_at, excluded.last_at)
 """
 
-_REFUSE_UNKNOWN: Final = b"""
+_REFUSE_UNKNOWN: Final = composed(
+    """
     WITH taken AS (
         DELETE FROM ktrlplane.reports
         WHERE report_id = ANY(ARRAY(
-            SELECT waiting.report_id
-            FROM unnest(%(about)s::text[]) AS named (resource_id),
-                LATERAL (
-                    SELECT report_id FROM ktrlplane.reports r
-                    WHERE r.resource_id = named.resource_id
-                    ORDER BY report_id LIMIT %(limit)s
-                    FOR UPDATE SKIP LOCKED
-                ) waiting
-            WHERE NOT EXISTS (
-                SELECT FROM ktrlplane.resources known
-                WHERE known.resource_id = named.resource_id
-            )
-            LIMIT %(limit)s
+            SELECT report_id FROM ktrlplane.reports
+            WHERE report_id = ANY(ARRAY(
+                SELECT waiting.report_id
+                FROM unnest(%(about)s::text[]) AS named (resource_id), {oldest}
+                WHERE NOT EXISTS (
+                    SELECT FROM ktrlplane.resources known
+                    WHERE known.resource_id = named.resource_id
+                )
+                LIMIT %(each)s
+            ))
+            FOR UPDATE SKIP LOCKED
         ))
         RETURNING report_id, resource_id, health, message
     ), kept AS (
@@ -108,7 +130,9 @@ _REFUSE_UNKNOWN: Final = b"""
             last_at = greatest(known.last_at, excluded.last_at)
     )
     SELECT count(*) AS taken FROM taken
-"""
+    """,
+    oldest=_OLDEST,
+)
 
 _SUM_UP: Final = b"""
     WITH gone AS (
@@ -202,7 +226,7 @@ class PostgresInbox(Inbox):
         self._session.change(_REFUSE, values)
 
     def refuse_unknown(self, about: Sequence[str], code: str, at: datetime, limit: int) -> int:
-        values = {"about": list(about), "code": code, "at": at, "limit": limit}
+        values = {"about": list(about), "code": code, "at": at, "each": limit}
         (taken,) = self._session.change_returning(_taken, _REFUSE_UNKNOWN, values)
         return taken
 
