@@ -22,8 +22,11 @@ from ktrlplane.entrypoints.patience import Patience
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.ports.reports import Addressee
 
-WINDOW: Final = 500
+WINDOW: Final = 1_000
 """Resources that one run of the job looks at."""
+
+SUM_UP_EVERY: Final = 5_000
+"""Refused reports, while a flood of them is worked off."""
 
 AT_ONCE: Final = 100
 """Resources whose reports are heeded in one unit of work, if time allows."""
@@ -54,10 +57,12 @@ class HeedReports:
         self._after = about[-1].resource_id if len(about) == WINDOW else ""
         self._refuse([one.resource_id for one in about if one.tenant is None])
         self._heed_all([one for one in about if one.tenant is not None], stop)
-        if self._refused:
+        # Now and then and in the end: what there is has to be counted for it.
+        if self._refused > SUM_UP_EVERY or (self._refused and not self._after):
             self._transact(sum_up_refused)
+            self._refused = 0
         more, failures = self._is_more(), self._failures
-        self._refused, self._failures = 0, []
+        self._failures = []
         if failures:
             raise ExceptionGroup("some could not be done", failures)
         return more

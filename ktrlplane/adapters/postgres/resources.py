@@ -147,9 +147,10 @@ _DELETING_SINCE: Final = composed(
     WITH RECURSIVE tenants AS (
         (
             SELECT {tenant} AS tenant FROM ktrlplane.resources r
-            WHERE status = 'Deleting' AND {tenant} > %(after)s AND EXISTS (
-                SELECT FROM ktrlplane.resources due
-                WHERE due.status = 'Deleting' AND due.updated_at < %(before)s
+            WHERE status = 'Deleting' AND {tenant} > %(after)s AND %(before)s > (
+                SELECT updated_at FROM ktrlplane.resources
+                WHERE status = 'Deleting'
+                ORDER BY updated_at, resource_id LIMIT 1
             )
             ORDER BY 1 LIMIT 1
         )
