@@ -21,7 +21,17 @@ from ktrlplane.entrypoints.heeding import HeedReports
 from ktrlplane.entrypoints.patience import Patience
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.ports.unit_of_work import UnitsOfWork
-from tests.builders import DAY, HOUR, NOW, a_project, a_resource, an_organization, keep, people
+from tests.builders import (
+    DAY,
+    HOUR,
+    NOW,
+    a_project,
+    a_resource,
+    an_organization,
+    keep,
+    on,
+    people,
+)
 from tests.platforms import a_platform
 
 pytestmark = pytest.mark.postgres
@@ -266,3 +276,16 @@ def test_what_moves_to_another_tenant_meanwhile_is_heeded_there(
     assert status(units, STRANGER) is Status.CREATING
     assert not HeedReports(Transact(units), platform)(NEVER)
     assert status(units, STRANGER) is Status.RUNNING
+
+
+def test_of_some_tenants_those_are_held_that_nobody_else_holds(
+    units: UnitsOfWork, migrated_database: str
+) -> None:
+    acme, zoo = on("organization acme"), on("project zoo")
+    with holding(migrated_database, BUSY), units.begin() as work:
+        assert set(work.access.hold_free(acme, zoo, on("project nowhere"))) == {zoo}
+        with units.begin() as other:
+            assert set(other.access.hold_free(acme, zoo)) == set()
+    with units.begin() as work:
+        assert set(work.access.hold_free(acme, zoo)) == {acme, zoo}
+        assert set(work.access.hold_free()) == set()
