@@ -2,34 +2,25 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
-from ktrlplane.domain.errors import TooBusy, UpstreamError
+from ktrlplane.domain.errors import UpstreamError
 from ktrlplane.domain.jobs import Duty
-from ktrlplane.domain.services.deletions import due_deletions, end_emptied_project, end_resource
 from ktrlplane.domain.services.idempotency import KEPT_FOR
 from ktrlplane.domain.services.invitations import due_mail, settle_mail
 from ktrlplane.domain.services.platform import Platform
-from ktrlplane.domain.services.reports import heed_reports, reported_on
+from ktrlplane.entrypoints.ending import EndDeletions
+from ktrlplane.entrypoints.heeding import HeedReports
 from ktrlplane.entrypoints.letters import invitation_letter
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.entrypoints.worker import Job, Run
 from ktrlplane.ports.invitations import InvitationView
 from ktrlplane.ports.mail import Mail, MailRefused
-from ktrlplane.ports.unit_of_work import UnitOfWork
-
-T = TypeVar("T")
-
-BATCH: Final = 100
-"""How much one run of a job takes on, so that a stop never waits for a mountain."""
 
 RECORD_EVERY: Final = timedelta(seconds=15)
-
-TOGETHER_AT_MOST: Final = 20
-"""Resources whose reports are heeded in one unit of work."""
 
 LETTERS: Final = 10
 LEASE: Final = timedelta(minutes=10)
@@ -67,8 +58,8 @@ _log = logging.getLogger(__name__)
 def jobs_of(transact: Transact, platform: Platform, mail: Mail, origin: str = "") -> Sequence[Job]:
     """``origin`` is where people find this platform, for links in mails."""
     return (
-        _job(HEED_REPORTS, partial(_heed_reports, transact, platform), waits_for_the_bell=True),
-        _job(END_DELETIONS, partial(_end_deletions, transact, platform)),
+        _job(HEED_REPORTS, HeedReports(transact, platform), waits_for_the_bell=True),
+        _job(END_DELETIONS, EndDeletions(transact, platform)),
         _job(SEND_INVITATIONS, partial(_send_invitations, transact, platform, mail, origin)),
         _job(FORGET_ANSWERS, lambda _: _forget_answers(transact, platform)),
         _job(FORGET_REFUSED_REPORTS, lambda _: _forget_refused_reports(transact, platform)),
@@ -82,78 +73,9 @@ def _job(
     return Job(name=duty.job, every_s=every_s, run=run, waits_for_the_bell=waits_for_the_bell)
 
 
-def _heed_reports(transact: Transact, platform: Platform, stop: threading.Event) -> bool:
-    """Some resources in one unit of work, and each in its own where that cannot be done: a
-    tenant that is busy keeps no other waiting, and is heeded at the next turn."""
-    about = transact.read(lambda work: reported_on(work, limit=BATCH))
-    left, busy = [False], [False]
-
-    def heed(work: UnitOfWork, some: Sequence[str]) -> None:
-        if heed_reports(work, some, platform=platform):
-            left[0] = True
-
-    def heed_apart(work: UnitOfWork, one: str) -> None:
-        try:
-            heed(work, [one])
-        except TooBusy:
-            busy[0] = True
-
-    for start in range(0, len(about), TOGETHER_AT_MOST):
-        some = about[start : start + TOGETHER_AT_MOST]
-        try:
-            transact(partial(_in_unit, heed, some))
-        except Exception:  # noqa: BLE001 - whichever it was is told below
-            _each(some, heed_apart, transact, stop)
-    return (left[0] or len(about) == BATCH) and not busy[0]
-
-
 def _forget_refused_reports(transact: Transact, platform: Platform) -> bool:
     transact(lambda work: work.inbox.forget_refused(platform.now() - REFUSED_KEPT_FOR))
     return False
-
-
-def _end_deletions(transact: Transact, platform: Platform, stop: threading.Event) -> bool:
-    resources, projects = transact.read(
-        lambda work: due_deletions(work, limit=BATCH, platform=platform)
-    )
-    _each(resources, lambda work, due: end_resource(work, due, platform=platform), transact, stop)
-    _each(
-        projects,
-        lambda work, due: end_emptied_project(work, due, platform=platform),
-        transact,
-        stop,
-    )
-    if resources or projects:
-        said = {"resources": len(resources), "projects": len(projects)}
-        _log.info("deletions_ended", extra=said)
-    return BATCH in (len(resources), len(projects))
-
-
-def _each(
-    things: Iterable[T],
-    act: Callable[[UnitOfWork, T], None],
-    transact: Transact,
-    stop: threading.Event,
-) -> None:
-    """Every one of ``things``: one that cannot be done does not keep the rest from it.
-
-    Raises: ExceptionGroup of what went wrong.
-    """
-    failures = []
-    for thing in things:
-        if stop.is_set():
-            return
-        try:
-            transact(partial(_in_unit, act, thing))
-        except Exception as exc:  # noqa: BLE001 - told once the others are done
-            exc.add_note(str(thing))
-            failures.append(exc)
-    if failures:
-        raise ExceptionGroup("some could not be done", failures)
-
-
-def _in_unit(act: Callable[[UnitOfWork, T], None], thing: T, work: UnitOfWork) -> None:
-    act(work, thing)
 
 
 def _send_invitations(

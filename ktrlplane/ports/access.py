@@ -27,11 +27,22 @@ class Access(Protocol):
         there (never, for the global scope)."""
 
     @abstractmethod
-    def hold(self, *scopes: Scope, patiently: bool = True) -> None:
+    def hold(self, *scopes: Scope, patience_s: float | None = None) -> None:
         """Keeps the tenants of ``scopes`` to this unit of work until it ends: whatever else
         would change them waits (see UnitOfWork). A scope that is not there is passed over.
 
-        Raises: TooBusy when others held on for too long or, unless ``patiently``, at all.
+        Who waits is served in turn, for ``patience_s`` at most, or as long as a request may.
+        With 0 nobody waits. With any other the unit of work waits no longer for anything else.
+
+        Raises: TooBusy when others held on for too long.
+        """
+
+    @abstractmethod
+    def hold_free(self, *tenants: Scope) -> Collection[Scope]:
+        """Holds those that nobody else does, and waits for none; which these are. What a
+        project was in may have changed meanwhile: see where it is now.
+
+        ``tenants`` are organizations, or projects without one.
         """
 
     @abstractmethod
@@ -124,6 +135,10 @@ class Assignments(Protocol):
     @abstractmethod
     def remove_below(self, scope: Scope) -> None:
         """Every assignment on ``scope`` and on what is in it (R1.8)."""
+
+    @abstractmethod
+    def remove_on(self, scopes: Sequence[Scope]) -> None:
+        """Every assignment directly on one of these."""
 
     @abstractmethod
     def on(self, scope: Scope, at: datetime) -> Sequence[RoleAssignment]:

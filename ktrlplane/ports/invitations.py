@@ -47,6 +47,10 @@ class Invitations(Protocol):
         """Every one to ``scope`` and to what is in it (R1.8)."""
 
     @abstractmethod
+    def remove_on(self, scopes: Sequence[Scope]) -> None:
+        """Every invitation directly to one of these."""
+
+    @abstractmethod
     def remove_lent_below(self, scope: Scope) -> None:
         """Those to ``scope`` and to what is in it that would give a custom role."""
 

@@ -3,10 +3,11 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from attrs import frozen
 
+from ktrlplane.domain.access import Scope
 from ktrlplane.domain.ids import ResourceId
 from ktrlplane.domain.paging import Page, PageRequest
 from ktrlplane.domain.transitions import Transition
@@ -41,9 +42,22 @@ class Waiting:
 
 
 @frozen(kw_only=True)
+class Addressee:
+    """Whom reports wait about. ``tenant`` is the organization that it is in, or the project
+    where there is none; None where there is no such resource."""
+
+    resource_id: str
+    tenant: Scope | None
+
+
+REST: Final = "*"
+"""Stands for the resource and the health in a count of what is not told apart any more."""
+
+
+@frozen(kw_only=True)
 class Refused:
     """A report that could not be heeded, and how often the like came; the message is that of
-    the last one."""
+    the last one, None for the rest of them."""
 
     resource_id: str
     health: str
@@ -78,17 +92,30 @@ class Inbox(Protocol):
         """Takes anything, as ``ktrlplane.report_status`` in SQL does."""
 
     @abstractmethod
-    def waiting(self, limit: int) -> Sequence[str]:
-        """Whom there are reports about, those who wait longest first."""
+    def waiting(self, after: str, limit: int) -> Sequence[Addressee]:
+        """Whom there are reports about, by ``resource_id``, the next ones after ``after``. What
+        it costs grows with ``limit`` and with nothing else."""
 
     @abstractmethod
-    def take(self, resource_id: str, limit: int) -> Sequence[Waiting]:
-        """The oldest about one resource, which are no longer there. Who does something about
-        them holds the resource's tenant first, so that nobody else takes the next ones."""
+    def take(self, about: Sequence[str], *, each: int, limit: int) -> Sequence[Waiting]:
+        """The oldest about some resources, at most ``each`` about one of them, which are no
+        longer there; in the order of ``about``, and of those about one resource the oldest
+        first. Who does something about them holds the tenants first, so that nobody else takes
+        the next ones."""
 
     @abstractmethod
-    def refuse(self, report: Waiting, code: str, at: datetime) -> None:
-        """Keeps and counts one that was taken."""
+    def refuse(self, reports: Sequence[tuple[Waiting, str]], at: datetime) -> None:
+        """Keeps and counts some that were taken, each with a code that says why."""
+
+    @abstractmethod
+    def refuse_unknown(self, about: Sequence[str], code: str, at: datetime, limit: int) -> int:
+        """Takes what waits about those that are no resources, and keeps and counts it; how much
+        it was. What somebody else is taking is passed over."""
+
+    @abstractmethod
+    def sum_up_refused(self, kinds: int) -> int:
+        """Tells only the latest ``kinds`` apart, and counts the others under ``REST``, those of
+        one code together; how many kinds went."""
 
     @abstractmethod
     def refused(self, limit: int) -> Sequence[Refused]:

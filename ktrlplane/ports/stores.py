@@ -79,8 +79,13 @@ class Projects(Protocol):
         """Those not Deleted, by id."""
 
     @abstractmethod
-    def emptied(self, limit: int) -> Sequence[Project]:
-        """Deleting projects whose resources are all Deleted, by id."""
+    def emptied(self, after: str, limit: int) -> Sequence[Project]:
+        """Deleting projects whose resources are all Deleted, by id, the next ones after
+        ``after``."""
+
+    @abstractmethod
+    def emptied_among(self, project_ids: Collection[ProjectId]) -> Sequence[Project]:
+        """Those of these that are Deleting and whose resources are all Deleted, by id."""
 
     @abstractmethod
     def readable_by(
@@ -103,6 +108,14 @@ class ResourceFilter:
     text: str | None = None
 
 
+@frozen(kw_only=True)
+class Departing:
+    """What a tenant (an organization, or a project without one) has that is to end."""
+
+    tenant: Scope
+    resource_ids: tuple[ResourceId, ...]
+
+
 class Resources(Protocol):
     """Deleted resources stay as tombstones."""
 
@@ -119,6 +132,10 @@ class Resources(Protocol):
         self, resource_id: ResourceId, principal: PrincipalId, at: datetime
     ) -> tuple[Resource, Standing]:
         """In one round trip. Raises: NotFound."""
+
+    @abstractmethod
+    def among(self, resource_ids: Collection[ResourceId]) -> Sequence[Resource]:
+        """Those of these that there are, Deleted ones too, by id. In one round trip."""
 
     @abstractmethod
     def statuses(self, resource_ids: Collection[ResourceId]) -> Mapping[ResourceId, Status]:
@@ -142,8 +159,13 @@ class Resources(Protocol):
         Deleted."""
 
     @abstractmethod
-    def deleting_since(self, before: datetime, limit: int) -> Sequence[Resource]:
-        """Deleting ones whose ``updated_at`` is before ``before``, oldest first."""
+    def deleting_since(
+        self, before: datetime, *, after: str, tenants: int, each: int
+    ) -> Sequence[Departing]:
+        """The next tenants after ``after`` that have Deleting resources, by their texts, each
+        with at most ``each`` of them whose ``updated_at`` is before ``before``: oldest first,
+        maybe none. What it costs grows with ``tenants`` and ``each``, and with nothing else.
+        """
 
     @abstractmethod
     def readable_by(

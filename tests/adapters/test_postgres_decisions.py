@@ -286,11 +286,15 @@ def remove_below(work: UnitOfWork) -> None:
     work.assignments.remove_below(on("organization acme"))
 
 
+def remove_on(work: UnitOfWork) -> None:
+    work.assignments.remove_on([ALICES.scope])
+
+
 def move_project(work: UnitOfWork) -> None:
     work.projects.replace(a_project(org_id="other"))
 
 
-@pytest.mark.parametrize("change", [remove, change_role, remove_below, move_project])
+@pytest.mark.parametrize("change", [remove, change_role, remove_below, remove_on, move_project])
 def test_who_made_a_change_sees_it_at_once(
     here: Remembering, change: Callable[[UnitOfWork], None]
 ) -> None:

@@ -23,6 +23,7 @@ LANDED = {
     "0007_lifecycle": "67802a060598240c3cc236db33e3a3570e3230408ae85f6ed21262910caa4d77",
     "0008_limit_overrides": "ab42a72b3da5e33e3fb17dfca2933267e2f485544df814cd3d79ef1dbde3a660",
     "0009_change_detection": "a50d99f34d26b43531c3e0cda77e9b41f80dcea5543476aff2ded7854aa37897",
+    "0010_deletions_by_tenant": "c1569ad13d0825ea3026a7994299f19221294d7b9d1df7103c55bca6e5b39364",
 }
 """What databases out there have had. Never change one: write another one."""
 

@@ -192,6 +192,19 @@ def test_remove_below_tells_a_kind_from_another_with_the_same_id(units: UnitsOfW
     assert sorted(held_by(units), key=lambda held: held.scope) == kept
 
 
+def test_remove_on_takes_all_directly_on_some_scopes_and_nothing_below(
+    inside: UnitsOfWork,
+) -> None:
+    scopes = ("organization acme", "project web", "resource kettle", "resource toaster")
+    keep(inside, *(an_assignment(ALICE, OWNER, scope) for scope in scopes))
+    keep(inside, an_assignment(BOB, VIEWER, "resource kettle", expires_at=NOW + HOUR))
+    with inside.begin() as work:
+        work.assignments.remove_on([])
+        work.assignments.remove_on([on("resource kettle"), on("project web"), on("resource no")])
+    left = [str(held.scope) for held in held_by(inside)]
+    assert sorted(left) == ["organization acme", "resource toaster"]
+
+
 def test_on_are_the_unexpired_ones_directly_on_a_scope_oldest_first(inside: UnitsOfWork) -> None:
     scope = "project web"
     late = an_assignment(CAROL, VIEWER, scope, 1, created_at=NOW + HOUR)

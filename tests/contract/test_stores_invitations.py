@@ -230,6 +230,14 @@ def test_remove_below_takes_those_to_what_ended(inside: UnitsOfWork) -> None:
     assert sent_to(inside) == []
 
 
+def test_remove_on_takes_those_to_some_scopes_and_to_nothing_below(inside: UnitsOfWork) -> None:
+    keep(inside, *(an_invitation(DORA, VIEWER, scope) for scope in EVERYWHERE))
+    gone = {on("project web"), on("resource kettle")}
+    change(inside, lambda work: work.invitations.remove_on([]))
+    change(inside, lambda work: work.invitations.remove_on([*gone, on("resource no")]))
+    assert {one.scope for one in sent_to(inside)} == {on(scope) for scope in EVERYWHERE} - gone
+
+
 def test_those_to_a_role_go_with_it(inside: UnitsOfWork) -> None:
     kept = an_invitation(DORA, VIEWER, "project web")
     keep(inside, kept, an_invitation(DORA, HELPER, "project web"))

@@ -195,7 +195,13 @@ def test_emptied_are_the_deleting_ones_without_a_resource_that_is_left(
         a_resource("r-3", "busy", status=Status.DELETING),
     )
     with inside.view() as work:
-        ids = [project.project_id.value for project in work.projects.emptied(10)]
-        first = [project.project_id.value for project in work.projects.emptied(2)]
+        ids = [project.project_id.value for project in work.projects.emptied("", 10)]
+        first = [project.project_id.value for project in work.projects.emptied("", 2)]
+        following = [project.project_id.value for project in work.projects.emptied(ids[0], 2)]
+        named = [ProjectId(name) for name in ("empty", "done", "alive", "deleted", "busy", "no")]
+        among = [project.project_id.value for project in work.projects.emptied_among(named)]
+        assert work.projects.emptied_among([]) == []
     assert ids == ["also-empty", "done", "empty"]
     assert first == ids[:2]
+    assert following == ids[1:]
+    assert among == ["done", "empty"]

@@ -237,26 +237,43 @@ def test_those_of_a_project_are_the_ones_not_deleted_by_id(inside: UnitsOfWork) 
     assert ids == ["a-b", "a0", "b"]
 
 
-def test_deleting_since_are_the_deleting_ones_from_before_oldest_first(
+def test_deleting_since_are_the_deleting_ones_from_before_tenant_by_tenant(
     inside: UnitsOfWork,
 ) -> None:
-    deleting = Status.DELETING
+    deleting, ago = Status.DELETING, {hours: NOW - hours * HOUR for hours in (0, 2, 3)}
     keep(
         inside,
-        a_resource("young", status=deleting, updated_at=NOW),
-        a_resource("old", status=deleting, updated_at=NOW - 2 * HOUR),
-        a_resource("older", status=deleting, updated_at=NOW - 3 * HOUR),
-        a_resource("alive", updated_at=NOW - 3 * HOUR),
-        a_resource("deleted", status=Status.DELETED, updated_at=NOW - 3 * HOUR),
+        a_project("more"),
+        a_project("idle", None),
+        a_resource("young", status=deleting, updated_at=ago[0]),
+        a_resource("old", "more", status=deleting, updated_at=ago[2]),
+        a_resource("older", status=deleting, updated_at=ago[3]),
+        a_resource("alone", "solo", None, status=deleting, updated_at=ago[0]),
+        a_resource("alive", "idle", None, updated_at=ago[3]),
+        a_resource("deleted", "idle", None, status=Status.DELETED, updated_at=ago[3]),
     )
+    acme, solo = "organization acme", "project solo"
+
+    def due(before: Any, after: str = "", tenants: int = 10, each: int = 10) -> Any:
+        with inside.view() as work:
+            found = work.resources.deleting_since(before, after=after, tenants=tenants, each=each)
+        return [(str(one.tenant), [r.value for r in one.resource_ids]) for one in found]
+
+    moment = timedelta(microseconds=1)
+    assert due(NOW) == [(acme, ["older", "old"]), (solo, [])]
+    assert due(NOW + moment) == [(acme, ["older", "old", "young"]), (solo, ["alone"])]
+    assert due(NOW, each=1) == [(acme, ["older"]), (solo, [])]
+    assert due(NOW, tenants=1) == [(acme, ["older", "old"])]
+    assert due(NOW + moment, after=acme) == [(solo, ["alone"])]
+    assert due(NOW + moment, after=solo) == []
+
+
+def test_those_named_are_found_by_id_and_the_rest_are_passed_over(inside: UnitsOfWork) -> None:
+    keep(inside, a_resource("b", status=Status.DELETED), a_resource("a"), a_resource("c"))
     with inside.view() as work:
-
-        def due(before: Any, limit: int = 10) -> list[str]:
-            return [r.resource_id.value for r in work.resources.deleting_since(before, limit)]
-
-        assert due(NOW) == ["older", "old"]
-        assert due(NOW + timedelta(microseconds=1)) == ["older", "old", "young"]
-        assert due(NOW, 1) == ["older"]
+        found = work.resources.among([ResourceId(name) for name in ("b", "nowhere", "a", "b")])
+        assert work.resources.among([]) == []
+    assert [one.resource_id.value for one in found] == ["a", "b"]
 
 
 @pytest.mark.parametrize(

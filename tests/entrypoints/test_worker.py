@@ -1,5 +1,5 @@
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from typing import Any
@@ -9,13 +9,14 @@ from attrs import frozen
 
 from ktrlplane.adapters.memory.clock import ManualClock
 from ktrlplane.domain.access import Scope
-from ktrlplane.domain.errors import NotFound, TooBusy
-from ktrlplane.domain.ids import PrincipalId, ResourceId
+from ktrlplane.domain.errors import NotFound
+from ktrlplane.domain.ids import PrincipalId, ProjectId, ResourceId
 from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.projects import ProjectStatus
 from ktrlplane.domain.resources import Resource
-from ktrlplane.domain.services.reports import TOGETHER
-from ktrlplane.entrypoints.jobs import BATCH, DUTIES, jobs_of, recorder
+from ktrlplane.domain.services.deletions import ENDED_TOGETHER
+from ktrlplane.domain.services.heeding import TOGETHER
+from ktrlplane.entrypoints.jobs import DUTIES, jobs_of, recorder
 from ktrlplane.entrypoints.library import ControlPlane
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.entrypoints.worker import Job, Run, Worker
@@ -269,7 +270,7 @@ def test_a_worker_told_to_stop_leaves_the_rest_for_the_next(
 def test_a_mountain_is_taken_batch_by_batch(control: ControlPlane, clock: ManualClock) -> None:
     ada = control.sign_in("ada")
     ada.create_project(id="atlas", name="Atlas")
-    for number in range(BATCH + 1):
+    for number in range(ENDED_TOGETHER + 1):
         ada.create_resource("atlas", id=f"g{number}", name="G", type="Konnektr.Graph", sku="free")
         ada.delete_resource(f"g{number}")
     clock.advance(GRACE + timedelta(seconds=1))
@@ -325,7 +326,7 @@ def test_a_busy_tenant_keeps_no_other_waiting(control: ControlPlane) -> None:
         ada.create_project(id=name, name=name)
         ada.create_resource(name, id=f"{name}-g", name="G", type="Konnektr.Graph", sku="free")
         control.transact(lambda work, name=name: work.inbox.put(f"{name}-g", "Healthy"))
-    busy = Transact(BusyUnits(control.transact.units, ResourceId("atlas-g")))
+    busy = Transact(BusyUnits(control.transact.units, Scope.of(ProjectId("atlas"))))
     assert not the_job("heed_reports", control, busy).run(NEVER)
     assert (ada.resource("atlas-g").status, ada.resource("borea-g").status) == (
         "Creating",
@@ -375,13 +376,10 @@ def test_runs_are_recorded_where_they_turn_and_now_and_then(control: ControlPlan
 @frozen
 class BusyAccess:
     access: Access
-    busy: ResourceId
+    busy: Scope
 
-    def hold(self, *scopes: Scope, patiently: bool = True) -> None:
-        assert not patiently
-        if Scope.of(self.busy) in scopes:
-            raise TooBusy("Others change it.")
-        self.access.hold(*scopes, patiently=patiently)
+    def hold_free(self, *tenants: Scope) -> Collection[Scope]:
+        return [one for one in self.access.hold_free(*tenants) if one != self.busy]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.access, name)
@@ -389,10 +387,10 @@ class BusyAccess:
 
 @frozen
 class BusyUnits(UnitsOfWork):
-    """Where others change a resource all the time."""
+    """Where others change a tenant all the time."""
 
     units: UnitsOfWork
-    busy: ResourceId
+    busy: Scope
 
     @contextmanager
     def begin(self) -> Iterator[UnitOfWork]:
@@ -414,10 +412,10 @@ class StubbornResources:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.resources, name)
 
-    def get(self, resource_id: ResourceId) -> Resource:
-        if resource_id == self.bad:
-            raise NotFound(f"There is no {resource_id}.")
-        return self.resources.get(resource_id)
+    def among(self, resource_ids: Collection[ResourceId]) -> Sequence[Resource]:
+        if self.bad in resource_ids:
+            raise NotFound(f"There is no {self.bad}.")
+        return self.resources.among(resource_ids)
 
 
 @frozen
@@ -439,9 +437,9 @@ def test_one_that_cannot_be_ended_does_not_hold_up_the_others(
     control: ControlPlane, clock: ManualClock
 ) -> None:
     ada = control.sign_in("ada")
-    ada.create_project(id="atlas", name="Atlas")
     for name in ("bad", "good"):
-        ada.create_resource("atlas", id=name, name=name, type="Konnektr.Graph", sku="free")
+        ada.create_project(id=f"{name}-p", name=name)
+        ada.create_resource(f"{name}-p", id=name, name=name, type="Konnektr.Graph", sku="free")
         ada.delete_resource(name)
         clock.advance(timedelta(seconds=1))
     clock.advance(GRACE)
@@ -451,3 +449,18 @@ def test_one_that_cannot_be_ended_does_not_hold_up_the_others(
     assert caught.group_contains(NotFound, match="bad")
     assert ada.resource("bad").status is Status.DELETING
     assert ada.resource("good").status is Status.DELETED
+
+
+def test_reports_that_cannot_be_heeded_for_some_fault_do_not_hold_up_the_others(
+    control: ControlPlane,
+) -> None:
+    ada = control.sign_in("ada")
+    for name in ("bad", "good"):
+        ada.create_project(id=f"{name}-p", name=name)
+        ada.create_resource(f"{name}-p", id=name, name=name, type="Konnektr.Graph", sku="free")
+        control.transact(lambda work, name=name: work.inbox.put(name, "Healthy"))
+    stubborn = Transact(StubbornUnits(control.transact.units, ResourceId("bad")))
+    with pytest.raises(ExceptionGroup) as caught:
+        the_job("heed_reports", control, stubborn).run(NEVER)
+    assert caught.group_contains(NotFound, match="bad")
+    assert (ada.resource("bad").status, ada.resource("good").status) == ("Creating", "Running")

@@ -5,7 +5,12 @@ from typing import Any, Final
 
 import pytest
 
-from ktrlplane.domain.services.deletions import due_deletions, end_emptied_project, end_resource
+from ktrlplane.domain.services.deletions import (
+    due_deletions,
+    emptied_projects,
+    end_emptied_project,
+    end_resources,
+)
 from tests.http.marks import on_both_stores
 from tests.http.world import Caller, World, faults, refusal
 
@@ -125,11 +130,9 @@ def _end_deletions(world: World) -> None:
     """As the worker does once the grace period is over."""
     world.clock.advance(timedelta(days=2))
     with world.units.begin() as work:
-        resources, _ = due_deletions(work, limit=100, platform=world.platform)
-        for resource in resources:
-            end_resource(work, resource, platform=world.platform)
-        _, projects = due_deletions(work, limit=100, platform=world.platform)
-        for project in projects:
+        for due in due_deletions(work, tenants=100, platform=world.platform):
+            end_resources(work, due.resource_ids, platform=world.platform)
+        for project in emptied_projects(work, limit=100):
             end_emptied_project(work, project, platform=world.platform)
 
 

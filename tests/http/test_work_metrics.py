@@ -43,8 +43,7 @@ def test_how_the_jobs_went_and_what_waits_is_told(world: World) -> None:
         work.job_runs.record("end_deletions", now, 3)
         for _ in range(3):
             work.inbox.put("nowhere", "Healthy")
-        (one,) = work.inbox.take("nowhere", 1)
-        work.inbox.refuse(one, "unknown_resource", now)
+        work.inbox.refuse_unknown(["nowhere"], "unknown_resource", now, 1)
     found = told(world)
     about = 'ktrlplane_job_{}{{job_name="end_deletions"}}'
     assert found[about.format("consecutive_failures")] == 3

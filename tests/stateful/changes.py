@@ -8,7 +8,12 @@ from hypothesis.stateful import precondition, rule
 from ktrlplane.adapters.memory.clock import START
 from ktrlplane.domain.ids import OrganizationId, ProjectId, ResourceId
 from ktrlplane.domain.services import moves, organizations, projects, resources
-from ktrlplane.domain.services.deletions import due_deletions, end_emptied_project, end_resource
+from ktrlplane.domain.services.deletions import (
+    due_deletions,
+    emptied_projects,
+    end_emptied_project,
+    end_resources,
+)
 from ktrlplane.domain.services.operator import OperatorGrant, operator_grant
 from tests.stateful.invariants import Invariants
 from tests.stateful.ledger import created_by, nobody, operator
@@ -170,7 +175,7 @@ class Changes(Invariants):
     @rule(name=resource_ids)
     def end_resource(self, name: str) -> None:
         if name in self.world.resources:
-            self.demand(None, end_resource, ResourceId(name))
+            self.demand(None, end_resources, [ResourceId(name)])
             if self.world.resources[name][2] == "Deleting":
                 self.world.end_resource(name)
 
@@ -183,11 +188,13 @@ class Changes(Invariants):
     @rule()
     def end_what_is_due(self) -> None:
         with self.do.units.view() as work:
-            ids, emptied = due_deletions(work, limit=100, platform=self.do.platform)
-        assert sorted(one.value for one in ids) == sorted(self.world.due())
-        assert list(emptied) == []
-        for one in ids:
-            self.demand(None, end_resource, one)
-            self.world.end_resource(one.value)
+            due = due_deletions(work, tenants=100, platform=self.do.platform)
+            assert emptied_projects(work, limit=100) == []
+        named = [one.value for departing in due for one in departing.resource_ids]
+        assert sorted(named) == sorted(self.world.due())
+        for departing in due:
+            self.demand(None, end_resources, departing.resource_ids)
+            for one in departing.resource_ids:
+                self.world.end_resource(one.value)
         for name in self.world.projects:
             self.demand(None, end_emptied_project, ProjectId(name))

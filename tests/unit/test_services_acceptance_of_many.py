@@ -55,10 +55,10 @@ class BusyAccess:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.access, name)
 
-    def hold(self, *scopes: Scope, patiently: bool = True) -> None:
+    def hold(self, *scopes: Scope, patience_s: float | None = None) -> None:
         if self.busy.intersection(scopes):
             raise Interrupted("Others change it.")
-        self.access.hold(*scopes, patiently=patiently)
+        self.access.hold(*scopes, patience_s=patience_s)
 
 
 @frozen

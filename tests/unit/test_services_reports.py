@@ -13,15 +13,14 @@ from ktrlplane.domain.lifecycle import Health, Status
 from ktrlplane.domain.paging import PageRequest, Sort
 from ktrlplane.domain.projects import ProjectStatus
 from ktrlplane.domain.resources import Resource
+from ktrlplane.domain.services.heeding import heed_reports, refuse_unknown, reported_on
 from ktrlplane.domain.services.operator import OperatorGrant, operator_grant
 from ktrlplane.domain.services.projects import delete_project
 from ktrlplane.domain.services.reports import (
     ReportedCondition,
     ReportStatus,
-    heed_reports,
     list_transitions,
     report_status,
-    reported_on,
 )
 from ktrlplane.domain.services.resources import (
     CreateResource,
@@ -75,6 +74,7 @@ def heed(do: Acting) -> None:
     with do.units.view() as work:
         about = reported_on(work, limit=100)
     do.alone(heed_reports, about)
+    do.alone(refuse_unknown, [one.resource_id for one in about if one.tenant is None])
 
 
 def kettle(do: Acting) -> Resource:

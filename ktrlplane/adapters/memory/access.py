@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from ktrlplane.adapters.memory.sight import path_to, standing_on
@@ -22,9 +22,13 @@ class MemoryAccess(Access):
         path = path_to(self._tables, scope)
         return None if path is None else standing_on(self._tables, principal, path, at)
 
-    def hold(self, *scopes: Scope, patiently: bool = True) -> None:
-        # A unit of work has all tenants to itself from its beginning.
+    # A unit of work has all tenants to itself from its beginning.
+
+    def hold(self, *scopes: Scope, patience_s: float | None = None) -> None:
         pass
+
+    def hold_free(self, *tenants: Scope) -> Collection[Scope]:
+        return tenants
 
     def hold_address(self, email: str) -> None:
         pass

@@ -53,6 +53,11 @@ class MemoryAssignments(Assignments):
         for held in self._below(scope):
             self._rows.drop(held.assignment_id)
 
+    def remove_on(self, scopes: Sequence[Scope]) -> None:
+        for scope in scopes:
+            for one in self._rows.where(scope=scope):
+                self._rows.drop(one.assignment_id)
+
     def on(self, scope: Scope, at: datetime) -> Sequence[RoleAssignment]:
         return sorted(self._unexpired(scope, at), key=by_age)
 

@@ -9,7 +9,7 @@ from ktrlplane.adapters.memory.tables import Tables
 from ktrlplane.domain.ids import ResourceId
 from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.resources import Resource
-from ktrlplane.ports.reports import Inbox, InboxCount, Refused, Waiting
+from ktrlplane.ports.reports import REST, Addressee, Inbox, InboxCount, Refused, Waiting
 
 _numbers: Final = count(1)
 
@@ -49,17 +49,45 @@ class MemoryInbox(Inbox):
         except ValueError:
             return None
 
-    def waiting(self, limit: int) -> Sequence[str]:
-        ordered = sorted(self._rows.all(), key=_number)
-        return list(dict.fromkeys(row.resource_id for row in ordered))[:limit]
+    def waiting(self, after: str, limit: int) -> Sequence[Addressee]:
+        names = {row.resource_id for row in self._rows.all() if row.resource_id > after}
+        return [self._addressee(name) for name in sorted(names)[:limit]]
 
-    def take(self, resource_id: str, limit: int) -> Sequence[Waiting]:
-        taken = sorted(self._rows.where(resource=resource_id), key=_number)[:limit]
+    def _addressee(self, name: str) -> Addressee:
+        resource = self._resource(name)
+        tenant = None if resource is None else resource.path[0]
+        return Addressee(resource_id=name, tenant=tenant)
+
+    def take(self, about: Sequence[str], *, each: int, limit: int) -> Sequence[Waiting]:
+        taken = [row for name in about for row in self._about(name)[:each]][:limit]
         for one in taken:
             self._rows.drop(one.report_id)
         return taken
 
-    def refuse(self, report: Waiting, code: str, at: datetime) -> None:
+    def _about(self, name: str) -> Sequence[Waiting]:
+        return sorted(self._rows.where(resource=name), key=_number)
+
+    def refuse(self, reports: Sequence[tuple[Waiting, str]], at: datetime) -> None:
+        for report, code in reports:
+            self._refuse(report, code, at)
+
+    def refuse_unknown(self, about: Sequence[str], code: str, at: datetime, limit: int) -> int:
+        unknown = [name for name in about if self._resource(name) is None]
+        taken = self.take(unknown, each=limit, limit=limit)
+        self.refuse([(one, code) for one in taken], at)
+        return len(taken)
+
+    def sum_up_refused(self, kinds: int) -> int:
+        latest = [one for one in self.refused(len(self._refused.all())) if not _is_rest(one)]
+        gone = latest[kinds:]
+        for one in gone:
+            self._refused.drop(_kind(one))
+            rest = evolve(one, resource_id=REST, health=REST, message=None)
+            known = self._refused.find(_kind(rest))
+            self._refused.put(rest if known is None else _together(known, rest))
+        return len(gone)
+
+    def _refuse(self, report: Waiting, code: str, at: datetime) -> None:
         key = report.resource_id, report.health, code
         known = self._refused.find(key) or Refused(
             resource_id=report.resource_id,
@@ -94,8 +122,26 @@ class MemoryInbox(Inbox):
     def forget_refused(self, before: datetime) -> int:
         gone = [row for row in self._refused.all() if row.last_at < before]
         for row in gone:
-            self._refused.drop((row.resource_id, row.health, row.code))
+            self._refused.drop(_kind(row))
         return len(gone)
+
+
+def _kind(one: Refused) -> tuple[str, str, str]:
+    return one.resource_id, one.health, one.code
+
+
+def _is_rest(one: Refused) -> bool:
+    return (one.resource_id, one.health) == (REST, REST)
+
+
+def _together(known: Refused, other: Refused) -> Refused:
+    return evolve(
+        known,
+        message=None,
+        times=known.times + other.times,
+        first_at=min(known.first_at, other.first_at),
+        last_at=max(known.last_at, other.last_at),
+    )
 
 
 def _number(row: Waiting) -> int:

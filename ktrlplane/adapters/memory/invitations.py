@@ -48,6 +48,11 @@ class MemoryInvitations(Invitations):
         for invitation in self._below(scope):
             self._rows.drop(invitation.invitation_id)
 
+    def remove_on(self, scopes: Sequence[Scope]) -> None:
+        for scope in scopes:
+            for one in self._rows.where(scope=scope):
+                self._rows.drop(one.invitation_id)
+
     def remove_lent_below(self, scope: Scope) -> None:
         for invitation in self._below(scope):
             if self._role(invitation).org_id is not None:

@@ -1,4 +1,4 @@
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from attrs import evolve
@@ -57,13 +57,21 @@ class MemoryProjects(Projects):
         )
         return sorted(alive, key=lambda row: row.project_id)
 
-    def emptied(self, limit: int) -> Sequence[Project]:
+    def emptied(self, after: str, limit: int) -> Sequence[Project]:
+        following = (row for row in self._rows.all() if row.project_id.value > after)
+        return self._emptied(following)[:limit]
+
+    def emptied_among(self, project_ids: Collection[ProjectId]) -> Sequence[Project]:
+        found = (self._rows.find(project_id) for project_id in set(project_ids))
+        return self._emptied(row for row in found if row is not None)
+
+    def _emptied(self, rows: Iterable[Project]) -> list[Project]:
         emptied = (
             row
-            for row in self._rows.all()
+            for row in rows
             if row.status is ProjectStatus.DELETING and self._is_empty(row.project_id)
         )
-        return sorted(emptied, key=lambda row: row.project_id)[:limit]
+        return sorted(emptied, key=lambda row: row.project_id)
 
     def readable_by(
         self, principal: PrincipalId, at: datetime, page: PageRequest, where: ProjectFilter

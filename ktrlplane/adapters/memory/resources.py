@@ -12,7 +12,7 @@ from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.paging import Cursor, Page, PageRequest, cursor_of
 from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.standings import Standing, not_found
-from ktrlplane.ports.stores import ResourceFilter, Resources
+from ktrlplane.ports.stores import Departing, ResourceFilter, Resources
 
 
 class MemoryResources(Resources):
@@ -39,6 +39,11 @@ class MemoryResources(Resources):
     ) -> tuple[Resource, Standing]:
         resource = self.get(resource_id)
         return resource, standing_on(self._tables, principal, resource.path, at)
+
+    def among(self, resource_ids: Collection[ResourceId]) -> Sequence[Resource]:
+        found = (self._rows.find(resource_id) for resource_id in set(resource_ids))
+        there = (row for row in found if row is not None)
+        return sorted(there, key=lambda row: row.resource_id)
 
     def statuses(self, resource_ids: Collection[ResourceId]) -> Mapping[ResourceId, Status]:
         found = (self._rows.find(resource_id) for resource_id in resource_ids)
@@ -71,13 +76,15 @@ class MemoryResources(Resources):
         )
         return sorted(alive, key=lambda row: row.resource_id)
 
-    def deleting_since(self, before: datetime, limit: int) -> Sequence[Resource]:
-        due = (
-            row
-            for row in self._rows.all()
-            if row.status is Status.DELETING and row.updated_at < before
-        )
-        return sorted(due, key=lambda row: (row.updated_at, row.resource_id))[:limit]
+    def deleting_since(
+        self, before: datetime, *, after: str, tenants: int, each: int
+    ) -> Sequence[Departing]:
+        deleting: dict[Scope, list[Resource]] = {}
+        for row in self._rows.all():
+            if row.status is Status.DELETING:
+                deleting.setdefault(row.path[0], []).append(row)
+        following = sorted((one for one in deleting if str(one) > after), key=str)[:tenants]
+        return [_departing(one, deleting[one], before, each) for one in following]
 
     def readable_by(
         self, principal: PrincipalId, at: datetime, page: PageRequest, where: ResourceFilter
@@ -108,6 +115,14 @@ class MemoryResources(Resources):
         if project is None or project.org_id != resource.org_id:
             raise ValueError(f"Resource {resource.resource_id} is not where its project is.")
         self._rows.put(resource)
+
+
+def _departing(
+    tenant: Scope, deleting: Sequence[Resource], before: datetime, each: int
+) -> Departing:
+    due = (row for row in deleting if row.updated_at < before)
+    ordered = sorted(due, key=lambda row: (row.updated_at, row.resource_id))[:each]
+    return Departing(tenant=tenant, resource_ids=tuple(row.resource_id for row in ordered))
 
 
 def _matches(row: Resource, where: ResourceFilter) -> bool:

@@ -1,13 +1,14 @@
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 
 from psycopg.sql import SQL
 
+from ktrlplane.adapters.postgres.assignment_queries import scopes_values
 from ktrlplane.adapters.postgres.decisions import Question
 from ktrlplane.adapters.postgres.lists import composed, searched
 from ktrlplane.adapters.postgres.session import Session
-from ktrlplane.adapters.postgres.standings import LOCATED, standings
+from ktrlplane.adapters.postgres.standings import LOCATED, scope_of, standings
 from ktrlplane.domain.access import Scope, ScopeType
 from ktrlplane.domain.errors import TooBusy
 from ktrlplane.domain.standings import Standing
@@ -45,6 +46,8 @@ _AT_ONCE: Final = composed(
     lock=SQL("pg_try_advisory_xact_lock(hashtextextended('tenant ' || root, 0))"),
 )
 
+_BE_PATIENT: Final = b"SELECT set_config('lock_timeout', %(patience)s, true) AS done"
+
 _HOLD_ADDRESS: Final = """
     SELECT pg_advisory_xact_lock(hashtextextended('address ' || %(address)s::text, 0)) AS done
 """
@@ -62,12 +65,11 @@ class PostgresAccess(Access):
 
         return self._session.standings(asked, at, load)
 
-    def hold(self, *scopes: Scope, patiently: bool = True) -> None:
-        values = {
-            "scope_types": [scope.scope_type.value for scope in scopes],
-            "scope_ids": [scope.scope_id for scope in scopes],
-        }
-        query = _PATIENTLY if patiently else _AT_ONCE
+    def hold(self, *scopes: Scope, patience_s: float | None = None) -> None:
+        values = scopes_values(scopes)
+        query = _AT_ONCE if patience_s == 0 else _PATIENTLY
+        if patience_s:
+            self._session.change(_BE_PATIENT, {"patience": f"{patience_s * 1000:.0f}ms"})
         held: set[str] = set()
         while True:
             # A project can move to another tenant while this waits for the one it was in:
@@ -79,6 +81,10 @@ class PostgresAccess(Access):
             if roots <= held or all(scope.scope_type in _ROOTS for scope in scopes):
                 return
             held |= roots
+
+    def hold_free(self, *tenants: Scope) -> Collection[Scope]:
+        asked = self._session.change_returning(_root, _AT_ONCE, scopes_values(tenants))
+        return {scope_of(root) for root, done in asked if done}
 
     def hold_address(self, email: str) -> None:
         self._session.change(_HOLD_ADDRESS, {"address": searched(email)})

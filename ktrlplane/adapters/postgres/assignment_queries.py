@@ -1,5 +1,6 @@
 """The queries behind assignments."""
 
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Final
 
@@ -7,6 +8,7 @@ from psycopg.sql import SQL, Composable, Composed
 
 from ktrlplane.adapters.postgres.lists import Shape, composed
 from ktrlplane.adapters.postgres.users import USER_BESIDE
+from ktrlplane.domain.access import Scope
 
 COLUMNS: Final = SQL("""
     a.assignment_id, a.user_id, a.group_id, a.role_id, a.scope_type, a.scope_id,
@@ -76,6 +78,30 @@ REMOVE_BELOW: Final = composed(
     RETURNING scope_type, scope_id
     """,
     below=BELOW,
+)
+
+THESE: Final = SQL("""
+    (
+        SELECT asked.scope_type, asked.scope_id
+        FROM unnest(%(scope_types)s::text[], %(scope_ids)s::text[]) AS asked (scope_type, scope_id)
+    )
+""")
+
+
+def scopes_values(scopes: Sequence[Scope]) -> Mapping[str, object]:
+    """What ``THESE`` asks for."""
+    return {
+        "scope_types": [scope.scope_type.value for scope in scopes],
+        "scope_ids": [scope.scope_id for scope in scopes],
+    }
+
+
+REMOVE_ON: Final = composed(
+    """
+    DELETE FROM ktrlplane.role_assignments WHERE (scope_type, scope_id) IN {these}
+    RETURNING scope_type, scope_id
+    """,
+    these=THESE,
 )
 
 ON: Final = composed(

@@ -54,6 +54,11 @@ class PostgresAssignments(Assignments):
             *self._session.change_returning(_scope, queries.REMOVE_BELOW, values)
         )
 
+    def remove_on(self, scopes: Sequence[Scope]) -> None:
+        values = queries.scopes_values(scopes)
+        gone = self._session.change_returning(_scope, queries.REMOVE_ON, values)
+        self._session.touched(*gone)
+
     def on(self, scope: Scope, at: datetime) -> Sequence[RoleAssignment]:
         return self._session.all(_assignment, queries.ON, {**_scope_values(scope), "at": at})
 

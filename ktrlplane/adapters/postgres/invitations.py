@@ -5,7 +5,13 @@ from typing import Any, Final
 from attrs import evolve
 from psycopg.sql import SQL
 
-from ktrlplane.adapters.postgres.assignment_queries import BELOW, ROLE_BESIDE, SCOPE_NAME
+from ktrlplane.adapters.postgres.assignment_queries import (
+    BELOW,
+    ROLE_BESIDE,
+    SCOPE_NAME,
+    THESE,
+    scopes_values,
+)
 from ktrlplane.adapters.postgres.lists import Listing, composed, searched, taken
 from ktrlplane.adapters.postgres.roles import role_of
 from ktrlplane.adapters.postgres.session import Session
@@ -69,6 +75,10 @@ _REMOVE: Final = "DELETE FROM ktrlplane.invitations WHERE invitation_id = %(invi
 
 _REMOVE_BELOW: Final = composed(
     "DELETE FROM ktrlplane.invitations WHERE (scope_type, scope_id) IN {below}", below=BELOW
+)
+
+_REMOVE_ON: Final = composed(
+    "DELETE FROM ktrlplane.invitations WHERE (scope_type, scope_id) IN {these}", these=THESE
 )
 
 _REMOVE_LENT_BELOW: Final = composed(
@@ -148,6 +158,9 @@ class PostgresInvitations(Invitations):
 
     def remove_below(self, scope: Scope) -> None:
         self._session.change(_REMOVE_BELOW, _scope_values(scope))
+
+    def remove_on(self, scopes: Sequence[Scope]) -> None:
+        self._session.change(_REMOVE_ON, scopes_values(scopes))
 
     def remove_lent_below(self, scope: Scope) -> None:
         self._session.change(_REMOVE_LENT_BELOW, _scope_values(scope))

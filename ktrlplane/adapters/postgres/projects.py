@@ -1,6 +1,8 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
+
+from psycopg.sql import SQL
 
 from ktrlplane.adapters.postgres.lists import composed, count_of, page_of, searched, shape_of, span
 from ktrlplane.adapters.postgres.project_lists import COLUMNS, count_query, page_query
@@ -69,17 +71,32 @@ _OF: Final = composed(
     columns=COLUMNS,
 )
 
-_EMPTIED: Final = composed(
-    """
-    SELECT {columns} FROM ktrlplane.projects p
-    WHERE status = 'Deleting' AND NOT EXISTS (
+_EMPTY: Final = SQL("""
+    status = 'Deleting' AND NOT EXISTS (
         SELECT FROM ktrlplane.resources r
         WHERE r.project_id = p.project_id AND r.status <> 'Deleted'
     )
+""")
+
+_EMPTIED: Final = composed(
+    """
+    SELECT {columns} FROM ktrlplane.projects p
+    WHERE project_id > %(after)s AND {empty}
     ORDER BY project_id
     LIMIT %(limit)s
     """,
     columns=COLUMNS,
+    empty=_EMPTY,
+)
+
+_EMPTIED_AMONG: Final = composed(
+    """
+    SELECT {columns} FROM ktrlplane.projects p
+    WHERE project_id = ANY(%(project_ids)s) AND {empty}
+    ORDER BY project_id
+    """,
+    columns=COLUMNS,
+    empty=_EMPTY,
 )
 
 
@@ -123,8 +140,12 @@ class PostgresProjects(Projects):
     def of(self, org_id: OrganizationId) -> Sequence[Project]:
         return self._session.all(_project, _OF, {"org_id": org_id})
 
-    def emptied(self, limit: int) -> Sequence[Project]:
-        return self._session.all(_project, _EMPTIED, {"limit": limit})
+    def emptied(self, after: str, limit: int) -> Sequence[Project]:
+        return self._session.all(_project, _EMPTIED, {"after": after, "limit": limit})
+
+    def emptied_among(self, project_ids: Collection[ProjectId]) -> Sequence[Project]:
+        values = {"project_ids": [one.value for one in project_ids]}
+        return self._session.all(_project, _EMPTIED_AMONG, values)
 
     def readable_by(
         self, principal: PrincipalId, at: datetime, page: PageRequest, where: ProjectFilter

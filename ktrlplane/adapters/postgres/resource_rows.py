@@ -9,6 +9,7 @@ from attrs import asdict
 from psycopg.types.json import Jsonb
 
 from ktrlplane.adapters.postgres.sight import grants_of
+from ktrlplane.adapters.postgres.standings import scope_of
 from ktrlplane.domain.documents import Document
 from ktrlplane.domain.ids import OrganizationId, ProjectId, ResourceId
 from ktrlplane.domain.lifecycle import Hold, Status
@@ -16,6 +17,7 @@ from ktrlplane.domain.paging import time_key
 from ktrlplane.domain.reports import Condition
 from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.standings import Standing
+from ktrlplane.ports.stores import Departing
 
 
 def resource_of(  # noqa: PLR0917
@@ -72,6 +74,10 @@ def status_of(resource_id: str, status: str) -> tuple[ResourceId, Status]:
     return _resource_id(resource_id), _STATUSES[status]
 
 
+def departing(tenant: str, resource_ids: Sequence[str]) -> Departing:
+    return Departing(tenant=scope_of(tenant), resource_ids=tuple(map(_resource_id, resource_ids)))
+
+
 def with_standing(*columns: Any) -> tuple[Resource, Standing]:
     """The columns of a resource, then the grants."""
     resource = resource_of(*columns[:-1])
@@ -89,9 +95,15 @@ def _members(condition: Condition) -> dict[str, Any]:
     return asdict(condition) | {"last_transition_at": None if at is None else time_key(at)}
 
 
-def values_of(resource: Resource) -> Mapping[str, object]:
+def members_of(resource: Resource) -> Mapping[str, object]:
     columns = asdict(resource, recurse=False)
-    return columns | {
+    return columns | {"conditions": [_members(one) for one in resource.conditions]}
+
+
+def values_of(resource: Resource) -> Mapping[str, object]:
+    members = members_of(resource)
+    return {
+        **members,
         "holds": [hold.value for hold in resource.holds],
-        "conditions": Jsonb([_members(one) for one in resource.conditions]),
+        "conditions": Jsonb(members["conditions"]),
     }

@@ -1,10 +1,12 @@
 """One connection in the hands of the stores."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final, TypeVar
 
+import orjson
 from psycopg.rows import BaseRowFactory, kwargs_row
+from psycopg.types.json import Json
 
 from ktrlplane.adapters.postgres import changes
 from ktrlplane.adapters.postgres.decisions import Decisions, Question
@@ -12,7 +14,8 @@ from ktrlplane.adapters.postgres.pool import Connection, is_standby
 from ktrlplane.adapters.postgres.prepared import Prepared
 from ktrlplane.adapters.postgres.refusals import Refusals
 from ktrlplane.domain.access import Scope, ScopeType
-from ktrlplane.domain.ids import PrincipalId
+from ktrlplane.domain.documents import Document
+from ktrlplane.domain.ids import Identity, PrincipalId
 from ktrlplane.domain.standings import Standing
 
 T = TypeVar("T")
@@ -136,14 +139,6 @@ class Session:
         with Refusals():
             return self._open().execute(query, values).rowcount
 
-    def change_each(self, query: Query, each: Sequence[Values]) -> int:
-        """The same change with each of these values; how many rows in all. Raises: ReadOnly."""
-        self._require_writing()
-        with Refusals():
-            cursor = self._open().cursor()
-            cursor.executemany(query, each)
-            return cursor.rowcount
-
     def _require_writing(self) -> None:
         if not self._may_write or self._has_ended:
             raise ReadOnly("Write in a unit of work that was begun and has not ended.")
@@ -154,3 +149,26 @@ class Session:
         if self._connection is None:
             self._connection = self._borrow()
         return self._connection
+
+
+AT_ONCE: Final = 1000
+"""How many rows one statement takes on."""
+
+
+def rows_of(rows: Iterable[Mapping[str, object]]) -> Values:
+    """As one document, for ``json_to_recordset``."""
+    return {"rows": Json(list(rows), dumps=_written)}
+
+
+def _written(rows: object) -> bytes:
+    return orjson.dumps(rows, default=_plain)
+
+
+def _plain(value: object) -> str:
+    assert isinstance(value, Identity | Document), type(value)
+    return value.value if isinstance(value, Identity) else value.text
+
+
+def batched(rows: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(rows), AT_ONCE):
+        yield rows[start : start + AT_ONCE]

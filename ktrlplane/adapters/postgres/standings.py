@@ -140,3 +140,9 @@ def _standing(
     if scope_type == GLOBAL.scope_type:
         path = (GLOBAL,)
     return Standing(path, grants_of(held)) if path else None
+
+
+@lru_cache(maxsize=8192)
+def scope_of(text: str) -> Scope:
+    """What ``str`` makes of it, read back."""
+    return Scope.parse(*text.split(" "))

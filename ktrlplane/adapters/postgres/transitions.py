@@ -3,10 +3,9 @@ from typing import Any, Final
 
 from attrs import asdict, evolve
 from psycopg.sql import SQL
-from psycopg.types.json import Jsonb
 
 from ktrlplane.adapters.postgres.lists import Listing
-from ktrlplane.adapters.postgres.session import Session
+from ktrlplane.adapters.postgres.session import Session, batched, rows_of
 from ktrlplane.domain.documents import Difference
 from ktrlplane.domain.ids import PrincipalId, ResourceId, TransitionId
 from ktrlplane.domain.lifecycle import Status
@@ -19,9 +18,9 @@ _ADD: Final = b"""
         transition_id, resource_id, from_status, to_status, reason, generation, changes, actor,
         occurred_at
     )
-    VALUES (
-        %(transition_id)s, %(resource_id)s, %(from_status)s, %(to_status)s, %(reason)s,
-        %(generation)s, %(changes)s, %(actor)s, %(occurred_at)s
+    SELECT * FROM json_to_recordset(%(rows)s) AS made (
+        transition_id text, resource_id text, from_status text, to_status text, reason text,
+        generation bigint, changes jsonb, actor text, occurred_at timestamptz
     )
 """
 
@@ -43,8 +42,8 @@ class PostgresTransitions(Transitions):
         self._session = session
 
     def add(self, transitions: Sequence[Transition]) -> None:
-        if transitions:
-            self._session.change_each(_ADD, [_values(one) for one in transitions])
+        for some in batched(transitions):
+            self._session.change(_ADD, rows_of(map(_members, some)))
 
     def of(self, resource_id: ResourceId, page: PageRequest) -> Page[Transition]:
         by_time = evolve(page, sort=page.sort.by_time)
@@ -79,6 +78,6 @@ def _place(one: Transition) -> Cursor:
     return Cursor(time_key(one.occurred_at), one.transition_id.value)
 
 
-def _values(one: Transition) -> Mapping[str, object]:
+def _members(one: Transition) -> Mapping[str, object]:
     columns = asdict(one, recurse=False)
-    return columns | {"changes": Jsonb([asdict(change) for change in one.changes])}
+    return columns | {"changes": [asdict(change) for change in one.changes]}

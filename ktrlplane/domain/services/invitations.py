@@ -168,7 +168,7 @@ def accept_invitation(
     now = platform.now()
     try:
         scope = work.invitations.get(invitation_id).invitation.scope
-        work.access.hold(scope, patiently=False)
+        work.access.hold(scope, patience_s=0)
         view = work.invitations.get(invitation_id)
     except NotFound:
         return

@@ -122,13 +122,16 @@ def delete_project(
     )
     if project.status is not ProjectStatus.ACTIVE:
         return project
-    alive = [r for r in work.resources.of(project_id) if r.status is not Status.DELETING]
-    if alive and not cascade:
+    if not cascade and _has_alive(work, project_id):
         raise NotEmpty(
             f"Project {project_id} has resources. Delete them first, "
             "or delete it with cascade=true."
         )
     return begin_project_deletion(work, project, actor=actor, platform=platform)
+
+
+def _has_alive(work: UnitOfWork, project_id: ProjectId) -> bool:
+    return any(one.status is not Status.DELETING for one in work.resources.of(project_id))
 
 
 def begin_project_deletion(

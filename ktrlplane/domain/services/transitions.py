@@ -24,9 +24,11 @@ def keep(
     actor: PrincipalId | None,
     platform: Platform,
 ) -> None:
-    """Each resource as it was and as it is now. ``actor`` None is the platform itself."""
+    """Each resource as it was and as it is now; one that changed more than once comes with every
+    step, in order. ``actor`` None is the platform itself."""
     changed = [(before, after) for before, after in changes if before != after]
-    work.resources.replace_all([after for _, after in changed])
+    latest = {after.resource_id: after for _, after in changed}
+    work.resources.replace_all(list(latest.values()))
     _tell(work, changed, actor, platform)
 
 
