@@ -1,11 +1,14 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
+from attrs import asdict
+
 from ktrlplane.adapters.memory.lists import has_text, paged
 from ktrlplane.adapters.memory.projects import MemoryProjects
 from ktrlplane.adapters.memory.sight import readable_scopes, standing_on
 from ktrlplane.adapters.memory.tables import Tables
 from ktrlplane.domain.access import Scope, ScopeType
+from ktrlplane.domain.documents import size_of
 from ktrlplane.domain.errors import AlreadyExists
 from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId, ResourceId
 from ktrlplane.domain.lifecycle import Status
@@ -92,7 +95,7 @@ class MemoryResources(Resources):
                 identity=row.resource_id.value,
             )
 
-        return paged((row for row in seen if _matches(row, where)), page, place)
+        return paged((row for row in seen if _matches(row, where)), page, place, _weight)
 
     def _seen_through(self, scopes: frozenset[Scope]) -> Iterator[Resource]:
         for project in MemoryProjects(self._tables).seen_through(scopes):
@@ -108,6 +111,11 @@ class MemoryResources(Resources):
         if project is None or project.org_id != resource.org_id:
             raise ValueError(f"Resource {resource.resource_id} is not where its project is.")
         self._rows.put(resource)
+
+
+def _weight(row: Resource) -> int:
+    conditions = [asdict(one) for one in row.conditions]
+    return len(row.settings_json.text.encode()) + size_of(conditions)
 
 
 def _matches(row: Resource, where: ResourceFilter) -> bool:

@@ -5,7 +5,7 @@ from attrs import asdict, evolve
 from psycopg.sql import SQL
 from psycopg.types.json import Jsonb
 
-from ktrlplane.adapters.postgres.lists import Listing
+from ktrlplane.adapters.postgres.lists import Listing, Long
 from ktrlplane.adapters.postgres.session import Session
 from ktrlplane.domain.documents import Difference
 from ktrlplane.domain.ids import PrincipalId, ResourceId, TransitionId
@@ -27,7 +27,7 @@ _ADD: Final = b"""
 
 _OF: Final = Listing(
     columns=SQL("""
-        transition_id, resource_id, from_status, to_status, reason, generation, changes, actor,
+        transition_id, resource_id, from_status, to_status, reason, generation, {long}, actor,
         created_at
     """),
     rows=SQL("""
@@ -35,6 +35,7 @@ _OF: Final = Listing(
         WHERE resource_id = %(resource_id)s
     """),
     identity=SQL("transition_id"),
+    long=Long(column="changes", weight=SQL("octet_length(changes::text)")),
 )
 
 
@@ -81,4 +82,4 @@ def _place(one: Transition) -> Cursor:
 
 def _values(one: Transition) -> Mapping[str, object]:
     columns = asdict(one, recurse=False)
-    return columns | {"changes": Jsonb([asdict(change) for change in one.changes])}
+    return columns | {"changes": Jsonb([change.kept() for change in one.changes])}
