@@ -1,7 +1,7 @@
 """Resources: managed instances of products, and the life they lead."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Self
 
 from attrs import evolve, field, frozen
@@ -128,7 +128,7 @@ class Resource:
             status_reason=self.status_reason if status is self.status else None,
             error_message=self.error_message if status is self.status else None,
             generation=self.generation + 1,
-            updated_at=now,
+            updated_at=max(now, self.updated_at + _A_MOMENT),
         )
 
     def reported(self, report: Report) -> Self:
@@ -179,6 +179,9 @@ class Resource:
             error_message=reason if is_bad else None,
         )
 
+
+_A_MOMENT: Final = timedelta(microseconds=1)
+"""Clocks of servers differ, and a reconciler that looks for what is newer must find it."""
 
 _HELD: Final[Mapping[Hold, str]] = {
     Hold.PAYMENT: "It is suspended until what is owed has been paid.",

@@ -14,7 +14,8 @@ import psycopg
 import pytest
 
 from ktrlplane import ControlPlane
-from tests.end_to_end.killing import Database, judge, settle, stopped, workers_in
+from tests.end_to_end.judging import Database, judge
+from tests.end_to_end.killing import settle, stopped, workers_in
 from tests.end_to_end.lives import HEALTHS
 from tests.end_to_end.people import Person
 from tests.end_to_end.serving import DEADLINE_S, until

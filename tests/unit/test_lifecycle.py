@@ -301,3 +301,14 @@ def test_what_went_wrong_is_not_said_of_what_is_tried_again() -> None:
     updating = a_resource(status=Status.UPDATING, error_message="Disk full")
     changed = updating.changed(name="N", sku="gold", settings=updating.settings_json, now=LATER)
     assert changed.error_message == "Disk full"
+
+
+def test_what_is_to_be_seen_is_always_the_newest() -> None:
+    """Even where the clock of another server was ahead."""
+    ahead = a_resource(updated_at=LATER + HOUR)
+    for changed in (
+        ahead.changed(name="N", sku="gold", settings=ahead.settings_json, now=LATER),
+        ahead.suspended(Hold.REQUEST, LATER),
+        ahead.deleting(LATER),
+    ):
+        assert changed.updated_at > ahead.updated_at

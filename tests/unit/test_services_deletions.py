@@ -45,6 +45,7 @@ def due(do: Acting, limit: int = 10) -> tuple[list[str], list[str]]:
 
 
 def test_what_is_deleting_is_due_once_its_grace_has_passed(do: Acting, clock: ManualClock) -> None:
+    clock.advance(HOUR)
     do(delete_resource, TOASTER)
     clock.advance(HOUR)
     do(delete_resource, KETTLE)
@@ -130,6 +131,7 @@ def test_a_project_that_was_left_behind_is_found_and_ended(do: Acting) -> None:
 
 
 def test_what_a_deleted_organization_left_ends_too(do: Acting, clock: ManualClock) -> None:
+    clock.advance(HOUR)
     do(delete_organization, OrganizationId("acme"), cascade=True)
     clock.advance(DAY + A_MOMENT)
     for resource in due(do)[0]:

@@ -25,7 +25,6 @@ from ktrlplane.domain.services.role_wishes import (
 )
 from ktrlplane.domain.services.standings import (
     hold_to_manage,
-    hold_where_known,
     require_no_more_than_held,
     standing_on,
 )
@@ -180,10 +179,20 @@ def _hold(
     platform: Platform,
 ) -> tuple[Role, Standing]:
     """Raises: NotFound, Forbidden, for one of the platform's own too."""
-    scope = Scope.of(org_id)
-    now = platform.now()
-    hold_where_known(work, scope, actor, now)
-    standing = standing_on(work, scope, actor, now)
+    _allowed(work, org_id, id_or_name, actor, platform)  # who may not waits for nobody
+    work.access.hold(Scope.of(org_id))
+    return _allowed(work, org_id, id_or_name, actor, platform)
+
+
+def _allowed(
+    work: UnitOfWork,
+    org_id: OrganizationId,
+    id_or_name: str,
+    actor: PrincipalId,
+    platform: Platform,
+) -> tuple[Role, Standing]:
+    """Raises: NotFound, Forbidden."""
+    standing = standing_on(work, Scope.of(org_id), actor, platform.now())
     standing.require()
     role = _of(work, org_id, id_or_name)
     standing.require(Action.MANAGE_ACCESS)

@@ -14,7 +14,7 @@ from ktrlplane.domain.paging import Page, PageRequest
 from ktrlplane.domain.services.commands import apart
 from ktrlplane.domain.services.platform import Expectation, Platform, expect
 from ktrlplane.domain.services.previews import Affected
-from ktrlplane.domain.services.standings import hold_to_manage, hold_where_known, standing_on
+from ktrlplane.domain.services.standings import hold_to_manage, standing_on
 from ktrlplane.domain.standings import Standing
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
@@ -170,11 +170,19 @@ def hold_group(
 ) -> Group:
     """The group, this unit of work's to change, once the actor may manage access in its
     organization. Raises: NotFound, Forbidden."""
-    group = group_of(work, group_id, org_id)
-    try:
-        hold_where_known(work, Scope.of(group.org_id), actor, platform.now())
-    except NotFound:
-        raise no_such_group(group_id) from None
+    group = _managed_group(work, group_id, org_id, actor, platform)  # who may not waits for nobody
+    work.access.hold(Scope.of(group.org_id))
+    return _managed_group(work, group_id, org_id, actor, platform)
+
+
+def _managed_group(
+    work: UnitOfWork,
+    group_id: GroupId,
+    org_id: OrganizationId | None,
+    actor: PrincipalId,
+    platform: Platform,
+) -> Group:
+    """Raises: NotFound, Forbidden."""
     group = group_of(work, group_id, org_id)
     standing = _standing_above(work, group, actor, platform)
     if standing is None or not standing.may(Action.READ):

@@ -7,7 +7,6 @@ from ktrlplane.domain.errors import NotFound
 from ktrlplane.domain.ids import PrincipalId, ProjectId, ResourceId
 from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services.platform import Expectation, Platform, expect
-from ktrlplane.domain.services.standings import hold_where_known
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 
@@ -27,11 +26,17 @@ def held_resource(
     Raises: NotFound, Forbidden, PreconditionFailed.
     """
     now = platform.now()
-    hold_where_known(work, Scope.of(resource_id), actor, now)
-    resource, standing = work.resources.with_standing(resource_id, actor, now)
-    standing.require()
-    require_in(resource, project_id)
-    standing.require(action)
+
+    def allowed() -> Resource:
+        resource, standing = work.resources.with_standing(resource_id, actor, now)
+        standing.require()
+        require_in(resource, project_id)
+        standing.require(action)
+        return resource
+
+    allowed()  # who may not waits for nobody
+    work.access.hold(Scope.of(resource_id))
+    resource = allowed()
     expect(resource, as_seen)
     return resource, now
 

@@ -14,7 +14,7 @@ from ktrlplane.domain.services.endings import end_access
 from ktrlplane.domain.services.ownership import make_creator_owner, require_person
 from ktrlplane.domain.services.platform import Expectation, Platform, expect
 from ktrlplane.domain.services.projects import begin_project_deletion
-from ktrlplane.domain.services.standings import hold_where_known
+from ktrlplane.domain.services.standings import hold_for
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 
@@ -88,7 +88,7 @@ def update_organization(
     Raises: NotFound, Forbidden, PreconditionFailed.
     """
     now = platform.now()
-    hold_where_known(work, Scope.of(org_id), actor, now)
+    hold_for(work, Action.WRITE, Scope.of(org_id), actor, now)
     organization, standing = work.organizations.with_standing(org_id, actor, now)
     standing.require(Action.WRITE)
     policy = command.purchase_policy or organization.purchase_policy
@@ -118,7 +118,7 @@ def delete_organization(
     Raises: NotFound, Forbidden, PreconditionFailed, NotEmpty.
     """
     now = platform.now()
-    hold_where_known(work, Scope.of(org_id), actor, now)
+    hold_for(work, Action.DELETE, Scope.of(org_id), actor, now)
     organization, standing = work.organizations.with_standing(org_id, actor, now)
     standing.require(Action.DELETE)
     expect(organization, as_seen)

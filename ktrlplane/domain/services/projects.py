@@ -15,7 +15,7 @@ from ktrlplane.domain.services.commands import apart
 from ktrlplane.domain.services.endings import end_access
 from ktrlplane.domain.services.ownership import make_creator_owner, require_person
 from ktrlplane.domain.services.platform import Expectation, Platform, expect
-from ktrlplane.domain.services.standings import hold_where_known
+from ktrlplane.domain.services.standings import hold_for
 from ktrlplane.domain.services.transitions import keep
 from ktrlplane.ports.stores import ProjectFilter
 from ktrlplane.ports.unit_of_work import UnitOfWork
@@ -49,7 +49,7 @@ def create_project(
     if command.org_id is None:
         require_person(work, actor)
     else:
-        hold_where_known(work, Scope.of(command.org_id), actor, now)
+        hold_for(work, Action.WRITE, Scope.of(command.org_id), actor, now)
         _, standing = work.organizations.with_standing(command.org_id, actor, now)
         standing.require(Action.WRITE)
     project = Project(
@@ -167,7 +167,7 @@ def _held(
 ) -> tuple[Project, datetime]:
     """The project, this unit of work's to change, once the actor may do ``action``."""
     now = platform.now()
-    hold_where_known(work, Scope.of(project_id), actor, now)
+    hold_for(work, action, Scope.of(project_id), actor, now)
     project, standing = work.projects.with_standing(project_id, actor, now)
     standing.require(action)
     expect(project, as_seen)

@@ -16,7 +16,7 @@ from ktrlplane.domain.services.commands import apart
 from ktrlplane.domain.services.held_resources import held_resource, require_in
 from ktrlplane.domain.services.limits import fitting, require_room
 from ktrlplane.domain.services.platform import Expectation, Platform
-from ktrlplane.domain.services.standings import hold_where_known
+from ktrlplane.domain.services.standings import hold_for
 from ktrlplane.domain.services.transitions import keep, keep_new
 from ktrlplane.domain.services.wishes import Settled, Wish, chosen_settings, settled, unknown_type
 from ktrlplane.ports.stores import ResourceFilter
@@ -58,7 +58,7 @@ def create_resource(
     """Raises: NotFound, Forbidden, InvalidTransition for a project on its way out,
     ValidationFailed with every fault, LimitExceeded, AlreadyExists."""
     now = platform.now()
-    hold_where_known(work, Scope.of(project_id), actor, now)
+    hold_for(work, Action.WRITE, Scope.of(project_id), actor, now)
     project, standing = work.projects.with_standing(project_id, actor, now)
     standing.require(Action.WRITE)
     project.require_active()

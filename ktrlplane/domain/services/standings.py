@@ -18,16 +18,16 @@ def standing_on(work: UnitOfWork, scope: Scope, actor: PrincipalId, at: datetime
     return standing
 
 
-def hold_where_known(work: UnitOfWork, scope: Scope, actor: PrincipalId, at: datetime) -> None:
-    """The tenant, this unit of work's to change, if ``actor`` holds anything at all there. It is
-    only for changes, which authorize afterwards, by what holds then. A stranger waits for
-    nobody: else they would keep others waiting, and see by the wait what is there.
+def hold_for(
+    work: UnitOfWork, action: Action, scope: Scope, actor: PrincipalId, at: datetime
+) -> None:
+    """The tenant, this unit of work's to change, if ``actor`` may do ``action`` at ``scope`` as
+    things stand. Who may not waits for nobody: else they would keep others waiting, and see by
+    the wait what is there. The change is authorized afterwards, by what holds then.
 
-    Raises: NotFound.
+    Raises: NotFound, Forbidden.
     """
-    (standing,) = work.access.standings([(actor, scope)], at)
-    if standing is None or not standing.grants:
-        raise not_found(scope)
+    standing_on(work, scope, actor, at).require(action)
     work.access.hold(scope)
 
 
@@ -36,7 +36,7 @@ def hold_to_manage(work: UnitOfWork, scope: Scope, actor: PrincipalId, at: datet
 
     Raises: NotFound, Forbidden.
     """
-    hold_where_known(work, scope, actor, at)
+    hold_for(work, Action.MANAGE_ACCESS, scope, actor, at)
     standing = standing_on(work, scope, actor, at)
     standing.require(Action.MANAGE_ACCESS)
     if scope == GLOBAL:

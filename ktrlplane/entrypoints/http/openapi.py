@@ -39,6 +39,7 @@ _TAGS: Final = {
     "Organizations": "The tenants.",
     "Projects": "Workspaces, in an organization or standing alone.",
     "Resources": "Managed instances of products.",
+    "Limits": "What a tier allows, and what the operator allows in its place.",
     "Access": "Roles, who has them where, and what that allows.",
     "Groups": "People who are granted roles together.",
     "Roles of organizations": "Roles that an organization makes for itself.",
