@@ -4,7 +4,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any, Final, Self, final
 
 from attrs import frozen
@@ -195,11 +195,22 @@ def without(document: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[st
 
 @frozen
 class Difference:
-    """``pointer`` (RFC 6901) is where two documents differ; None stands for what is not there."""
+    """``pointer`` (RFC 6901) is where two documents differ; None stands for what is not there.
+    Where ``omitted``, what the two values are is not told (see ``bounded``)."""
 
     pointer: str
     before: Any
     after: Any
+    omitted: bool = False
+
+    @classmethod
+    def without_values(cls, pointer: str) -> Self:
+        return cls(pointer, None, None, omitted=True)
+
+    def kept(self) -> dict[str, Any]:
+        """As it is put away: what tells nothing is left out."""
+        told = {"pointer": self.pointer, "before": self.before, "after": self.after}
+        return told | {"omitted": True} if self.omitted else told
 
 
 def differences(before: object, after: object, at: str = "") -> Iterator[Difference]:
@@ -214,6 +225,29 @@ def differences(before: object, after: object, at: str = "") -> Iterator[Differe
             yield from differences(before[key], after[key], here)
         else:
             yield Difference(here, before.get(key), after.get(key))
+
+
+def bounded(found: Iterable[Difference], most: int, rest: str) -> list[Difference]:
+    """``found`` in about ``most`` bytes of JSON. The first values that do not fit are told of
+    without them; where not even pointers fit, no values are told, and what is left is told as one
+    at ``rest``, the pointer of what they are in."""
+    each = [(one, Difference.without_values(one.pointer)) for one in found]
+    bare_sizes = [size_of(bare.kept()) for _, bare in each]
+    room = most - sum(bare_sizes)
+    if room < 0:
+        fit = sum(1 for upto in accumulate(bare_sizes) if upto <= most)
+        return [*(bare for _, bare in each[:fit]), Difference.without_values(rest)]
+    told = []
+    for (whole, bare), bare_size in zip(each, bare_sizes, strict=True):
+        more = size_of(whole.kept()) - bare_size
+        told.append(whole if more <= room else bare)
+        room -= more if more <= room else 0
+    return told
+
+
+def size_of(value: object) -> int:
+    """Bytes of JSON, as PostgreSQL writes it."""
+    return len(json.dumps(value, ensure_ascii=False, default=str).encode())
 
 
 def _written(value: object) -> str:

@@ -1,6 +1,7 @@
 """Refusals: what the domain says no with. A bug is never one of these."""
 
 import enum
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar, Final, TypeVar
 
@@ -39,10 +40,21 @@ MAX_FAULTS: Final = 100
 """What has more faults than this is told of this many."""
 
 
+_LONGEST_NAME: Final = 200
+
+
+def _named(fault: Fault) -> str:
+    """With the name of what is wrong in front, unless it is in the sentence or very long."""
+    name = fault.pointer.removeprefix("/")
+    if not 0 < len(name) <= _LONGEST_NAME or re.search(rf"\b{re.escape(name)}\b", fault.detail):
+        return fault.detail
+    return f"{name}: {fault.detail}"
+
+
 def summary(faults: Sequence[Fault]) -> str:
     """One sentence. Where they are ``MAX_FAULTS``, looking for more may have been given up."""
     if len(faults) == 1:
-        return faults[0].detail
+        return _named(faults[0])
     if len(faults) >= MAX_FAULTS:
         return f"At least {MAX_FAULTS} things need correcting; errors has the first of them."
     return f"{len(faults)} things need correcting; see errors for each."

@@ -13,6 +13,9 @@ U = TypeVar("U")
 
 MAX_LIMIT: Final = 200
 MAX_OFFSET: Final = 1_000_000
+MAX_WEIGHT: Final = 4 * 1024 * 1024
+"""Bytes of JSON on a page, of the parts of its items that people may make as long as they like.
+A page of more ends before the item that would be too much; one item is always on it."""
 
 
 class Sort(enum.StrEnum):
@@ -57,7 +60,8 @@ def _fits_the_sort(request: "PageRequest", _: object, after: Cursor | None) -> N
 
 @frozen(kw_only=True)
 class PageRequest:
-    """``after`` wins over ``offset``. ``include_total`` also counts the whole list.
+    """``after`` wins over ``offset``. ``include_total`` also counts the whole list. ``limit`` is
+    the most that a page holds: a page may end earlier (see ``MAX_WEIGHT``).
 
     Raises: ValueError, also for a cursor that no list in this order gave.
     """
@@ -71,7 +75,8 @@ class PageRequest:
 
 @frozen(kw_only=True)
 class Page(Generic[T]):
-    """``next`` is where the following page starts, None on the last."""
+    """``next`` is where the following page starts, None on the last and on no other: also a page
+    that is not full has a next one, where it would have been too heavy."""
 
     items: Sequence[T]
     next: Cursor | None = None

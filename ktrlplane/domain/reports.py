@@ -37,6 +37,17 @@ class Report:
     @property
     def gives_up(self) -> bool:
         """Whether the reconciler says that it will not get any further by itself."""
-        return any(
-            one.type == STALLED_CONDITION and one.status == "True" for one in self.conditions or ()
-        )
+        return self._stalled is not None
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is so, as far as the reconciler says."""
+        stalled = self._stalled
+        return self.message or (None if stalled is None else stalled.message)
+
+    @property
+    def _stalled(self) -> Condition | None:
+        for one in self.conditions or ():
+            if one.type == STALLED_CONDITION and one.status == "True":
+                return one
+        return None

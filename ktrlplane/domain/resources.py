@@ -171,7 +171,7 @@ class Resource:
         table = STALLED if report.gives_up else REPORTED[report.health]
         status = table.get(self.status, self.status)
         is_bad = status in {Status.DEGRADED, Status.FAILED}
-        reason = report.message or (self.status_reason if status is self.status else None)
+        reason = report.reason or (self.status_reason if status is self.status else None)
         return evolve(
             self,
             status=status,

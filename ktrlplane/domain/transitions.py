@@ -1,19 +1,26 @@
 """What became of a resource: every change of its status and of what is wanted of it."""
 
 from datetime import datetime
+from typing import Final
 
 from attrs import frozen
 
-from ktrlplane.domain.documents import Difference, differences
+from ktrlplane.domain.documents import Difference, bounded, differences
 from ktrlplane.domain.ids import PrincipalId, ResourceId, TransitionId
 from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.resources import Resource
+
+MAX_CHANGES: Final = 64 * 1024
+"""Bytes of JSON that one transition keeps of what changed: a history is for people, and keeps
+what settings may be for as long as there is a history."""
+_SETTINGS: Final = "/settings_json"
 
 
 @frozen(kw_only=True)
 class Transition:
     """``from_status`` is None for the first one, ``actor`` where it was the platform itself.
-    ``changes`` are those of sku and settings; ``generation`` is the one that it led to."""
+    ``changes`` are those of sku and settings, as far as ``MAX_CHANGES`` go; ``generation`` is
+    the one that it led to."""
 
     transition_id: TransitionId
     resource_id: ResourceId
@@ -49,5 +56,5 @@ def _changes(before: Resource, after: Resource) -> list[Difference]:
     found = list(differences(before.sku, after.sku, "/sku"))
     if before.settings_json != after.settings_json:
         values = before.settings_json.value, after.settings_json.value
-        found += differences(*values, "/settings_json")
-    return found
+        found += differences(*values, _SETTINGS)
+    return bounded(found, MAX_CHANGES, _SETTINGS)

@@ -1,13 +1,14 @@
 """Taking over the database of the system that KtrlPlane replaces."""
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final
 
 from attrs import frozen
 
 from ktrlplane.domain.catalog import Catalog
+from ktrlplane.domain.documents import Document
 
 TAKEN_OVER: Final = "0007_predecessor_taken_over"
 """The step that is taken in place of all numbered ones up to its number. Until then nothing
@@ -18,10 +19,13 @@ may be served."""
 class Adoption:
     """What this platform says of the former system's rows: the present names of its resource
     types, its roles, which tiers are paid; ``invitation_ttl`` is how long people have who were
-    invited there and never came."""
+    invited there and never came. ``reserved_ids`` are patterns. ``allows`` tells whether settings
+    are what a tier of a type, both of the catalog, lets them be."""
 
     catalog: Catalog
     invitation_ttl: timedelta
+    reserved_ids: tuple[str, ...]
+    allows: Callable[[str, str, Document], bool]
 
 
 class Kind(enum.StrEnum):

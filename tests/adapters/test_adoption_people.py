@@ -266,6 +266,83 @@ def test_what_only_operators_give_is_not_in_peoples_lists() -> None:
     assert noted(ours, Kind.ROLES) == {"hidden": ("spy (Spy)",)}
 
 
+def a_role_of_theirs(**but):
+    ours = becoming(
+        their_user("ada"), their_organization(), their_role("r", name="R", **but), held("ada", "r")
+    )
+    (role,) = (one for one in ours.roles if one.role_id.value == "r")
+    return role, noted(ours, Kind.ROLES)
+
+
+def actions(role):
+    return [str(one).removeprefix("Konnektr.KtrlPlane:") for one in role.permissions]
+
+
+def test_every_action_is_every_one_that_the_former_system_had() -> None:
+    written = ("Konnektr.Graph:query/*", "Konnektr.KtrlPlane:*", "Konnektr.KtrlPlane:read")
+    role, told = a_role_of_theirs(permissions=written)
+    assert actions(role) == [
+        "Konnektr.Graph:query/*",
+        "read",
+        "write",
+        "delete",
+        "manage_access",
+        "manage_billing",
+        "check_permissions_on_behalf_of",
+    ]
+    assert role.is_hidden
+    assert told == {"hidden": ("r (R)",), "all_actions": ("r (R)",)}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        ":read",
+        "Konnektr.KtrlPlane: read",
+        "Konnektr.KtrlPlane:read ",
+        " Konnektr.KtrlPlane:read",
+        "*:*",
+        "*:read",
+        "Konnektr.KtrlPlane:",
+        "Konnektr.Graph:models*",
+        "Konnektr.Graph:*/read",
+        "A:B:read",
+        "Konnektr.KtrlPlane:escalate",
+        "Konnektr.KtrlPlane:report_status",
+        "Konnektr.KtrlPlane:read/*",
+        "\n",
+        "",
+    ],
+)
+def test_permissions_that_mean_nothing_are_left_out_and_told(odd) -> None:
+    role, told = a_role_of_theirs(permissions=("Konnektr.KtrlPlane:read", odd))
+    assert actions(role) == ["read"]
+    assert not role.is_hidden
+    assert told == {"not_in_catalog": ("r (R)",), "permissions": (f"r (R): {odd!r}",)}
+
+
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [
+        ({"display_name": "A\x1b[2JB"}, ("A [2JB", "")),
+        ({"display_name": "\x00"}, ("R", "")),
+        ({"display_name": "x" * 300}, ("x" * 255, "")),
+        ({"description": "One\nTwo\tThree\u202e"}, ("R", "One\nTwo Three")),
+        ({"description": "x" * 2000}, ("R", "x" * 1000)),
+    ],
+)
+def test_words_about_roles_are_put_right_like_other_names(words, kept) -> None:
+    role, told = a_role_of_theirs(**words)
+    assert (role.display_name, role.description) == kept
+    assert told == {"not_in_catalog": ("r (R)",), "words": ("r (R)",)}
+
+
+def test_words_about_roles_that_are_right_stay() -> None:
+    role, told = a_role_of_theirs(display_name="Röle 1", description=" One\n\nTwo ")
+    assert (role.display_name, role.description) == ("Röle 1", " One\n\nTwo ")
+    assert told == {"not_in_catalog": ("r (R)",)}
+
+
 def test_names_and_ids_of_roles_do_not_meet_those_of_the_catalog() -> None:
     rows = (
         their_role("billing", name="Billing Manager"),

@@ -77,6 +77,44 @@ def test_a_namespace_is_not_renamed_behind_anybodys_back(id_) -> None:
     assert not dropped(ours, Kind.BILLING_ACCOUNTS)
 
 
+@pytest.mark.parametrize("id_", ["kube-system", "default", "argocd", "konnektr-system"])
+def test_an_id_that_is_reserved_is_kept_and_told_of(id_) -> None:
+    ours = becoming(their_project(id_), their_resource(id_, project_id=id_))
+    assert [one.project_id.value for one in ours.projects] == [id_]
+    assert [one.resource_id.value for one in ours.resources] == [id_]
+    assert noted(ours, Kind.PROJECTS)["reserved"] == (id_,)
+    assert noted(ours, Kind.RESOURCES)["reserved"] == (id_,)
+
+
+@pytest.mark.parametrize("id_", ["kubernetes", "defaults", "argo"])
+def test_an_id_that_only_looks_so_is_not(id_) -> None:
+    ours = becoming(their_project(id_), their_resource(id_, project_id=id_))
+    assert "reserved" not in noted(ours, Kind.PROJECTS) | noted(ours, Kind.RESOURCES)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({}, {}),
+        ({"replicas": 1}, {}),
+        ({"replicas": 10_000}, {"settings": ("twins",)}),
+        ({"replicas": "two"}, {"settings": ("twins",)}),
+        ({"nonsense": 1}, {"settings": ("twins",)}),
+    ],
+)
+def test_settings_that_the_catalog_does_not_allow_are_kept_and_told_of(settings, told) -> None:
+    text = json.dumps(settings)
+    kept, found = resource(type="Konnektr.Flow", settings_text=text)
+    assert kept.settings_json.text == text
+    assert found == told
+
+
+def test_of_what_is_not_sold_nobody_says_whether_its_settings_fit() -> None:
+    wrong = '{"nonsense": 1}'
+    assert set(resource(type="Konnektr.Gone", settings_text=wrong)[1]) == {"type"}
+    assert set(resource(sku="gone", settings_text=wrong)[1]) == {"sku"}
+
+
 def test_nor_is_what_runs() -> None:
     ours = becoming(ACME, IN_ACME, their_resource("Twins"))
     assert in_the_way(ours, Kind.RESOURCES) == {"id": ("Twins",)}

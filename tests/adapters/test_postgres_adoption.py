@@ -132,6 +132,7 @@ def test_what_is_not_kept_as_it_was_is_told(taken_over: str) -> None:
     }
     assert found(report, Kind.RESOURCES, Weight.NOTED) == {
         "status": ("flow (Brewing)",),
+        "settings": ("twins",),
         "type": ("loom (Acme.Loom)",),
         "access_url": ("flow",),
     }

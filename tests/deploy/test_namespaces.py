@@ -54,6 +54,19 @@ def test_a_namespace_stays_until_nothing_is_in_the_project_any_more(
     assert names() == ["garage"]
 
 
+@pytest.mark.parametrize("name", ["kube-system", "kube-public", "default", "argocd"])
+def test_a_namespace_of_the_clusters_own_is_never_managed(
+    cluster: Cluster, owner: psycopg.Connection[Any], name: str
+) -> None:
+    owner.execute(
+        "INSERT INTO ktrlplane.projects (project_id, name) VALUES (%s, 'Taken over'),"
+        " ('kubernetes', 'Not reserved'), ('default-plant', 'Not reserved')",
+        (name,),
+    )
+    names = [one["metadata"]["name"] for one in cluster.of(*NAMESPACES)]
+    assert names == ["default-plant", "garage", "kubernetes", "plant"]
+
+
 def pays(owner: psycopg.Connection[Any], scope_type: str, scope_id: str) -> None:
     owner.execute(
         "INSERT INTO ktrlplane.billing_accounts VALUES (%s, %s, %s, 'cus_1', 'sub_1')",

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -157,6 +158,26 @@ def test_who_hangs_up_is_forgotten(plant: Plant) -> None:
             client.sendall(_asking(plant, f"/resources/{resource}?wait=30"))
     plant.settles(resource)
     assert plant.waits(resource) == "Running"
+
+
+def test_who_will_send_no_more_is_answered_at_once(plant: Plant) -> None:
+    resource = plant.resource()
+    with _connected(plant) as client:
+        client.sendall(_asking(plant, f"/resources/{resource}?wait=30"))
+        client.shutdown(socket.SHUT_WR)
+        began = time.monotonic()
+        assert _answer(client)["status"] == "Creating"
+        assert client.recv(1) == b""
+    assert time.monotonic() - began < DEADLINE_S / 2
+
+
+def test_who_will_send_no_more_while_they_wait_is_answered_then(plant: Plant) -> None:
+    resource = plant.resource()
+    with _connected(plant) as client:
+        client.sendall(_asking(plant, f"/resources/{resource}?wait=30"))
+        assert plant.waits(resource, 1) == "Creating"  # the other one waits by now
+        client.shutdown(socket.SHUT_WR)
+        assert _answer(client)["status"] == "Creating"
 
 
 def test_a_stop_answers_those_who_wait(

@@ -201,5 +201,5 @@ def test_what_changed_is_told_by_its_pointer(world: World, ada: Caller, robot: C
     assert changed.status_code == 200
     newest = ada.sees(f"{ONE}/history", query="limit=1")["items"][0]
     assert (newest["generation"], newest["to_status"]) == (2, "Creating")
-    sku = {"pointer": "/sku", "before": world.tier.sku, "after": others[0]}
+    sku = {"pointer": "/sku", "before": world.tier.sku, "after": others[0], "omitted": False}
     assert newest["changes"][0] == sku

@@ -231,7 +231,7 @@ def test_a_number_may_begin_with_noughts(ada: Caller) -> None:
 
 def test_an_enumeration_is_told_whole(ada: Caller) -> None:
     detail = ada.get("/projects?sort=size").json["detail"]
-    assert detail == "This must be one of name, -name, created_at, -created_at."
+    assert detail == "sort: This must be one of name, -name, created_at, -created_at."
 
 
 def test_names_and_values_are_decoded(ada: Caller) -> None:

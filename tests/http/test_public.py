@@ -6,12 +6,15 @@ import re
 from base64 import b64encode
 from contextlib import AbstractContextManager
 from html.parser import HTMLParser
-from typing import Final
+from threading import Event
+from typing import Final, Never
 
+import falcon
 import pytest
 from falcon.testing import TestClient
 
 from ktrlplane.domain.errors import UpstreamError
+from ktrlplane.entrypoints.http.public import Ready
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.ports.unit_of_work import UnitOfWork, UnitsOfWork
 from tests.http.world import API, Caller, World, checked, client_of, edge_of, refusal
@@ -21,6 +24,19 @@ from tests.http.world import API, Caller, World, checked, client_of, edge_of, re
 def test_what_works_is_up(world: World, path: str) -> None:
     result = world.client.simulate_get(path)
     assert (result.status_code, result.json) == (200, {"status": "UP"})
+
+
+class _Silent(UnitsOfWork):
+    def __init__(self) -> None:
+        self.speaks, self.asked = Event(), 0
+
+    def begin(self) -> Never:
+        self.asked += 1
+        self.speaks.wait(60)
+        raise UpstreamError("Too late.")
+
+    def view(self, *, fresh: bool = False) -> Never:
+        return self.begin()
 
 
 class _Down(UnitsOfWork):
@@ -48,6 +64,21 @@ def test_without_a_database_it_is_down_and_says_no_more(
     assert result.status_code == 503
     assert result.json == {"status": "DOWN", "reason": "The database cannot be reached."}
     assert "hunter2" not in result.text
+
+
+def test_of_a_silent_database_one_asks_and_all_are_answered() -> None:
+    silent = _Silent()
+    ready = Ready(Transact(silent), within_s=0.05)
+    app = falcon.App()
+    app.add_route("/health", ready)
+    client = TestClient(app)
+    try:
+        assert [client.simulate_get("/health").status_code for _ in range(3)] == [503] * 3
+        assert silent.asked == 1
+    finally:
+        silent.speaks.set()
+    with pytest.raises(UpstreamError, match="Too late"):
+        ready._asking().result(60)
 
 
 def test_without_a_database_the_process_lives(world: World) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from ktrlplane.entrypoints.http.counts import Counts
 from ktrlplane.entrypoints.http.rates import RateLimit
+from ktrlplane.entrypoints.http.waiting import Parked, Seat, seated
 from tests.http.world import Caller, World, refusal
 
 
@@ -48,6 +49,23 @@ def test_what_is_refused_has_no_effect(limited: World, ada: Caller) -> None:
     for number in range(4):
         caller.post("/organizations", {"id": f"o{number}", "name": "O"})
     assert len(ada.sees("/organizations")["items"]) == 3
+
+
+def test_who_waits_is_counted_once_and_not_refused_after_it(
+    limited: World, ada: Caller, plant: None
+) -> None:
+    ada.makes("/projects/plant/resources", ada_wish := limited.wish("one"))
+    caller, path = _at(limited, ada), f"/resources/{ada_wish['id']}"
+    with seated(Seat()), pytest.raises(Parked) as parked:
+        caller.get(path, query="wait=30")
+    caller.sees("/users/me")
+    caller.sees("/users/me")
+    assert caller.get("/users/me").status_code == 429
+    with seated(Seat(since=parked.value.since - 30)):
+        result = caller.get(path, query="wait=30")
+    assert result.status_code == 200
+    assert result.headers["ratelimit-remaining"] == "0"
+    assert caller.get(path).status_code == 429
 
 
 def test_each_principal_is_counted_alone(limited: World, ada: Caller, grace: Caller) -> None:

@@ -2,7 +2,7 @@
 their properties; and what becomes of them."""
 
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final
 
 from ktrlplane.adapters.catalog_files import default_catalog, load_catalog
@@ -19,8 +19,10 @@ from ktrlplane.adapters.postgres.adoption.theirs import (
     Theirs,
     TheirUser,
 )
+from ktrlplane.domain.services.wishes import allows
 from ktrlplane.ports.adoption import Adoption, AdoptionReport, Kind, Weight
 from tests.builders import DAY, NOW
+from tests.platforms import a_platform
 
 TTL: Final = timedelta(days=7)
 OWNER: Final = "10000000-0001-0000-0000-000000000001"
@@ -33,8 +35,15 @@ _TIMES: Final = {"created_at": THEN, "updated_at": THEN}
 
 @cache
 def an_adoption() -> Adoption:
-    catalog = load_catalog(default_catalog(), JsonSchemaValidator())
-    return Adoption(catalog=catalog, invitation_ttl=TTL)
+    validator = JsonSchemaValidator()
+    catalog = load_catalog(default_catalog(), validator)
+    platform = a_platform(catalog=catalog, validator=validator, reserved_ids=("argocd",))
+    return Adoption(
+        catalog=catalog,
+        invitation_ttl=TTL,
+        reserved_ids=platform.reserved,
+        allows=partial(allows, platform=platform),
+    )
 
 
 def their_user(user_id: str, **but: Any) -> TheirUser:

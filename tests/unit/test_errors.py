@@ -9,8 +9,25 @@ def some(number: int, name: str = "a") -> list[Fault]:
     return [Fault(f"/{name}/{place}", "wrong", "This is wrong.") for place in range(number)]
 
 
-def test_one_fault_is_told_in_its_own_words() -> None:
-    assert ValidationFailed(some(1)).detail == "This is wrong."
+@pytest.mark.parametrize(
+    ("pointer", "detail", "told"),
+    [
+        ("/size", "This field is required.", "size: This field is required."),
+        ("/a/0/b", "This is wrong.", "a/0/b: This is wrong."),
+        ("/id", "This is no valid one.", "id: This is no valid one."),
+        ("/id", "An id is short.", "An id is short."),
+        ("/colour", "'colour': There is no such field.", "'colour': There is no such field."),
+        ("/.*(", "This is wrong.", ".*(: This is wrong."),
+        ("", "Send an object.", "Send an object."),
+        ("/" + "a" * 1024, "This is wrong.", "This is wrong."),
+    ],
+)
+def test_one_fault_is_told_in_its_own_words_and_by_name(
+    pointer: str, detail: str, told: str
+) -> None:
+    refusal = ValidationFailed([Fault(pointer, "wrong", detail)])
+    assert refusal.detail == told
+    assert refusal.faults[0].detail == detail
 
 
 @pytest.mark.parametrize("number", [2, MAX_FAULTS - 1])

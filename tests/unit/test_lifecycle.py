@@ -94,6 +94,30 @@ def test_a_reconciler_that_gives_up_has_failed(status: Status) -> None:
         assert (after.status, after.error_message) == (Status.FAILED, LEAKS)
 
 
+@pytest.mark.parametrize("message", [None, "", "The report says so."])
+def test_what_its_condition_says_of_giving_up_is_told_where_the_report_says_nothing(
+    message: str | None,
+) -> None:
+    others = Condition(type="Ready", status="True", message="Ready")
+    stalled = Condition(type="Stalled", status="True", message=LEAKS)
+    after = said(
+        a_resource(status=Status.UPDATING),
+        Health.DEGRADED,
+        conditions=(others, stalled),
+        message=message,
+    )
+    told = message or LEAKS
+    assert (after.status, after.status_reason, after.error_message) == (Status.FAILED, told, told)
+    again = said(after, Health.DEGRADED, conditions=(evolve(stalled, message=None),))
+    assert again.error_message == told
+
+
+def test_a_condition_that_is_not_so_says_nothing() -> None:
+    going_on = Condition(type="Stalled", status="False", message=LEAKS)
+    after = said(a_resource(status=Status.UPDATING), Health.DEGRADED, conditions=(going_on,))
+    assert (after.status, after.error_message) == (Status.DEGRADED, None)
+
+
 def test_nothing_leaves_deleted_and_only_deleting_leads_there() -> None:
     assert MOVES[Status.DELETED] == frozenset()
     assert [status for status in Status if Status.DELETED in MOVES[status]] == [Status.DELETING]

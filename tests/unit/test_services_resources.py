@@ -139,6 +139,7 @@ class TestCreating:
         [
             ({"type": "Acme.Nosuch"}, ("/type", "unknown_type")),
             ({"sku": "nosuch"}, ("/sku", "unknown_sku")),
+            ({"sku": ""}, ("/sku", "unknown_sku")),
             ({"sku": "antique"}, ("/sku", "retired")),
             ({"id": ResourceId("kube-proxy")}, ("/id", "reserved")),
             ({"settings_json": {"label": "a\0b"}}, ("/settings_json/label", "nul")),
@@ -254,6 +255,18 @@ class TestChanging:
         with pytest.raises(ValidationFailed) as refused:
             do(update_resource, old, UpdateResource(sku="antique"), merge=True)
         assert faults(refused) == {("/sku", "retired")}
+
+    @pytest.mark.parametrize("sku", ["", "nosuch"])
+    @pytest.mark.parametrize("merge", [True, False])
+    def test_refuses_a_tier_that_there_is_not(
+        self,
+        do: Acting,
+        sku: str,
+        merge: bool,  # noqa: FBT001
+    ) -> None:
+        with pytest.raises(ValidationFailed) as refused:
+            do(update_resource, KETTLE, UpdateResource(sku=sku), merge=merge)
+        assert faults(refused) == {("/sku", "unknown_sku")}
 
     def test_a_refusal_changes_nothing(self, do: Acting) -> None:
         before = do(read_resource, KETTLE)

@@ -2,17 +2,31 @@
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from itertools import accumulate
 from typing import TypeVar
 
 from attrs import evolve
 
-from ktrlplane.domain.paging import Cursor, Page, PageRequest, name_key, time_key
+from ktrlplane.domain.paging import (
+    MAX_WEIGHT,
+    Cursor,
+    Page,
+    PageRequest,
+    name_key,
+    time_key,
+)
 
 T = TypeVar("T")
 
 
-def paged(rows: Iterable[T], page: PageRequest, place: Callable[[T], Cursor]) -> Page[T]:
-    """The page of ``rows`` in the order of the cursors that ``place`` gives."""
+def paged(
+    rows: Iterable[T],
+    page: PageRequest,
+    place: Callable[[T], Cursor],
+    weight: Callable[[T], int] | None = None,
+) -> Page[T]:
+    """The page of ``rows`` in the order of the cursors that ``place`` gives. ``weight`` is how
+    many bytes one takes, where that has no bound (see ``MAX_WEIGHT``)."""
 
     def order(cursor: Cursor) -> tuple[str, str]:
         return cursor.key, cursor.id
@@ -25,15 +39,26 @@ def paged(rows: Iterable[T], page: PageRequest, place: Callable[[T], Cursor]) ->
         start, back = order(page.after), page.sort.descending
         rest = [pair for pair in placed if (pair[0] < start if back else pair[0] > start)]
     shown = [row for _, row in rest[: page.limit]]
+    if weight is not None:
+        shown = shown[: _bearable(map(weight, shown))]
     return Page(
         items=shown,
-        next=place(shown[-1]) if len(rest) > page.limit else None,
+        next=place(shown[-1]) if len(rest) > len(shown) else None,
         total=len(placed) if page.include_total else None,
     )
 
 
+def _bearable(weights: Iterable[int]) -> int:
+    """How many of them a page bears, from the first on."""
+    within = sum(1 for upto in accumulate(weights) if upto <= MAX_WEIGHT)
+    return max(within, 1)
+
+
 def by_time(
-    rows: Iterable[T], page: PageRequest, place: Callable[[T], tuple[datetime, str]]
+    rows: Iterable[T],
+    page: PageRequest,
+    place: Callable[[T], tuple[datetime, str]],
+    weight: Callable[[T], int] | None = None,
 ) -> Page[T]:
     """For what has no name to be sorted by: ``place`` gives time and id."""
 
@@ -41,7 +66,7 @@ def by_time(
         moment, identity = place(row)
         return Cursor(time_key(moment), identity)
 
-    return paged(rows, evolve(page, sort=page.sort.by_time), cursor)
+    return paged(rows, evolve(page, sort=page.sort.by_time), cursor, weight)
 
 
 def has_text(text: str | None, *fields: str | None) -> bool:

@@ -1,11 +1,14 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
+from attrs import asdict
+
 from ktrlplane.adapters.memory.lists import has_text, paged
 from ktrlplane.adapters.memory.projects import MemoryProjects
 from ktrlplane.adapters.memory.sight import readable_scopes, standing_on
 from ktrlplane.adapters.memory.tables import Tables
 from ktrlplane.domain.access import Scope, ScopeType
+from ktrlplane.domain.documents import size_of
 from ktrlplane.domain.errors import AlreadyExists
 from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId, ResourceId
 from ktrlplane.domain.lifecycle import Status
@@ -99,7 +102,7 @@ class MemoryResources(Resources):
                 identity=row.resource_id.value,
             )
 
-        return paged((row for row in seen if _matches(row, where)), page, place)
+        return paged((row for row in seen if _matches(row, where)), page, place, _weight)
 
     def _seen_through(self, scopes: frozenset[Scope]) -> Iterator[Resource]:
         for project in MemoryProjects(self._tables).seen_through(scopes):
@@ -123,6 +126,11 @@ def _departing(
     due = (row for row in deleting if row.updated_at < before)
     ordered = sorted(due, key=lambda row: (row.updated_at, row.resource_id))[:each]
     return Departing(tenant=tenant, resource_ids=tuple(row.resource_id for row in ordered))
+
+
+def _weight(row: Resource) -> int:
+    conditions = [asdict(one) for one in row.conditions]
+    return len(row.settings_json.text.encode()) + size_of(conditions)
 
 
 def _matches(row: Resource, where: ResourceFilter) -> bool:

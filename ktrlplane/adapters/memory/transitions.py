@@ -3,6 +3,7 @@ from datetime import datetime
 
 from ktrlplane.adapters.memory.lists import by_time
 from ktrlplane.adapters.memory.tables import Tables
+from ktrlplane.domain.documents import size_of
 from ktrlplane.domain.ids import ResourceId
 from ktrlplane.domain.paging import Page, PageRequest
 from ktrlplane.domain.transitions import Transition
@@ -18,7 +19,11 @@ class MemoryTransitions(Transitions):
             self._rows.put(one)
 
     def of(self, resource_id: ResourceId, page: PageRequest) -> Page[Transition]:
-        return by_time(self._rows.where(resource=resource_id), page, _place)
+        return by_time(self._rows.where(resource=resource_id), page, _place, _weight)
+
+
+def _weight(one: Transition) -> int:
+    return size_of([change.kept() for change in one.changes])
 
 
 def _place(one: Transition) -> tuple[datetime, str]:

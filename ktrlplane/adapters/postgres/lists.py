@@ -6,10 +6,18 @@ from functools import cache
 from typing import Any, Final, Self, TypeVar
 
 from attrs import evolve, field, frozen
-from psycopg.sql import SQL, Composable, Composed
+from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from ktrlplane.adapters.postgres.session import Query, Session, Values
-from ktrlplane.domain.paging import Cursor, Page, PageRequest, Sort, name_key
+from ktrlplane.domain.paging import (
+    MAX_LIMIT,
+    MAX_WEIGHT,
+    Cursor,
+    Page,
+    PageRequest,
+    Sort,
+    name_key,
+)
 
 T = TypeVar("T")
 
@@ -77,6 +85,37 @@ def span(page: PageRequest) -> dict[str, object]:
     return values
 
 
+def page_until(
+    rows: Sequence[tuple[T, bool | None]],
+    page: PageRequest,
+    place: Callable[[T], Cursor],
+    total: int | None,
+) -> Page[T]:
+    """Of rows that came ``WEIGHED``: each with whether another one follows it."""
+    shown = rows[: page.limit]
+    following = place(shown[-1][0]) if shown and shown[-1][1] else None
+    return Page(items=[row for row, _ in shown], next=following, total=total)
+
+
+LIGHT: Final = Literal(MAX_WEIGHT // MAX_LIMIT)
+"""Bytes. However many of what is no heavier are on a page, it is not too heavy: nearly always
+that is all that needs to be looked at. Where something is heavier, it is left on the server, and
+the page is asked for once more, ``WEIGHED``."""
+
+WEIGHED: Final = SQL("""
+    FROM (
+        SELECT *, sum(weight) OVER onwards AS upto, lead(true) OVER onwards AS followed
+        FROM ({page}) page
+        WINDOW onwards AS (ORDER BY {key} {way}, {identity} {way})
+    ) weighed
+    WHERE upto <= {most} OR upto = weight
+    ORDER BY {key} {way}, {identity} {way}
+""")
+"""The rows of ``page`` that a page bears (``MAX_WEIGHT``), with ``followed``, which is null where
+there is no other one after. What is long is not read for that, where ``weight``, how many bytes
+it is, can be told without."""
+
+
 def page_of(
     rows: Sequence[T], page: PageRequest, place: Callable[[T], Cursor], total: int | None
 ) -> Page[T]:
@@ -94,12 +133,14 @@ def count_of(session: Session, query: Query, values: Values) -> int:
 class Listing:
     """A list of all that one query gives. ``rows`` is that query; it has ``created_at``, and
     ``name_key`` where the list can be sorted by name, and an index that ends in one of them
-    and ``identity``. ``filters`` are by name, as in ``Shape``."""
+    and ``identity``. ``filters`` are by name, as in ``Shape``. ``long`` is the column that has no
+    bound, where there is one; ``columns`` have ``{long}`` in its place."""
 
-    columns: Composable
+    columns: SQL
     rows: Composable
     identity: Composable
     filters: Mapping[str, Composable] = field(factory=dict)
+    long: "Long | None" = None
 
     def page(
         self,
@@ -112,25 +153,91 @@ class Listing:
         """``values`` are those of ``rows`` and, where they are not None, of the filters."""
         shape = shape_of(page, **{name: values[name] for name in self.filters})
         given = {**values, **span(page)}
-        rows = session.all(make, _listing_page(self, shape), given)
         total = None
         if page.include_total:
             total = count_of(session, _listing_count(self, shape.uncut()), given)
-        return page_of(rows, page, place, total)
+        if self.long is None:
+            rows = session.all(make, _listing_page(self, shape), given)
+            return page_of(rows, page, place, total)
+        found = session.all(self.long.light(make), _light_page(self, shape), given)
+        light = [row for row in found if row is not None]
+        if len(light) == len(found):
+            return page_of(light, page, place, total)
+        weighed = session.all(_followed(make), _weighed_page(self, shape), given)
+        return page_until(weighed, page, place, total)
+
+
+@frozen(kw_only=True, eq=False)
+class Long:
+    """A column whose values may be long, and are never null; ``weight`` is how many bytes one
+    has."""
+
+    column: str
+    weight: Composable
+
+    def light(self, make: Callable[..., T]) -> Callable[..., T | None]:
+        """None for a row that was left on the server."""
+
+        def one(**columns: Any) -> T | None:
+            return None if columns[self.column] is None else make(**columns)
+
+        return one
+
+    def where_light(self) -> Composed:
+        return SQL("CASE WHEN {} <= {} THEN {column} END AS {column}").format(
+            self.weight, LIGHT, column=Identifier(self.column)
+        )
+
+
+def _followed(make: Callable[..., T]) -> Callable[..., tuple[T, bool | None]]:
+    def one(*, followed: bool | None, **columns: Any) -> tuple[T, bool | None]:
+        return make(**columns), followed
+
+    return one
 
 
 _LISTING: Final = "SELECT {columns} FROM ({rows}) listed WHERE true {matching} {beyond}"
+_PAGE: Final = (
+    _LISTING + " ORDER BY {key} {way}, {identity} {way} LIMIT %(rows)s OFFSET %(offset)s"
+)
 
 
 @cache
 def _listing_page(listing: Listing, shape: Shape) -> bytes:
-    parts = shape.parts(listing.identity, listing.filters)
+    return composed("{page}", page=_page(listing, shape, listing.columns))
+
+
+@cache
+def _light_page(listing: Listing, shape: Shape) -> bytes:
+    long = _long(listing)
+    columns = listing.columns.format(long=long.where_light())
+    return composed("{page}", page=_page(listing, shape, columns))
+
+
+@cache
+def _weighed_page(listing: Listing, shape: Shape) -> bytes:
+    long = _long(listing)
     return composed(
-        _LISTING + " ORDER BY {key} {way}, {identity} {way} LIMIT %(rows)s OFFSET %(offset)s",
-        columns=listing.columns,
-        rows=listing.rows,
-        identity=listing.identity,
-        **parts,
+        "SELECT {columns}, followed {weighed}",
+        columns=listing.columns.format(long=Identifier(long.column)),
+        weighed=WEIGHED.format(
+            page=_page(listing, shape, SQL("*, {} AS weight").format(long.weight)),
+            identity=listing.identity,
+            most=Literal(MAX_WEIGHT),
+            **shape.parts(listing.identity, {}),
+        ),
+    )
+
+
+def _long(listing: Listing) -> Long:
+    assert listing.long is not None
+    return listing.long
+
+
+def _page(listing: Listing, shape: Shape, columns: Composable) -> Composed:
+    parts = shape.parts(listing.identity, listing.filters)
+    return SQL(_PAGE).format(
+        columns=columns, rows=listing.rows, identity=listing.identity, **parts
     )
 
 

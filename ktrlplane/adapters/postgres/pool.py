@@ -13,13 +13,16 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool
 
 from ktrlplane.adapters.postgres.adaptation import adapters
+from ktrlplane.adapters.postgres.silence import Patience, Watch
 
 
 class Connection(psycopg.Connection[Any]):
     """``used_at`` is when it was last seen to work, on the monotonic clock; ``prepared`` are
-    the statements that it knows by name, and ``loading`` reads what they give."""
+    the statements that it knows by name, and ``loading`` reads what they give. ``is_given_up``
+    is of one whose server is silent (see ``silence``)."""
 
     used_at: float = -math.inf
+    is_given_up: bool = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -31,7 +34,27 @@ class Connection(psycopg.Connection[Any]):
         return psycopg.adapt.Transformer(self)
 
 
-Pool = ConnectionPool[Connection]
+class Pool(ConnectionPool[Connection]):
+    """Nobody who has borrowed waits without end for a server that is silent."""
+
+    def __init__(self, url: str, patience: Patience, **but: Any) -> None:
+        self._lent: dict[Connection, float] = {}
+        self._watch = Watch(url, self._lent, patience)
+        super().__init__(url, connection_class=Connection, **but)
+
+    def getconn(self, timeout: float | None = None) -> Connection:
+        connection = super().getconn(timeout)
+        self._lent[connection] = time.monotonic()
+        return connection
+
+    def putconn(self, conn: Connection) -> None:
+        self._lent.pop(conn, None)
+        super().putconn(conn)
+
+    def close(self, timeout: float = 5.0) -> None:
+        self._watch.end()
+        super().close(timeout)
+
 
 _SETTINGS: Final = {
     "timezone": "UTC",
@@ -51,6 +74,7 @@ _SETTINGS: Final = {
 
 _PREPARE_AFTER: Final = 2
 _FRESH_S: Final = 0.2
+_PATIENCE: Final = Patience()
 
 
 def open_pool(
@@ -60,14 +84,15 @@ def open_pool(
     max_size: int = 10,
     application_name: str = "ktrlplane",
     wait_s: float = 5.0,
+    patience: Patience = _PATIENCE,
 ) -> Pool:
     """Does not wait for the database to be there: whoever needs a connection does, ``wait_s``.
 
     ``url`` is anything that libpq takes. To be called after a server has forked.
     """
-    return ConnectionPool(
+    return Pool(
         url,
-        connection_class=Connection,
+        patience,
         kwargs={
             "autocommit": True,
             "prepare_threshold": _PREPARE_AFTER,

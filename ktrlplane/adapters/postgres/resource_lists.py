@@ -14,11 +14,12 @@ generic plan of a prepared statement, which knows no value, is as good as any.
 from functools import cache
 from typing import Final
 
-from psycopg.sql import SQL, Composed
+from psycopg.sql import SQL, Composed, Literal
 
-from ktrlplane.adapters.postgres.lists import Shape, composed
+from ktrlplane.adapters.postgres.lists import LIGHT, WEIGHED, Shape, composed
 from ktrlplane.adapters.postgres.sight import HELD, held_of_a_kind, reads
 from ktrlplane.domain.access import ScopeType
+from ktrlplane.domain.paging import MAX_WEIGHT
 
 COLUMNS: Final = SQL("""
     resource_id, project_id, org_id, name, type, sku, settings_text, status, status_reason,
@@ -114,19 +115,53 @@ _PAGE: Final = """
         ORDER BY key {way}, resource_id {way}
         LIMIT %(rows)s OFFSET %(offset)s
     )
+    {rows}
+"""
+
+_WEIGHT: Final = SQL("octet_length(settings_text) + octet_length(conditions::text)")
+
+_LIGHT_ROWS: Final = """
     SELECT r.* FROM page
-    CROSS JOIN LATERAL (
-        SELECT {columns} FROM ktrlplane.resources WHERE resource_id = page.resource_id LIMIT 1
-    ) r
+    LEFT JOIN LATERAL (
+        SELECT {columns} FROM ktrlplane.resources
+        WHERE resource_id = page.resource_id AND {weight} <= {light} LIMIT 1
+    ) r ON true
     ORDER BY page.key {way}, page.resource_id {way}
+"""
+
+_ROWS: Final = """
+    SELECT page.key, r.* FROM page
+    CROSS JOIN LATERAL (
+        SELECT *, {weight} AS weight FROM ktrlplane.resources
+        WHERE resource_id = page.resource_id LIMIT 1
+    ) r
 """
 
 
 @cache
 def page_query(shape: Shape, *, in_a_project: bool) -> bytes:
+    """In the place of what is not ``LIGHT`` there are nulls."""
     parts = shape.parts(SQL("resource_id"), _FILTERS)
+    rows = SQL(_LIGHT_ROWS).format(columns=COLUMNS, weight=_WEIGHT, light=LIGHT, **parts)
+    return _page(parts, rows, in_a_project=in_a_project)
+
+
+@cache
+def weighed_page_query(shape: Shape, *, in_a_project: bool) -> bytes:
+    parts = shape.parts(SQL("resource_id"), _FILTERS)
+    weighed = WEIGHED.format(
+        page=SQL(_ROWS).format(weight=_WEIGHT),
+        identity=SQL("resource_id"),
+        most=Literal(MAX_WEIGHT),
+        **parts | {"key": SQL("key")},
+    )
+    rows = SQL("SELECT {}, followed {}").format(COLUMNS, weighed)
+    return _page(parts, rows, in_a_project=in_a_project)
+
+
+def _page(parts: dict[str, Composed], rows: Composed, *, in_a_project: bool) -> bytes:
     seen = _in_a_project(parts) if in_a_project else _everywhere(parts)
-    return composed(_PAGE, seen=seen, columns=COLUMNS, **parts)
+    return composed(_PAGE, seen=seen, rows=rows, **parts)
 
 
 def _everywhere(parts: dict[str, Composed]) -> Composed:

@@ -78,6 +78,16 @@ def departing(tenant: str, resource_ids: Sequence[str]) -> Departing:
     return Departing(tenant=scope_of(tenant), resource_ids=tuple(map(_resource_id, resource_ids)))
 
 
+def light_resource(*columns: Any) -> Resource | None:
+    """None where its columns are null."""
+    return None if columns[0] is None else resource_of(*columns)
+
+
+def followed_resource(*columns: Any) -> tuple[Resource, bool | None]:
+    """The columns of a resource, then whether another one follows it."""
+    return resource_of(*columns[:-1]), columns[-1]
+
+
 def with_standing(*columns: Any) -> tuple[Resource, Standing]:
     """The columns of a resource, then the grants."""
     resource = resource_of(*columns[:-1])

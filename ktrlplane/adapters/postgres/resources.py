@@ -7,14 +7,21 @@ from ktrlplane.adapters.postgres import resource_queries as queries
 from ktrlplane.adapters.postgres.lists import (
     count_of,
     page_of,
+    page_until,
     searched,
     shape_of,
     span,
 )
 from ktrlplane.adapters.postgres.refusals import taken
-from ktrlplane.adapters.postgres.resource_lists import count_query, page_query
+from ktrlplane.adapters.postgres.resource_lists import (
+    count_query,
+    page_query,
+    weighed_page_query,
+)
 from ktrlplane.adapters.postgres.resource_rows import (
     departing,
+    followed_resource,
+    light_resource,
     members_of,
     resource_of,
     status_of,
@@ -123,8 +130,6 @@ class PostgresResources(Resources):
             "status": where.status,
             "text": searched(where.text or ""),
         }
-        query = page_query(shape, in_a_project=inside)
-        rows = self._session.all(resource_of, query, values, row=args_row)
         total = None
         if page.include_total:
             counting = count_query(shape.uncut(), in_a_project=inside)
@@ -135,4 +140,11 @@ class PostgresResources(Resources):
                 page.sort, name=row.name, created_at=row.created_at, identity=row.resource_id.value
             )
 
-        return page_of(rows, page, place, total)
+        query = page_query(shape, in_a_project=inside)
+        found = self._session.all(light_resource, query, values, row=args_row)
+        light = [row for row in found if row is not None]
+        if len(light) == len(found):
+            return page_of(light, page, place, total)
+        query = weighed_page_query(shape, in_a_project=inside)
+        weighed = self._session.all(followed_resource, query, values, row=args_row)
+        return page_until(weighed, page, place, total)

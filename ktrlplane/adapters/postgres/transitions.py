@@ -4,7 +4,7 @@ from typing import Any, Final
 from attrs import asdict, evolve
 from psycopg.sql import SQL
 
-from ktrlplane.adapters.postgres.lists import Listing
+from ktrlplane.adapters.postgres.lists import Listing, Long
 from ktrlplane.adapters.postgres.session import Session, batched, rows_of
 from ktrlplane.domain.documents import Difference
 from ktrlplane.domain.ids import PrincipalId, ResourceId, TransitionId
@@ -26,7 +26,7 @@ _ADD: Final = b"""
 
 _OF: Final = Listing(
     columns=SQL("""
-        transition_id, resource_id, from_status, to_status, reason, generation, changes, actor,
+        transition_id, resource_id, from_status, to_status, reason, generation, {long}, actor,
         created_at
     """),
     rows=SQL("""
@@ -34,6 +34,7 @@ _OF: Final = Listing(
         WHERE resource_id = %(resource_id)s
     """),
     identity=SQL("transition_id"),
+    long=Long(column="changes", weight=SQL("octet_length(changes::text)")),
 )
 
 
@@ -80,4 +81,4 @@ def _place(one: Transition) -> Cursor:
 
 def _members(one: Transition) -> Mapping[str, object]:
     columns = asdict(one, recurse=False)
-    return columns | {"changes": [asdict(change) for change in one.changes]}
+    return columns | {"changes": [change.kept() for change in one.changes]}

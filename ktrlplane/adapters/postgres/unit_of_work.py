@@ -28,7 +28,7 @@ from ktrlplane.adapters.postgres.service_accounts import PostgresServiceAccounts
 from ktrlplane.adapters.postgres.session import Session
 from ktrlplane.adapters.postgres.transitions import PostgresTransitions
 from ktrlplane.adapters.postgres.users import PostgresUsers
-from ktrlplane.domain.errors import UpstreamError
+from ktrlplane.domain.errors import Interrupted, UpstreamError
 from ktrlplane.ports.unit_of_work import UnitOfWork, UnitsOfWork
 
 _STORES: Final[Mapping[str, Callable[[Session], object]]] = {
@@ -117,6 +117,9 @@ class PostgresUnitsOfWork(UnitsOfWork):
             connection = self.live_connection()
         try:
             yield connection
+        except Interrupted as raised:
+            _require_answers(connection, raised)
+            raise
         finally:
             self.give_back(connection)
 
@@ -148,10 +151,18 @@ class _View(AbstractContextManager[UnitOfWork]):
     def __enter__(self) -> UnitOfWork:
         return _unit_of_work(self._session)
 
-    def __exit__(self, *raised: object) -> None:
+    def __exit__(self, kind: object, raised: BaseException | None, traceback: object) -> None:
         borrowed = self._session.end()
         if borrowed is not None:
             self._units.give_back(borrowed)
+            if isinstance(raised, Interrupted):
+                _require_answers(borrowed, raised)
+
+
+def _require_answers(connection: Connection, raised: Interrupted) -> None:
+    """Nothing is gained by asking again at once. Raises: UpstreamError where nobody answered."""
+    if connection.is_given_up:
+        raise UpstreamError("The database does not answer; try again later.") from raised
 
 
 def _committed(connection: Connection, session: Session) -> Iterator[UnitOfWork]:

@@ -33,9 +33,14 @@ class Platform:
     def now(self) -> datetime:
         return self.clock.now()
 
+    @property
+    def reserved(self) -> tuple[str, ...]:
+        """Patterns of ids that nobody may choose."""
+        return (*ALWAYS_RESERVED, *self.reserved_ids)
+
     def new_id(self, kind: type[L], wanted: L | None, name: str) -> L:
         """``wanted``, or one made from ``name``. Raises: ValidationFailed for a reserved one."""
-        reserved = (*ALWAYS_RESERVED, *self.reserved_ids)
+        reserved = self.reserved
         if wanted is None:
             made = kind.from_name(name)
             return made if not is_reserved(made.value, reserved) else kind.from_name("")

@@ -214,7 +214,8 @@ def _wish(
         settings = command.settings_json
         if merge and not faults_of(settings):  # else it is told below, and not walked here
             settings = merge_patch(present, settings)
-    return Wish(type=resource.type, sku=command.sku or resource.sku, settings=settings)
+    sku = resource.sku if command.sku is None else command.sku
+    return Wish(type=resource.type, sku=sku, settings=settings)
 
 
 def delete_resource(

@@ -88,6 +88,21 @@ def checked(
     return filled, [Fault(AT + fault.pointer, fault.code, fault.detail) for fault in faults]
 
 
+def allows(
+    type: str,  # noqa: A002
+    sku: str,
+    settings: Document,
+    *,
+    platform: Platform,
+) -> bool:
+    """Whether the catalog lets settings be so in this tier. Raises: KeyError for a type or a tier
+    that it does not have."""
+    kind = platform.catalog.resource_type(type)
+    if kind is None:
+        raise KeyError(type)
+    return not checked(kind.schemas[sku], settings.value, platform)[1]
+
+
 def _in_every_tier(kind: ResourceType, settings: Any, platform: Platform) -> list[Fault]:
     """What is wrong with the settings whichever tier was meant."""
     first, *others = (

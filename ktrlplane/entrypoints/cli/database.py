@@ -1,11 +1,13 @@
 """``ktrlplane migrate``."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import click
 
 from ktrlplane.domain.services.operator import synchronize_catalog
+from ktrlplane.domain.services.wishes import allows
 from ktrlplane.entrypoints.cli.adoption import told, write_report
 from ktrlplane.entrypoints.cli.databases import opened
 from ktrlplane.entrypoints.cli.options import config_option, settings_of
@@ -61,7 +63,12 @@ def _look(container: Container, to: str | None, report: Path | None) -> int:
 
 def _adoption(container: Container) -> Adoption:
     platform = container.platform()
-    return Adoption(catalog=platform.catalog, invitation_ttl=platform.invitation_ttl)
+    return Adoption(
+        catalog=platform.catalog,
+        invitation_ttl=platform.invitation_ttl,
+        reserved_ids=platform.reserved,
+        allows=partial(allows, platform=platform),
+    )
 
 
 def _tell_report(report: AdoptionReport | None, path: Path | None, *, aloud: bool) -> None:

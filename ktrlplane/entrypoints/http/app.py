@@ -153,9 +153,10 @@ def _add_public(
     def document() -> bytes:
         return rendering.dump(openapi.document(OPERATIONS, edge.platform.catalog))
 
-    app.add_route("/health", public.Ready(edge.transact))
+    ready = public.Ready(edge.transact)
+    app.add_route("/health", ready)
     app.add_route("/health/live", public.Live())
-    app.add_route("/health/ready", public.Ready(edge.transact))
+    app.add_route("/health/ready", ready)
     app.add_route("/metrics", metrics.Metrics(Background(edge.transact, edge.platform)))
     app.add_route("/openapi.json", public.Document(document))
     app.add_route("/", public.Root())

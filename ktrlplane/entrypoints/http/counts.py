@@ -52,9 +52,9 @@ class Counts:
             os.ftruncate(self._file, _SIZE)
         self._memory = mmap.mmap(-1 if self._file is None else self._file, _SIZE)
 
-    def hit(self, key: str, window_s: float, most: int = 0) -> tuple[int, float]:
-        """One more: how many by now in this window of the key, and when it ends, as a POSIX
-        time. A window begins with its first hit.
+    def hit(self, key: str, window_s: float, most: int = 0, hits: int = 1) -> tuple[int, float]:
+        """One more, or as many as ``hits``, 0 too: how many by now in this window of the key, and
+        when it ends, as a POSIX time. A window begins with its first hit.
 
         Where ``most`` matters, a process tells the others of its hits a hundredth of that at a
         time, or after a tenth of a second, until nine tenths are used up; then of each at once.
@@ -68,7 +68,7 @@ class Counts:
                 if len(self._mine) >= _MINE_AT_MOST:
                     self._mine.clear()  # with a hundredth of each limit at most
                 mine = self._mine[name] = _Mine()
-            mine.untold += 1
+            mine.untold += hits
             if (
                 mine.untold > most // 100
                 or mine.count + mine.untold > most - most // 10

@@ -21,7 +21,7 @@ from ktrlplane.entrypoints.http.operations import Operation, Reply
 from ktrlplane.entrypoints.http.problems import EdgeError
 from ktrlplane.entrypoints.http.rates import RateLimit
 from ktrlplane.entrypoints.http.replies import Observed, Replies, Written
-from ktrlplane.entrypoints.http.waiting import waited
+from ktrlplane.entrypoints.http.waiting import is_asked_again, waited
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.ports.identity import Claims, Tokens
 from ktrlplane.ports.stores import Answer
@@ -61,7 +61,7 @@ class Responder:
         if not operation.public:
             claims = bearer(req, edge.tokens)
             req.context.actor = claims.principal_id.value
-            edge.rate_limit.count(claims.principal_id.value, resp)
+            edge.rate_limit.count(claims.principal_id.value, resp, again=is_asked_again())
             if operation.judges and self._is_answered(req, resp, claims):
                 return
         actor = NOBODY if claims is None else claims.principal_id

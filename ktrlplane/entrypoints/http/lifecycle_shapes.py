@@ -5,6 +5,7 @@ from typing import Any
 
 from attrs import frozen
 
+from ktrlplane.domain.documents import Difference
 from ktrlplane.domain.ids import PrincipalId, ResourceId, TransitionId
 from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.reports import Condition
@@ -30,11 +31,23 @@ class Actor:
 
 @frozen(kw_only=True)
 class ChangedField:
-    """``pointer`` (RFC 6901) is into the resource; null stands for what is not there."""
+    """``pointer`` (RFC 6901) is into the resource; null stands for what is not there. No
+    more than 64 KiB are kept of one change: where ``omitted`` is true, what is at the
+    pointer or in it has changed, and the values are not kept."""
 
     pointer: str
     before: Any
     after: Any
+    omitted: bool
+
+    @classmethod
+    def of(cls, change: Difference) -> "ChangedField":
+        return cls(
+            pointer=change.pointer,
+            before=change.before,
+            after=change.after,
+            omitted=change.omitted,
+        )
 
 
 @frozen(kw_only=True)
@@ -60,10 +73,7 @@ class ShownTransition:
             to_status=one.to_status,
             reason=one.reason,
             generation=one.generation,
-            changes=tuple(
-                ChangedField(pointer=change.pointer, before=change.before, after=change.after)
-                for change in one.changes
-            ),
+            changes=tuple(map(ChangedField.of, one.changes)),
             actor=Actor.of(one.actor),
             occurred_at=one.occurred_at,
         )

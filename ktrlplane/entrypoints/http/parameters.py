@@ -97,7 +97,11 @@ class PageParameters(Parameters):
     limit: int = attrs.field(
         default=50,
         validator=_between(1, MAX_LIMIT, f"Ask for 1 to {MAX_LIMIT} items."),
-        metadata=said("Items a page.", minimum=1, maximum=MAX_LIMIT),
+        metadata=said(
+            "Items a page, at most: one that would come to more than about 4 MiB ends earlier.",
+            minimum=1,
+            maximum=MAX_LIMIT,
+        ),
     )
     cursor: Place | None = attrs.field(
         default=None,
@@ -111,7 +115,12 @@ class PageParameters(Parameters):
         validator=_between(
             0, MAX_OFFSET, f"An offset is from 0 to {MAX_OFFSET}; go further by cursor."
         ),
-        metadata=said("How many items to skip.", minimum=0, maximum=MAX_OFFSET),
+        metadata=said(
+            "How many items to skip. Count those that came: a page may hold fewer than limit "
+            "and not be the last.",
+            minimum=0,
+            maximum=MAX_OFFSET,
+        ),
     )
     include_total: bool = attrs.field(
         default=False, metadata=said("Count the whole list, as total.")

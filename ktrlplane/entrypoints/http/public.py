@@ -1,12 +1,14 @@
 """What everybody may see: health, the API document, its page, and what each problem means."""
 
+import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from typing import Any, Final
 
 import falcon
 import orjson
 import structlog
-from attrs import frozen
+from attrs import field, frozen
 
 from ktrlplane.domain.errors import NotFound
 from ktrlplane.entrypoints.http import problems
@@ -28,15 +30,19 @@ class Live:
     on_head = on_get
 
 
-@frozen
+@frozen(eq=False)
 class Ready:
-    """This process can reach its database."""
+    """This process can reach its database, and has its answer in ``within_s``. Whoever asks
+    meanwhile shares the answer: of a database that is silent, no more than one asks at a time."""
 
     transact: Transact
+    within_s: float = 3.0
+    _lock: threading.Lock = field(factory=threading.Lock, init=False)
+    _asked: list[Future[None]] = field(factory=list, init=False)
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         try:
-            self.transact.read(lambda work: work.roles.named("Owner"))
+            self._asking().result(self.within_s)
         except Exception as exc:  # noqa: BLE001 - whatever it is, nothing can be served
             _log.warning("not_ready", exc_info=exc)
             resp.status = falcon.HTTP_503
@@ -45,6 +51,27 @@ class Ready:
             resp.data = _UP
 
     on_head = on_get
+
+    def _asking(self) -> Future[None]:
+        with self._lock:
+            if not self._asked:
+                answer: Future[None] = Future()
+                self._asked.append(answer)
+                threading.Thread(target=self._ask, args=(answer,), daemon=True).start()
+            return self._asked[0]
+
+    def _ask(self, answer: Future[None]) -> None:
+        failed = None
+        try:
+            self.transact.read(lambda work: work.roles.named("Owner"))
+        except Exception as exc:  # noqa: BLE001 - who asked is told
+            failed = exc
+        with self._lock:
+            self._asked.clear()
+        if failed is None:
+            answer.set_result(None)
+        else:
+            answer.set_exception(failed)
 
 
 @frozen

@@ -30,13 +30,14 @@ class RateLimit:
     def _(self) -> Counts | None:
         return None if self.limit is None else Counts(self.file)
 
-    def count(self, principal: str, resp: falcon.Response) -> None:
-        """Raises: EdgeError."""
+    def count(self, principal: str, resp: falcon.Response, *, again: bool = False) -> None:
+        """``again`` is of a request that was let in before: it does not count any more, and is
+        not refused, however many have come since. Raises: EdgeError."""
         if self.limit is None or self._counts is None:
             return
-        count, until = self._hit(self.limit, self._counts, principal)
+        count, until = self._hit(self.limit, self._counts, principal, 0 if again else 1)
         headers = _said(self.limit, count, until)
-        if count > self.limit.amount:
+        if count > self.limit.amount and not again:
             reset = headers[-1][1]
             detail = f"At most {self.limit}; wait {reset} seconds."
             raise EdgeError("rate_limited", detail, headers=dict(headers) | {"Retry-After": reset})
@@ -50,8 +51,10 @@ class RateLimit:
         return None if count > self.limit.amount else _said(self.limit, count, until)
 
     @staticmethod
-    def _hit(limit: RateLimitItem, counts: Counts, principal: str) -> tuple[int, float]:
-        return counts.hit(principal, limit.get_expiry(), limit.amount)
+    def _hit(
+        limit: RateLimitItem, counts: Counts, principal: str, hits: int = 1
+    ) -> tuple[int, float]:
+        return counts.hit(principal, limit.get_expiry(), limit.amount, hits)
 
 
 def _said(limit: RateLimitItem, count: int, until: float) -> list[tuple[str, str]]:

@@ -84,7 +84,10 @@ class Components:
                 "items": {"type": "array", "items": item},
                 "next_cursor": {
                     "type": ["string", "null"],
-                    "description": "Send it as cursor for the next page; null on the last.",
+                    "description": (
+                        "Send it as cursor for the next page; null on the last, "
+                        "and on no other, however few items a page holds."
+                    ),
                 },
                 "total": {
                     "type": "integer",

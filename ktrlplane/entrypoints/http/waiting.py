@@ -55,6 +55,12 @@ def seated(seat: Seat) -> Iterator[None]:
         _here.seat = None
 
 
+def is_asked_again() -> bool:
+    """Whether the request at work here was put aside before."""
+    seat: Seat | None = getattr(_here, "seat", None)
+    return seat is not None and seat.since is not None
+
+
 def waited(
     wait_s: float, ask: Callable[[], T], is_over: Callable[[T], bool], key: str, look: Look
 ) -> T:

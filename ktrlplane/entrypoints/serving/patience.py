@@ -105,22 +105,27 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         self._let_go(conn)
 
     def _park(self, conn: Any, place: Place) -> None:
-        # A client that hangs up is let go; one that sends the next request already is read
-        # when this one is answered.
+        # One that sends the next request already is read when this one is answered.
         conn.sock.setblocking(False)  # noqa: FBT003 - its name
         self.poller.register(conn.sock, EVENT_READ, partial(self._heard_while_parked, conn))
         self._parking.put(place)
 
     def _heard_while_parked(self, conn: Any, sock: socket.socket) -> None:
         self.poller.unregister(sock)
-        if _glimpse(sock) == b"" and self._parking.take_out(conn) is not None:
-            self._close(conn)
+        if _glimpse(sock) != b"":
+            return
+        # Who has hung up and who will only send no more look the same until they are answered.
+        # So they are answered at once, and neither is waited for.
+        place = self._parking.take_out(conn)
+        if place is not None:
+            self._leave_parking(conn, place, at_once=True)
 
-    def _leave_parking(self, conn: Any, place: Place) -> None:
+    def _leave_parking(self, conn: Any, place: Place, *, at_once: bool = False) -> None:
         with suppress(KeyError, ValueError):
             self.poller.unregister(conn.sock)
         conn.parser = _Again(place, conn.parser)
-        conn.since = float("-inf") if self._parking.is_closed else place.parked.since
+        at_once = at_once or self._parking.is_closed
+        conn.since = float("-inf") if at_once else place.parked.since
         super().enqueue_req(conn)
 
     def finish_request(self, conn: Any, fs: Any) -> None:

@@ -72,6 +72,11 @@ _SAID: Final[Mapping[tuple[Weight, Kind, str], str]] = {
     (Weight.NOTED, Kind.PROJECTS, "status"): (
         "A status that is not Active. They are Active; delete again what was to be deleted."
     ),
+    (Weight.NOTED, Kind.PROJECTS, "reserved"): (
+        "An id that is reserved: it may name a namespace of the cluster's own. They are kept, and "
+        "the manifests that come with KtrlPlane make no Namespace of kube-*, default and argocd. "
+        "Where the operator's label is on such a Namespace, take it off before anything is pruned."
+    ),
     (Weight.NOTED, Kind.PROJECTS, "nobody_pays"): (
         "Paid resources, and no subscription of the project's own. Who pays was not recorded, so "
         "nobody does: say it before billing is turned on."
@@ -80,10 +85,19 @@ _SAID: Final[Mapping[tuple[Weight, Kind, str], str]] = {
         "A status that is not known here. They are Creating until the reconciler says more."
     ),
     (Weight.NOTED, Kind.RESOURCES, "type"): (
-        "A type that the catalog does not have. They are kept, and cannot be changed."
+        "A type that the catalog does not have. They run on, and can be renamed, suspended, "
+        "resumed, tried again and deleted; their settings and tier stay as they are."
     ),
     (Weight.NOTED, Kind.RESOURCES, "sku"): (
         "A tier that the catalog does not have for the type. They are kept; choose another one."
+    ),
+    (Weight.NOTED, Kind.RESOURCES, "settings"): (
+        "Settings that the catalog does not allow in their tier. They run on as they are, and can "
+        "be renamed, suspended, resumed, tried again and deleted; any other settings, and another "
+        "tier, are refused until all of the settings are allowed there."
+    ),
+    (Weight.NOTED, Kind.RESOURCES, "reserved"): (
+        "An id that is reserved. They are kept; nobody can make another one by such an id."
     ),
     (Weight.NOTED, Kind.RESOURCES, "access_url"): (
         "An address that no browser should be sent to. It is left out until the reconciler "
@@ -92,6 +106,19 @@ _SAID: Final[Mapping[tuple[Weight, Kind, str], str]] = {
     (Weight.NOTED, Kind.ROLES, "not_in_catalog"): (
         "Not in the catalog. They stay for as long as somebody has them; make roles of the "
         "organizations' own instead."
+    ),
+    (Weight.NOTED, Kind.ROLES, "all_actions"): (
+        "Not in the catalog, and with every action of the control plane (*), which would be more "
+        "than it was. They have those that the former system had."
+    ),
+    (Weight.NOTED, Kind.ROLES, "permissions"): (
+        "Not in the catalog, and with permissions, told here, that name no action of a product, "
+        "or one that the former control plane did not have. They let nobody do anything there, "
+        "and are left out."
+    ),
+    (Weight.NOTED, Kind.ROLES, "words"): (
+        "Not in the catalog, and with a name or a description that is too long or has control "
+        "characters. It is put right."
     ),
     (Weight.NOTED, Kind.ROLES, "hidden"): (
         "Not in the catalog, and with a permission that only the platform's operator gives. From "

@@ -18,7 +18,7 @@ from ktrlplane.ports.adoption import Adoption, Kind
 def judged(theirs: Theirs, adoption: Adoption, now: datetime) -> Ours:
     found, catalog = Findings(), adoption.catalog
     people = people_of(theirs.users, found, now)
-    tenants = tenants_of(theirs, catalog, found, now)
+    tenants = tenants_of(theirs, adoption, found, now)
     accounts = list(billing_accounts_of(theirs.billing_accounts, tenants, found, now))
     projects = with_payers(tenants, accounts, catalog, found)
     roles = roles_of(theirs.roles, catalog.system_roles())

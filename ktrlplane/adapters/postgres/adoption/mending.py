@@ -9,11 +9,17 @@ from typing import Final, TypedDict, TypeVar
 
 from ktrlplane.domain.documents import Document, faults_of
 from ktrlplane.domain.ids import Identity, OrganizationId
-from ktrlplane.domain.naming import MAX_NAME_LENGTH, is_web_address, name_is_lawful
+from ktrlplane.domain.naming import (
+    MAX_DESCRIPTION_LENGTH,
+    MAX_NAME_LENGTH,
+    is_web_address,
+    name_is_lawful,
+)
 
 K = TypeVar("K", bound=Identity)
 
 _MAX_LABEL: Final = 63
+_LONGEST: Final = MAX_DESCRIPTION_LENGTH
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f]+")
 _HOST: Final = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(:[0-9]+)?(/.*)?", re.ASCII)
 
@@ -54,6 +60,12 @@ def name_like(text: str, otherwise: str) -> str:
         return text
     mended = _CONTROLS.sub(" ", text).strip()[:MAX_NAME_LENGTH].strip()
     return mended if name_is_lawful(mended) else otherwise
+
+
+def description_like(text: str) -> str:
+    """``text`` as far as it can be a description."""
+    lines = "".join(one if one == "\n" or one.isprintable() else " " for one in text)
+    return text if lines == text and len(text) <= _LONGEST else lines.strip()[:_LONGEST].strip()
 
 
 def web_address(text: str | None) -> str | None:

@@ -1,19 +1,47 @@
 """Roles: the catalog's, and those that the former system had beside them."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from attrs import frozen
 
 from ktrlplane.adapters.postgres.adoption.findings import Findings
-from ktrlplane.adapters.postgres.adoption.mending import digest, name_like, named_after
+from ktrlplane.adapters.postgres.adoption.mending import (
+    description_like,
+    digest,
+    name_like,
+    named_after,
+)
 from ktrlplane.adapters.postgres.adoption.theirs import TheirRole
-from ktrlplane.domain.access import OPERATORS_ACTIONS, Permission, Role
+from ktrlplane.domain.access import (
+    CONTROL_PLANE,
+    OPERATORS_ACTIONS,
+    Action,
+    Permission,
+    Role,
+)
 from ktrlplane.domain.ids import RoleId
 from ktrlplane.ports.adoption import Kind
 
 _LAST: Final = 999
 _FORMER: Final = "former"
+_MEANT: Final = re.compile(r"([^\s:*]+:)?(\*|[^\s:*]+(/\*)?)")
+_ALL_ACTIONS: Final = Permission(CONTROL_PLANE, "*")
+_THEIR_ACTIONS: Final = tuple(
+    map(
+        Permission.control_plane,
+        (
+            Action.READ,
+            Action.WRITE,
+            Action.DELETE,
+            Action.MANAGE_ACCESS,
+            Action.MANAGE_BILLING,
+            Action.CHECK_ON_BEHALF,
+        ),
+    )
+)
+"""All that there were in the former system's control plane."""
 _OPERATORS_ALONE: Final = tuple(map(Permission.control_plane, OPERATORS_ACTIONS))
 
 
@@ -23,6 +51,7 @@ class Roles:
 
     catalog: Collection[Role]
     by_id: Mapping[str, Role]
+    mended: Mapping[str, "Mended"]
 
     def to_write(self, used: Collection[RoleId], found: Findings) -> list[Role]:
         """All of the catalog's, and those beside them that are in use: what the catalog does
@@ -36,41 +65,85 @@ class Roles:
                 found.kept(Kind.ROLES)
                 is_new = "hidden" if _gives_what_operators_give(role) else "not_in_catalog"
                 found.noted(Kind.ROLES, is_new, f"{their_id} ({role.name})")
+                self.mended[their_id].tell(f"{their_id} ({role.name})", found)
                 written.append(role)
             else:
                 found.dropped(Kind.ROLES, "unused", f"{their_id} ({role.name})")
         return written
 
 
-def roles_of(theirs: Iterable[TheirRole], catalog: Collection[Role]) -> Roles:
-    return Roles(catalog=catalog, by_id=dict(_roles(theirs, catalog)))
+@frozen(kw_only=True)
+class Mended:
+    """What was to be put right in a role of theirs."""
+
+    words: bool
+    all_actions: bool
+    left_out: tuple[str, ...]
+
+    def tell(self, name: str, found: Findings) -> None:
+        if self.words:
+            found.noted(Kind.ROLES, "words", name)
+        if self.all_actions:
+            found.noted(Kind.ROLES, "all_actions", name)
+        if self.left_out:
+            written = ", ".join(map(repr, self.left_out))
+            found.noted(Kind.ROLES, "permissions", f"{name}: {written}")
 
 
-def _roles(theirs: Iterable[TheirRole], catalog: Collection[Role]) -> Iterator[tuple[str, Role]]:
+def roles_of(theirs: Sequence[TheirRole], catalog: Collection[Role]) -> Roles:
     ours = {role.role_id.value: role for role in catalog}
     names = {role.name for role in catalog}
+    by_id: dict[str, Role] = {}
+    mended: dict[str, Mended] = {}
     for row in theirs:
-        role = ours.get(row.role_id) or _extra(row, names)
+        role = ours.get(row.role_id)
+        if role is None:
+            role, mended[row.role_id] = _extra(row, names)
         names.add(role.name)
-        yield row.role_id, role
+        by_id[row.role_id] = role
+    return Roles(catalog=catalog, by_id=by_id, mended=mended)
 
 
-def _extra(row: TheirRole, taken: Collection[str]) -> Role:
-    name = name_like(row.name, otherwise=row.role_id)
+def _extra(row: TheirRole, taken: Collection[str]) -> tuple[Role, Mended]:
+    plain = name = name_like(row.name, otherwise=row.role_id)
     if name in taken:
         name = f"{name} ({_FORMER})"
     if name in taken:
         name = f"{name} {digest(row.role_id)}"
-    permissions = tuple(dict.fromkeys(map(Permission.parse, row.permissions)))
-    return Role(
+    wanted = row.display_name or name
+    display_name = name_like(wanted, otherwise=name)
+    description = description_like(row.description or "")
+    permissions, all_actions, left_out = _permissions(row.permissions)
+    role = Role(
         role_id=named_after(RoleId, row.role_id, "role"),
         name=name,
-        display_name=row.display_name or name,
-        description=row.description or "",
+        display_name=display_name,
+        description=description,
         permissions=permissions,
         is_hidden=bool(row.is_hidden) or any(map(_is_the_operators, permissions)),
         display_order=_LAST if row.display_order is None else row.display_order,
     )
+    is_mended = (plain, display_name, description) != (row.name, wanted, row.description or "")
+    return role, Mended(words=is_mended, all_actions=all_actions, left_out=left_out)
+
+
+def _permissions(written: Iterable[str]) -> tuple[tuple[Permission, ...], bool, tuple[str, ...]]:
+    """Those that mean something, whether all of the control plane's were among them, and what is
+    left out."""
+    found: dict[Permission, None] = {}
+    all_actions, left_out = False, []
+    for text in written:
+        permission = Permission.parse(text)
+        if _MEANT.fullmatch(text) and permission == _ALL_ACTIONS:
+            all_actions = True
+            found |= dict.fromkeys(_THEIR_ACTIONS)
+        elif _MEANT.fullmatch(text) and (
+            permission.product != CONTROL_PLANE or permission in _THEIR_ACTIONS
+        ):
+            found[permission] = None
+        else:
+            left_out.append(text)
+    return tuple(found), all_actions, tuple(left_out)
 
 
 def _gives_what_operators_give(role: Role) -> bool:

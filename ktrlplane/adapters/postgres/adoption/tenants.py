@@ -15,14 +15,13 @@ from ktrlplane.adapters.postgres.adoption.theirs import (
     Theirs,
 )
 from ktrlplane.domain.access import Scope, ScopeType
-from ktrlplane.domain.catalog import Catalog
 from ktrlplane.domain.documents import Document
-from ktrlplane.domain.ids import OrganizationId, ProjectId, ResourceId
+from ktrlplane.domain.ids import OrganizationId, ProjectId, ResourceId, is_reserved
 from ktrlplane.domain.lifecycle import REPORTED, Status
 from ktrlplane.domain.organizations import Organization
 from ktrlplane.domain.projects import Project, ProjectStatus
 from ktrlplane.domain.resources import Resource
-from ktrlplane.ports.adoption import Kind
+from ktrlplane.ports.adoption import Adoption, Kind
 
 
 @frozen(kw_only=True)
@@ -49,11 +48,11 @@ class Tenants:
         return None
 
 
-def tenants_of(theirs: Theirs, catalog: Catalog, found: Findings, now: datetime) -> Tenants:
+def tenants_of(theirs: Theirs, adoption: Adoption, found: Findings, now: datetime) -> Tenants:
     """Without anybody's word on who pays: that is decided once everything is known."""
     organizations = dict(_organizations(theirs.organizations, found, now))
-    projects = dict(_projects(theirs.projects, organizations, found, now))
-    resources = dict(_resources(theirs.resources, projects, catalog, found, now))
+    projects = dict(_projects(theirs.projects, organizations, adoption, found, now))
+    resources = dict(_resources(theirs.resources, projects, adoption, found, now))
     blocked = {
         *((ScopeType.PROJECT.value, p.project_id) for p in theirs.projects),
         *((ScopeType.RESOURCE.value, r.resource_id) for r in theirs.resources),
@@ -95,6 +94,7 @@ def _organizations(
 def _projects(
     rows: Iterable[TheirProject],
     organizations: Mapping[str, Organization],
+    adoption: Adoption,
     found: Findings,
     now: datetime,
 ) -> Iterator[tuple[str, Project]]:
@@ -105,6 +105,8 @@ def _projects(
             continue
         if row.status != ProjectStatus.ACTIVE:
             found.noted(Kind.PROJECTS, "status", f"{project_id} ({row.status})")
+        if is_reserved(project_id.value, adoption.reserved_ids):
+            found.noted(Kind.PROJECTS, "reserved", project_id.value)
         found.kept(Kind.PROJECTS)
         yield (
             row.project_id,
@@ -120,7 +122,7 @@ def _projects(
 def _resources(
     rows: Iterable[TheirResource],
     projects: Mapping[str, Project],
-    catalog: Catalog,
+    adoption: Adoption,
     found: Findings,
     now: datetime,
 ) -> Iterator[tuple[str, Resource]]:
@@ -136,7 +138,10 @@ def _resources(
             found.kept(Kind.RESOURCES)
             if project is not None:  # else that is in the way
                 kept = resource_id, settings, project
-                yield row.resource_id, _resource(row, *kept, catalog=catalog, found=found, now=now)
+                yield (
+                    row.resource_id,
+                    _resource(row, *kept, adoption=adoption, found=found, now=now),
+                )
 
 
 def _resource(
@@ -145,17 +150,19 @@ def _resource(
     settings: Document,
     project: Project,
     *,
-    catalog: Catalog,
+    adoption: Adoption,
     found: Findings,
     now: datetime,
 ) -> Resource:
     status, reason = _status(row, found)
+    if is_reserved(resource_id.value, adoption.reserved_ids):
+        found.noted(Kind.RESOURCES, "reserved", resource_id.value)
     return Resource(
         resource_id=resource_id,
         project_id=project.project_id,
         org_id=project.org_id,
         name=_name(Kind.RESOURCES, resource_id.value, row.name, found),
-        type=_type(row, catalog, found),
+        type=_type(row, settings, adoption, found),
         sku=row.sku,
         settings_json=settings,
         status=status,
@@ -169,14 +176,16 @@ def _resource(
     )
 
 
-def _type(row: TheirResource, catalog: Catalog, found: Findings) -> str:
+def _type(row: TheirResource, settings: Document, adoption: Adoption, found: Findings) -> str:
     """Its present name."""
-    kind = catalog.resource_type(row.type)
+    kind = adoption.catalog.resource_type(row.type)
     if kind is None:
         found.noted(Kind.RESOURCES, "type", f"{row.resource_id} ({row.type})")
         return row.type
     if kind.tier(row.sku) is None:
         found.noted(Kind.RESOURCES, "sku", f"{row.resource_id} ({row.sku})")
+    elif not adoption.allows(kind.type, row.sku, settings):
+        found.noted(Kind.RESOURCES, "settings", row.resource_id)
     return kind.type
 
 
