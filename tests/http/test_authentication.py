@@ -24,6 +24,7 @@ PUBLIC: Final = {
     "listResourceTypes",
     "getResourceType",
     "listTiers",
+    "getTier",
     "getSettingsSchema",
     "listPresets",
     "getResourcePricing",

@@ -40,7 +40,7 @@ class OverrideLimit:
     type: str
     sku: str
     limit: str
-    maximum: int | None = field(validator=_is_a_maximum, metadata=apart())
+    maximum: int | None = field(validator=_is_a_maximum, metadata=apart(0))
     reason: str = field(validator=_is_a_reason, metadata=apart("unsaid"))
     expires_at: datetime | None = field(default=None, metadata=apart())
 
