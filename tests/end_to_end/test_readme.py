@@ -185,7 +185,8 @@ def test_the_page_about_the_life_of_resources_runs_as_it_stands(
     assert done.returncode == 0, done.stderr
     told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     assert [one for one in told if "code" in one] == []
-    statuses = [one["status"] for one in told if "generation" in one]
+    here = [one for one in told if one.get("resource_id") == "garden-flow"]
+    statuses = [one["status"] for one in here if "status" in one]
     assert statuses == [
         "Creating",
         "Running",  # as it was reported
