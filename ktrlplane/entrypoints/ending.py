@@ -18,7 +18,7 @@ from ktrlplane.domain.services.deletions import (
     end_resources,
 )
 from ktrlplane.domain.services.platform import Platform
-from ktrlplane.entrypoints.patience import Patience
+from ktrlplane.entrypoints.busy_tenants import Patience
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.ports.unit_of_work import UnitOfWork
 

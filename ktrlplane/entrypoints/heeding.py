@@ -18,7 +18,7 @@ from ktrlplane.domain.services.heeding import (
     sum_up_refused,
 )
 from ktrlplane.domain.services.platform import Platform
-from ktrlplane.entrypoints.patience import Patience
+from ktrlplane.entrypoints.busy_tenants import Patience
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.ports.reports import Addressee
 

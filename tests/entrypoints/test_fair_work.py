@@ -16,9 +16,9 @@ from ktrlplane.domain.services import heeding
 from ktrlplane.domain.services.deletions import ENDED_TOGETHER
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.entrypoints import heeding as job
+from ktrlplane.entrypoints.busy_tenants import Patience
 from ktrlplane.entrypoints.ending import EndDeletions
 from ktrlplane.entrypoints.heeding import HeedReports
-from ktrlplane.entrypoints.patience import Patience
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.ports.unit_of_work import UnitsOfWork
 from tests.builders import (

@@ -7,7 +7,7 @@ from attrs import field, frozen
 
 from ktrlplane.domain.access import GLOBAL, Action, Scope, ScopeType
 from ktrlplane.domain.catalog import ResourceType, Tier
-from ktrlplane.domain.errors import Fault, ValidationFailed, both
+from ktrlplane.domain.errors import Fault, NotFound, ValidationFailed, both
 from ktrlplane.domain.ids import OverrideId, PrincipalId
 from ktrlplane.domain.limits import MAX_MAXIMUM, RESOURCES, LimitOverride
 from ktrlplane.domain.naming import is_a_description
@@ -130,8 +130,12 @@ def _require_operator(
     work: UnitOfWork, action: Action, actor: PrincipalId | None, at: datetime
 ) -> None:
     """Raises: NotFound, Forbidden."""
-    if actor is not None:
-        standing_on(work, GLOBAL, actor, at).require(action)
+    if actor is None:
+        return
+    standing = standing_on(work, GLOBAL, actor, at)
+    if not standing.may(Action.READ):
+        raise NotFound("There is nothing here but for who runs the platform.")
+    standing.require(action)
 
 
 def _held_scope(work: UnitOfWork, command: OverrideLimit, at: datetime) -> Scope:

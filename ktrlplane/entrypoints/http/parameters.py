@@ -197,16 +197,12 @@ def _two_names(given: Mapping[str, Any], name: str, other: str) -> Iterator[Faul
         yield Fault(f"/{other}", "one_of", detail)
 
 
-_SKU: Final = attrs.field(default=None, metadata=said("A tier."))
-_TIER: Final = attrs.field(default=None, metadata=said("Another name of sku."))
-
-
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class TierParameters(Parameters):
-    """``tier`` is another name of ``sku``."""
+    """``tier`` is another name of ``sku``. It has no slots, so that it goes with others."""
 
-    sku: str | None = _SKU
-    tier: str | None = _TIER
+    sku: str | None = attrs.field(default=None, metadata=said("A tier."))
+    tier: str | None = attrs.field(default=None, metadata=said("Another name of sku."))
 
     @property
     def wanted_sku(self) -> str | None:
@@ -235,9 +231,8 @@ class PricingParameters(TierParameters):
 
 
 @frozen(kw_only=True)
-class ResourceParameters(SortedParameters):
-    """Deleted resources are listed only where ``status`` asks for them. ``tier`` is another
-    name of ``sku``."""
+class ResourceParameters(TierParameters, SortedParameters):
+    """Deleted resources are listed only where ``status`` asks for them."""
 
     type: str | None = attrs.field(
         default=None, metadata=said("A resource type, by its type or a former name.")
@@ -245,17 +240,6 @@ class ResourceParameters(SortedParameters):
     status: Status | None = attrs.field(
         default=None, metadata=said("Deleted resources are listed only where this asks.")
     )
-    sku: str | None = _SKU
-    tier: str | None = _TIER
-
-    @property
-    def wanted_sku(self) -> str | None:
-        return self.tier if self.sku is None else self.sku
-
-    @classmethod
-    def clashes(cls, given: Mapping[str, Any], listing: bytes | None) -> Iterator[Fault]:
-        yield from super().clashes(given, listing)
-        yield from _two_names(given, "sku", "tier")
 
 
 @frozen(kw_only=True)

@@ -1,6 +1,6 @@
 from datetime import timedelta
 
-from ktrlplane.entrypoints.patience import Patience
+from ktrlplane.entrypoints.busy_tenants import Patience
 from tests.builders import NOW, on
 
 ACME, SOLO = on("organization acme"), on("project solo")
