@@ -87,8 +87,6 @@ def faults_of(document: object, at: str = "") -> list[Fault]:
             found = _text_flaws(value)
         elif isinstance(value, float):
             found = [] if math.isfinite(value) else [_TOO_LARGE]
-        elif isinstance(value, int):
-            found = [] if _is_plain(value) else [_TOO_LARGE]
         elif isinstance(value, dict):
             if not all(map(_is_plain, value)):
                 found = (flaw for key in value for flaw in _key_flaws(key))
@@ -109,8 +107,6 @@ def faults_of(document: object, at: str = "") -> list[Fault]:
 
 _Flaw = tuple[str, str]
 _TOO_LARGE: Final = ("number_range", "The number is too large.")
-_WHOLE_NUMBERS: Final = range(-(2**63), 2**64)
-"""What is read and written as whole numbers everywhere (RFC 8259 section 6 leaves it open)."""
 
 
 def spelled(link: Link) -> str:
@@ -125,9 +121,7 @@ def _is_plain(value: object) -> bool:
     """Nearly everything is; what is need not be looked at twice."""
     if type(value) is str:
         return len(value) <= MAX_KEY and value.isascii() and "\0" not in value
-    if type(value) is int:
-        return value in _WHOLE_NUMBERS
-    return value is None or type(value) is bool
+    return value is None or type(value) is int or type(value) is bool
 
 
 def _is_short(key: str) -> bool:

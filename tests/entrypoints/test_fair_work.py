@@ -94,11 +94,13 @@ def number(units: UnitsOfWork, wanted: Status) -> int:
 
 @contextmanager
 def holding(url: str, *keys: str) -> Iterator[psycopg.Connection]:
-    """Somebody who does not let go of a tenant until they are closed."""
+    """Somebody who does not let go of a tenant until the end."""
     with psycopg.connect(url, autocommit=True) as connection:
         for key in keys:
             connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (key,))
         yield connection
+        # A server would let go only some time after who hangs up.
+        connection.execute("SELECT pg_advisory_unlock_all()")
 
 
 def test_a_busy_tenant_keeps_no_report_of_others_waiting(

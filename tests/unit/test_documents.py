@@ -23,7 +23,7 @@ keys = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=3
 scalars = (
     st.none()
     | st.booleans()
-    | st.integers(-(2**63), 2**64 - 1)
+    | st.integers()
     | st.floats(allow_nan=False, allow_infinity=False)
     | keys
 )
@@ -133,14 +133,6 @@ class TestFaults:
             ("/at/a~0~1/y", "number_range"),
             ("/at/b/1", "nul"),
             ("/at/b/2", "number_range"),
-        ]
-
-    @pytest.mark.parametrize("number", [2**64, -(2**63) - 1, 10**400])
-    def test_whole_numbers_that_not_everybody_reads_are_too_large(self, number: int) -> None:
-        document = {"a": [number, 2**64 - 1, -(2**63)], "b": number}
-        assert [(fault.pointer, fault.code) for fault in faults_of(document)] == [
-            ("/a/0", "number_range"),
-            ("/b", "number_range"),
         ]
 
     def test_of_many_about_the_first_hundred_are_told(self) -> None:

@@ -1,10 +1,10 @@
 """One connection in the hands of the stores."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final, TypeVar
 
-import orjson
 from psycopg.rows import BaseRowFactory, kwargs_row
 from psycopg.types.json import Json
 
@@ -160,11 +160,14 @@ def rows_of(rows: Iterable[Mapping[str, object]]) -> Values:
     return {"rows": Json(list(rows), dumps=_written)}
 
 
-def _written(rows: object) -> bytes:
-    return orjson.dumps(rows, default=_plain)
+def _written(rows: object) -> str:
+    # Not by orjson, which writes no whole number of more than 64 bits: settings may have some.
+    return json.dumps(rows, default=_plain)
 
 
 def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
     assert isinstance(value, Identity | Document), type(value)
     return value.value if isinstance(value, Identity) else value.text
 
