@@ -5,6 +5,7 @@ from threading import Lock
 from ktrlplane.adapters.memory.access import MemoryAccess
 from ktrlplane.adapters.memory.answers import MemoryAnswers
 from ktrlplane.adapters.memory.assignments import MemoryAssignments
+from ktrlplane.adapters.memory.events import MemoryEvents
 from ktrlplane.adapters.memory.groups import MemoryGroups
 from ktrlplane.adapters.memory.inbox import MemoryInbox
 from ktrlplane.adapters.memory.invitations import MemoryInvitations
@@ -30,6 +31,7 @@ class MemoryUnitOfWork(UnitOfWork):
         self.limit_overrides = MemoryLimitOverrides(tables)
         self.transitions = MemoryTransitions(tables)
         self.inbox = MemoryInbox(tables)
+        self.events = MemoryEvents(tables)
         self.job_runs = MemoryJobRuns(tables)
         self.users = MemoryUsers(tables)
         self.service_accounts = MemoryServiceAccounts(tables)
