@@ -1,0 +1,121 @@
+"""Verifying a chain: a fold over its entries that finds the first one that is not as it was
+written (product.md R7.1)."""
+
+import enum
+import json
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Self
+
+from attrs import evolve, field, frozen
+
+from ktrlplane.domain.access import GLOBAL
+from ktrlplane.domain.chains import NO_HASH, Head, Record
+from ktrlplane.domain.events import EventType
+from ktrlplane.domain.paging import time_key
+
+
+class Wrong(enum.StrEnum):
+    """What can be wrong with a chain."""
+
+    CHANGED = "changed"
+    REPLACED = "replaced"
+    MISSING = "missing"
+    INSERTED = "inserted"
+    REORDERED = "reordered"
+    UNLINKED = "unlinked"
+    FOREIGN = "foreign"
+    UNTIMELY = "untimely"
+    TRUNCATED = "truncated"
+    HEAD = "head"
+    ANCHOR = "anchor"
+    UNEXPECTED = "unexpected"
+
+
+@frozen(kw_only=True)
+class Finding:
+    """The first thing wrong with a chain. ``sequence`` is the place of it; ``event_id`` is that
+    of the entry that stands there, where one does. ``detail`` is a sentence."""
+
+    sequence: int
+    event_id: str | None = None
+    wrong: Wrong
+    detail: str
+
+
+@frozen(kw_only=True)
+class Place:
+    """A place in a chain: number, hash and time of the entry there."""
+
+    sequence: int = 0
+    hash: str = NO_HASH
+    time: str = ""
+    event_id: str | None = None
+
+    @classmethod
+    def of(cls, head: Head) -> Self:
+        at = head.occurred_at
+        return cls(
+            sequence=head.sequence, hash=head.hash, time="" if at is None else time_key(at)
+        )
+
+    def __str__(self) -> str:
+        return f"{self.sequence}:{self.hash}"
+
+
+@frozen(kw_only=True)
+class Link:
+    """What a verification looks at of an entry. ``hash_at`` gives what its hash would have to be,
+    did it have this number. ``pruned`` is what it tells was pruned, if it tells that."""
+
+    tenant: str
+    place: Place
+    previous_hash: str
+    hash_at: Callable[[int], str]
+    pruned: Place | None = None
+
+    @classmethod
+    def of(cls, record: Record) -> Self:
+        is_pruning = record.type == EventType.AUDIT_PRUNED
+        return cls(
+            tenant=_tenant(record.org_id, record.project_id),
+            place=Place(
+                sequence=record.sequence,
+                hash=record.hash,
+                time=record.occurred_at,
+                event_id=record.event_id,
+            ),
+            previous_hash=record.previous_hash,
+            hash_at=record.hash_at,
+            pruned=_pruned(json.loads(record.data)) if is_pruning else None,
+        )
+
+    @classmethod
+    def read(cls, line: str) -> Self:
+        """From a line of an export, whichever release wrote it. Raises: ValueError."""
+        try:
+            said = json.loads(line)
+            own, sequence = str(said["hash"]), int(said["sequence"])
+            # What is hashed is the line without the hash, to the letter.
+            rest = line.replace(f'"hash":"{own}",', "", 1)
+            return cls(
+                tenant=_tenant(said["org_id"], said["project_id"]),
+                place=Place(
+                    sequence=sequence,
+                    hash=own,
+                    time=str(said["occurred_at"]),
+                    event_id=str(said["event_id"]),
+                ),
+                previous_hash=str(said["previous_hash"]),
+                hash_at=lambda number: hashed(rest) if number == sequence else "",
+                pruned=_pruned(said["data"]) if said["type"] == EventType.AUDIT_PRUNED else None,
+            )
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
+            raise ValueError("This is no entry of a log.") from exc
+
+    @property
+    def is_genuine(self) -> bool:
+        return self.hash_at(self.place.sequence) == self.place.hash
+
+    def belongs_at(self, sequence: int, before: Place) -> bool:
+        """Whether it was written as the entry with this number, after ``before``."""
+        return self.previous_hash == before.hash and self.hash_at(sequence) == self.place.hash
