@@ -1,7 +1,7 @@
 """Telling what has changed: every service that changes something does, in the same unit of
 work (product.md R7.1)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from attrs import AttrsInstance
@@ -64,22 +64,42 @@ def event_of(
     )
 
 
-def tell_assignments(
+def tell_taken_back(
     work: UnitOfWork,
-    kind: EventType,
-    path: Sequence[Scope],
-    assignments: Iterable[RoleAssignment],
+    assignments: Sequence[RoleAssignment],
     *,
     actor: Teller,
     platform: Platform,
 ) -> None:
-    """Of each that was made or taken back."""
-    is_new = kind is EventType.ROLE_ASSIGNMENT_CREATED
+    """Of each that is about to be taken back, wherever it is."""
+    scopes = list(dict.fromkeys(one.scope for one in assignments))
+    paths = dict(zip(scopes, paths_to(work, scopes, platform), strict=True))
     for one in assignments:
-        before, after = (None, one) if is_new else (one, None)
-        tell(work, kind, path, before, after, actor=actor, platform=platform)
+        kind = EventType.ROLE_ASSIGNMENT_DELETED
+        tell(work, kind, paths[one.scope], one, actor=actor, platform=platform)
 
 
+def path_to(work: UnitOfWork, scope: Scope, platform: Platform) -> Sequence[Scope]:
+    """From the organization down; of what is not there any more, itself alone."""
+    (path,) = paths_to(work, [scope], platform)
+    return path
+
+
+def paths_to(
+    work: UnitOfWork, scopes: Sequence[Scope], platform: Platform
+) -> Sequence[Sequence[Scope]]:
+    if not scopes:
+        return []
+    asked = [(_NOBODY, scope) for scope in scopes]
+    standings = work.access.standings(asked, platform.now())
+    return [
+        (scope,) if standing is None else standing.path
+        for scope, standing in zip(scopes, standings, strict=True)
+    ]
+
+
+_NOBODY: Final = PrincipalId("nobody")
+"""Whose standing is asked for where only the way to the scope matters."""
 _UNTOLD: Final = frozenset({"mail_due_at", "mail_attempts", "sent_at"})
 """What the platform remembers for itself."""
 
