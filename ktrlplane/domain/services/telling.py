@@ -100,12 +100,12 @@ def paths_to(
 
 _NOBODY: Final = PrincipalId("nobody")
 """Whose standing is asked for where only the way to the scope matters."""
-_UNTOLD: Final = frozenset({"mail_due_at", "mail_attempts", "sent_at"})
+UNTOLD: Final = frozenset({"mail_due_at", "mail_attempts", "sent_at"})
 """What the platform remembers for itself."""
 
 
 def _told(thing: AttrsInstance | None) -> dict[str, Any] | None:
-    told = snapshot(thing, _UNTOLD)
+    told = snapshot(thing, UNTOLD)
     if told is not None and isinstance(thing, RoleAssignment):
         told |= {"principal_type": thing.principal_type, "principal_id": told.pop("holder")}
     return told
