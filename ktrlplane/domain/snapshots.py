@@ -15,7 +15,7 @@ from ktrlplane.domain.ids import Identity
 from ktrlplane.domain.paging import time_key
 
 REDACTED: Final = "[redacted]"
-_UNTOLD: Final = frozenset({"created_at", "updated_at", "deleted_at", "claims_at"})
+UNTOLD_TIMES: Final = frozenset({"created_at", "updated_at", "deleted_at", "claims_at"})
 """The event has a time of its own."""
 _SECRET: Final = re.compile(
     r"passw(or)?d|passphrase|secret|token|credential|api_?key|private_?key|access_?key"
@@ -30,7 +30,7 @@ def snapshot(thing: AttrsInstance | None, without: Collection[str] = ()) -> dict
         return None
     told: dict[str, Any] = {}
     for name in fields_dict(type(thing)):
-        if name in _UNTOLD or name in without or name.startswith("_"):
+        if name in UNTOLD_TIMES or name in without or name.startswith("_"):
             continue
         value = getattr(thing, name)
         if isinstance(value, Scope):

@@ -10,7 +10,7 @@ from attrs import frozen
 from ktrlplane.domain.access import Scope
 from ktrlplane.domain.chains import Entry, Head
 from ktrlplane.domain.events import Event
-from ktrlplane.domain.ids import EventId
+from ktrlplane.domain.ids import EventId, PrincipalId
 from ktrlplane.domain.paging import Page, PageRequest
 
 
@@ -51,6 +51,10 @@ class Events(Protocol):
         """All that happened to an organization, project or resource and to what was in it then;
         of the global scope, what belongs to no tenant. Sorted by time, whichever sort is asked
         for."""
+
+    @abstractmethod
+    def denied(self, principal: PrincipalId, since: datetime) -> int:
+        """How often a principal was refused something from then on, as far as it is remembered."""
 
     @abstractmethod
     def chains(self, after: Scope | None, limit: int) -> Sequence[Chain]:

@@ -5,8 +5,8 @@ from ktrlplane.adapters.memory.lists import by_time
 from ktrlplane.adapters.memory.tables import Tables
 from ktrlplane.domain.access import Scope, ScopeType
 from ktrlplane.domain.chains import Entry, Head, chained
-from ktrlplane.domain.events import Event, patterns_for
-from ktrlplane.domain.ids import EventId, ProjectId, ResourceId
+from ktrlplane.domain.events import Event, EventType, patterns_for
+from ktrlplane.domain.ids import EventId, PrincipalId, ProjectId, ResourceId
 from ktrlplane.domain.paging import Page, PageRequest
 from ktrlplane.ports.events import Chain, EventFilter, Events
 
@@ -37,6 +37,11 @@ class MemoryEvents(Events):
             rows = self._rows.where(tenant=scope)
         matches = _matching(where)
         return by_time([row for row in rows if matches(row.event)], page, _place, _weight)
+
+    def denied(self, principal: PrincipalId, since: datetime) -> int:
+        theirs = (row.event for row in self._rows.where(actor=principal.value))
+        denied = EventType.ACCESS_DENIED
+        return sum(1 for one in theirs if one.type is denied and one.occurred_at >= since)
 
     def chains(self, after: Scope | None, limit: int) -> Sequence[Chain]:
         following = sorted(self._chains.all(), key=lambda chain: str(chain.tenant))

@@ -165,6 +165,7 @@ class Tables:
             events=Table(
                 lambda row: row.event.event_id,
                 tenant=lambda row: row.event.tenant,
+                actor=lambda row: row.event.actor.id,
                 project=lambda row: row.event.project_id,
                 resource=lambda row: row.event.resource_id,
             ),

@@ -25,6 +25,7 @@ from ktrlplane.ports.unit_of_work import UnitOfWork, UnitsOfWork
 
 class MemoryUnitOfWork(UnitOfWork):
     def __init__(self, tables: Tables) -> None:
+        self.tables = tables
         self.organizations = MemoryOrganizations(tables)
         self.projects = MemoryProjects(tables)
         self.resources = MemoryResources(tables)

@@ -5,13 +5,13 @@ from typing import Any, Final, LiteralString
 from attrs import evolve
 from psycopg.sql import SQL
 
-from ktrlplane.adapters.postgres.lists import Listing, Long, composed
+from ktrlplane.adapters.postgres.lists import Listing, Long, composed, count_of
 from ktrlplane.adapters.postgres.session import Session, batched, rows_of
 from ktrlplane.domain.access import Scope, ScopeType
 from ktrlplane.domain.chains import Entry, Head, chained
 from ktrlplane.domain.documents import Document
 from ktrlplane.domain.events import Actor, ActorType, Event, EventType
-from ktrlplane.domain.ids import EventId, OrganizationId, ProjectId, ResourceId
+from ktrlplane.domain.ids import EventId, OrganizationId, PrincipalId, ProjectId, ResourceId
 from ktrlplane.domain.paging import Cursor, Page, PageRequest, time_key
 from ktrlplane.ports.events import Chain, EventFilter, Events
 
@@ -81,6 +81,11 @@ _ENTRIES: Final = composed(
     """,
     columns=_COLUMNS.format(long=_WHOLE),
 )
+
+_DENIED: Final = b"""
+    SELECT count(*) AS total FROM ktrlplane.events
+    WHERE type = 'access.denied' AND actor_id = %(actor)s AND occurred_at >= %(since)s
+"""
 
 _CHAINS: Final = b"""
     SELECT tenant, sequence, encode(hash, 'hex') AS hash, occurred_at, pruned_sequence,
@@ -171,6 +176,9 @@ class PostgresEvents(Events):
         }
         by_time = evolve(page, sort=page.sort.by_time)
         return _LISTINGS[scope.scope_type].page(self._session, _entry, by_time, _place, values)
+
+    def denied(self, principal: PrincipalId, since: datetime) -> int:
+        return count_of(self._session, _DENIED, {"actor": principal, "since": since})
 
     def chains(self, after: Scope | None, limit: int) -> Sequence[Chain]:
         values = {"after": None if after is None else str(after), "tenant": None, "limit": limit}
