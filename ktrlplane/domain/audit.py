@@ -1,14 +1,15 @@
-"""Verifying a chain: a fold over its entries that finds the first one that is not as it was
-written (product.md R7.1)."""
+"""What a verification of a chain looks at, and what it can find (product.md R7.1)."""
 
 import enum
 import json
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable
+from hashlib import sha256
 from typing import Any, Final, Self
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
-from ktrlplane.domain.access import GLOBAL
+from ktrlplane.domain.access import GLOBAL, ScopeType
 from ktrlplane.domain.chains import NO_HASH, Head, Record
 from ktrlplane.domain.events import EventType
 from ktrlplane.domain.paging import time_key
@@ -42,9 +43,12 @@ class Finding:
     detail: str
 
 
+_PLACE: Final = re.compile(r"[0-9]{1,18}:[0-9a-f]{64}", re.ASCII)
+
+
 @frozen(kw_only=True)
 class Place:
-    """A place in a chain: number, hash and time of the entry there."""
+    """In a chain: number, hash and time of the entry there; without any, the beginning."""
 
     sequence: int = 0
     hash: str = NO_HASH
@@ -54,12 +58,24 @@ class Place:
     @classmethod
     def of(cls, head: Head) -> Self:
         at = head.occurred_at
-        return cls(
-            sequence=head.sequence, hash=head.hash, time="" if at is None else time_key(at)
-        )
+        return cls(sequence=head.sequence, hash=head.hash, time="" if at is None else time_key(at))
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """As it is written, ``SEQUENCE:HASH``. Raises: ValueError, with a sentence."""
+        if _PLACE.fullmatch(text) is None:
+            raise ValueError(
+                "Write a place in a chain as its number and its hash, such as 42:5f1c...; "
+                "ktrlplane audit verify prints it."
+            )
+        sequence, _, own = text.partition(":")
+        return cls(sequence=int(sequence), hash=own)
 
     def __str__(self) -> str:
         return f"{self.sequence}:{self.hash}"
+
+
+BEGINNING: Final = Place()
 
 
 @frozen(kw_only=True)
@@ -86,7 +102,7 @@ class Link:
             ),
             previous_hash=record.previous_hash,
             hash_at=record.hash_at,
-            pruned=_pruned(json.loads(record.data)) if is_pruning else None,
+            pruned=_pruned_by(record.data) if is_pruning else None,
         )
 
     @classmethod
@@ -106,7 +122,7 @@ class Link:
                     event_id=str(said["event_id"]),
                 ),
                 previous_hash=str(said["previous_hash"]),
-                hash_at=lambda number: hashed(rest) if number == sequence else "",
+                hash_at=lambda number: _hash_of(rest) if number == sequence else "",
                 pruned=_pruned(said["data"]) if said["type"] == EventType.AUDIT_PRUNED else None,
             )
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
@@ -119,3 +135,47 @@ class Link:
     def belongs_at(self, sequence: int, before: Place) -> bool:
         """Whether it was written as the entry with this number, after ``before``."""
         return self.previous_hash == before.hash and self.hash_at(sequence) == self.place.hash
+
+
+def _hash_of(text: str) -> str:
+    return sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+
+def _tenant(org_id: object, project_id: object) -> str:
+    """As ``str`` of its scope."""
+    if org_id is not None:
+        return f"{ScopeType.ORGANIZATION} {org_id}"
+    return str(GLOBAL) if project_id is None else f"{ScopeType.PROJECT} {project_id}"
+
+
+def _pruned(data: Any) -> Place | None:
+    """What the data of an event tells, None where somebody has made something else of it."""
+    try:
+        return Place(sequence=int(data["through_sequence"]), hash=str(data["through_hash"]))
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _pruned_by(data: str) -> Place | None:
+    try:
+        return _pruned(json.loads(data))
+    except (ValueError, RecursionError):
+        return None
+
+
+LEAST_DAYS: Final = 30
+MOST_DAYS: Final = 3650
+
+
+def _are_days(_: object, __: object, value: int | None) -> None:
+    if value is not None and not LEAST_DAYS <= value <= MOST_DAYS:
+        raise ValueError(
+            f"Entries are kept for {LEAST_DAYS} to {MOST_DAYS} days, or null for all."
+        )
+
+
+@frozen(kw_only=True)
+class Retention:
+    """For how long a tenant's entries are kept, at the least; null keeps all of them."""
+
+    days: int | None = field(validator=_are_days)
