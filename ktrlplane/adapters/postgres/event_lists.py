@@ -36,13 +36,13 @@ _ROWS: Final = """
 # long the log, only what can be on the page is looked at.
 _BY_TYPE: Final = """
     SELECT whole.*, whole.data::text AS said, head.created_at FROM (
-        SELECT some.* FROM unnest(%(types)s::text[]) AS asked (type)
+        SELECT newest.* FROM unnest(%(types)s::text[]) AS asked (type)
         CROSS JOIN LATERAL (
             SELECT created_at, event_id
             FROM (SELECT *, occurred_at AS created_at FROM ktrlplane.events) listed
             WHERE tenant = %(tenant)s AND type = asked.type {matching} {beyond}
             ORDER BY created_at {way}, event_id {way} LIMIT %(reach)s
-        ) some
+        ) newest
         ORDER BY created_at {way}, event_id {way} LIMIT %(reach)s
     ) head
     JOIN ktrlplane.events whole USING (event_id)
