@@ -1,5 +1,6 @@
 """Reading the log of what happened, and proving that it is as it was written."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from ktrlplane.domain.access import GLOBAL, Action, Scope, ScopeType
@@ -74,6 +75,11 @@ def require_reader(
         if scope == GLOBAL:
             raise NotFound("There is nothing here but for who runs the platform.")
         standing.require()
+
+
+def next_tenants(work: UnitOfWork, after: Scope | None, limit: int) -> Sequence[Scope]:
+    """Who has a chain: the next ones after ``after``."""
+    return [one.tenant for one in work.events.chains(after, limit)]
 
 
 def verify_chain(work: UnitOfWork, tenant: Scope, expected: Place | None = None) -> Verdict:

@@ -8,7 +8,7 @@ from attrs import evolve, field, frozen
 
 from ktrlplane.domain.access import Scope, ScopeType
 from ktrlplane.domain.audit import Place
-from ktrlplane.domain.errors import Fault, ValidationFailed
+from ktrlplane.domain.errors import Fault, NotFound, ValidationFailed
 from ktrlplane.domain.ids import PrincipalId, ProjectId
 from ktrlplane.domain.paging import Cursor, PageRequest, Sort
 from ktrlplane.domain.services.audit import PORTION, require_reader
@@ -57,17 +57,21 @@ def begin_export(
     wish: Wish,
     *,
     project_id: ProjectId | None = None,
+    of_a_chain: bool = False,
     actor: PrincipalId | None,
     platform: Platform,
 ) -> Export:
     """``actor`` None is the command line, which may. A resource may have to be in
-    ``project_id``.
+    ``project_id``. ``of_a_chain`` takes ``scope`` for a tenant, which may be gone, or be none
+    any more.
 
     Raises: NotFound, ValidationFailed for ``after`` where there is no chain.
     """
     now = platform.now()
     require_reader(work, scope, actor, now, project_id)
-    chain = _chain_of(work, scope)
+    chain = scope if of_a_chain else _chain_of(work, scope)
+    if of_a_chain and work.events.chain(scope) is None:
+        raise NotFound(f"There is no log of {scope}.")
     if chain is not None:
         return _of_a_chain(work, Export(scope=scope, chain=chain), chain, wish)
     if wish.after is not None:

@@ -1,5 +1,6 @@
 """For how long entries of the log are kept, and forgetting those that are not."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Final
@@ -57,12 +58,18 @@ def set_retention(
     return _keep(work, tenant, retention, actor, platform)
 
 
-def operator_set_retention(
-    work: UnitOfWork, tenant: Scope, retention: Retention, *, platform: Platform
-) -> Retention:
+def operator_retention(work: UnitOfWork, tenant: Scope) -> Retention:
     """Of a tenant that is gone too, and of the platform. Raises: NotFound without a chain."""
     if work.events.chain(tenant) is None:
         raise NotFound(f"There is no log of {tenant}.")
+    return _present(work, tenant)
+
+
+def operator_set_retention(
+    work: UnitOfWork, tenant: Scope, retention: Retention, *, platform: Platform
+) -> Retention:
+    """Raises: NotFound without a chain."""
+    operator_retention(work, tenant)
     return _keep(work, tenant, retention, None, platform)
 
 
@@ -85,6 +92,11 @@ def _keep(
 def _present(work: UnitOfWork, tenant: Scope) -> Retention:
     chain = work.events.chain(tenant)
     return Retention(days=None if chain is None else chain.retention_days)
+
+
+def next_to_prune(work: UnitOfWork, after: Scope | None, limit: int) -> Sequence[Scope]:
+    """Whose entries are not kept for ever: the next ones after ``after``."""
+    return [one.tenant for one in work.events.retained(after, limit)]
 
 
 def prune_events(work: UnitOfWork, tenant: Scope, *, platform: Platform) -> bool:

@@ -10,6 +10,7 @@ from ktrlplane.domain.audit import Retention
 from ktrlplane.domain.ids import EventId
 from ktrlplane.domain.services import audit, exports, retention
 from ktrlplane.domain.services.exports import Export
+from ktrlplane.entrypoints.exporting import portions
 from ktrlplane.entrypoints.http.event_parameters import (
     ChainParameters,
     EventParameters,
@@ -56,16 +57,8 @@ def export(work: UnitOfWork, call: Call) -> Reply:
 
 
 def _parts(begun: Export, call: Call, transact: Transact) -> Iterator[bytes]:
-    """Each is a reading of its own, by who still may."""
-    place = None
-    while True:
-        ask = partial(exports.export_portion, export=begun, place=place, **call.asked)
-        portion = transact.read(ask)
-        if portion.lines:
-            yield "".join([f"{line}\n" for line in portion.lines]).encode()
-        place = portion.next
-        if place is None:
-            return
+    for lines in portions(transact, begun, **call.asked):
+        yield "".join([f"{line}\n" for line in lines]).encode()
 
 
 def read_retention(work: UnitOfWork, call: Call) -> Reply:
