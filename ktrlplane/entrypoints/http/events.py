@@ -115,7 +115,7 @@ def _of(
     yield Operation(
         path=f"{path}/events/export",
         name=f"export{suffix}Events",
-        summary=f"Export what happened to {_THINGS[place]}, a line an event, oldest first",
+        summary=f"Export what happened to {_THINGS[place]}, oldest first",
         handle=export,
         query=exported,
         answer=str,
@@ -160,7 +160,9 @@ OPERATIONS: Final = (
         summary="Read an event",
         tag=_TAG,
         handle=read,
-        needs=needs(Action.READ, on="any of the scopes that it names"),
+        needs=needs(
+            Action.READ, on="scope where it happened", note="or on one above that it names"
+        ),
         answer=ShownEvent,
         tagged=True,
         refusals=_MISSING,
@@ -179,7 +181,7 @@ OPERATIONS: Final = (
         name="setAuditRetention",
         summary="Set for how long events are kept",
         handle=set_retention,
-        needs=needs(Action.MANAGE_ACCESS, Action.ESCALATE, on="organization"),
+        needs=needs(Action.MANAGE_ACCESS, on="organization", note="and escalate there"),
         body=Retention,
         refusals=(errors.NotFound, errors.Forbidden),
         **_RETENTION,

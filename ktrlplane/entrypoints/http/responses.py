@@ -128,8 +128,10 @@ class Responses:
         kind = operation.answer
         if kind is None:
             return self._shared(phrase.replace(" ", ""), described)
-        is_named = isinstance(kind, type) and kind not in (dict, str)
+        is_named = isinstance(kind, type) and kind is not dict
         page, what = "", kind.__name__ if is_named else operation.name
+        if operation.media_type == NDJSON:
+            what = "Lines"
         schema = self._components.schema(kind)
         if operation.listed:
             page, schema = "Page", self._components.page(kind)
