@@ -99,6 +99,12 @@ def _written(value: object) -> bytes:
     raise TypeError(f"{type(value).__name__} is no value of a prepared query")
 
 
-def _array(texts: Sequence[str]) -> bytes:
-    quoted = (text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
-    return ("{" + ",".join(f'"{text}"' for text in quoted) + "}").encode()
+def _array(texts: Sequence[str | None]) -> bytes:
+    return ("{" + ",".join(map(_element, texts)) + "}").encode()
+
+
+def _element(text: str | None) -> str:
+    if text is None:
+        return "NULL"
+    quoted = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{quoted}"'
