@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 from attrs import field, fields, frozen
 
+from ktrlplane.domain.addresses import Network
 from ktrlplane.entrypoints import setting_values as values
-from ktrlplane.entrypoints.setting_values import MASK, Network, whole_number
+from ktrlplane.entrypoints.setting_values import MASK, whole_number
 from ktrlplane.ports.mail import Sender
 
 PREFIX: Final = "KTRLPLANE_"
