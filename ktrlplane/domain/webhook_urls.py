@@ -43,7 +43,7 @@ LOOPBACK: Final[Sequence[Address]] = (
 
 _AT: Final = "/url"
 _PARTS: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^#]*)(#.*)?")
-_HOST_AND_PORT: Final = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::(.*))?")
+_HOST_AND_PORT: Final = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::([^:]*))?")
 _REST: Final = re.compile(r"(?:[A-Za-z0-9._~:/?@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*")
 _LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
@@ -137,7 +137,8 @@ def _read(scheme: str, place: str) -> tuple[Target, bool]:
         raise _Unlawful("url_scheme", "A URL begins with https:// and names a host.")
     found = _HOST_AND_PORT.fullmatch(place)
     if found is None or not found[1]:
-        raise _Unlawful("url_host", "A URL begins with https:// and names a host.")
+        detail = "A URL names a host, and maybe a port after it; an IPv6 address is in brackets."
+        raise _Unlawful("url_host", detail)
     secure = scheme == "https"
     port = HTTPS_PORT if secure else HTTP_PORT
     if found[2] is not None:
