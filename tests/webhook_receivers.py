@@ -36,11 +36,11 @@ class Line:
 
     def request(self) -> Arrived | None:
         """The next one, or None where the sender has gone."""
-        line = self.stream.readline().decode().strip()
+        line = self.stream.readline().decode("latin-1").strip()
         if not line:
             return None
         headers = {}
-        while text := self.stream.readline().decode().strip():
+        while text := self.stream.readline().decode("latin-1").strip():
             name, _, value = text.partition(":")
             headers[name.lower()] = value.strip()
         body = self.stream.read(int(headers.get("content-length", "0")))

@@ -15,7 +15,7 @@ from yarl import URL
 
 from ktrlplane.adapters.webhooks.bounds import Bounds
 from ktrlplane.adapters.webhooks.names import JudgedNames, Lookup, Lookups
-from ktrlplane.adapters.webhooks.sockets import IN_USE, BoundedConnector, Refused
+from ktrlplane.adapters.webhooks.sockets import IN_USE, STEP_BYTES, BoundedConnector, Refused
 from ktrlplane.domain.addresses import Address, Reach
 from ktrlplane.domain.errors import ValidationFailed
 from ktrlplane.domain.webhook_urls import target_of
@@ -95,7 +95,7 @@ class Exchanges:
             headers=_HEADERS,
             skip_auto_headers=("Content-Type",),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-            read_bufsize=self._bounds.body_bytes,
+            read_bufsize=STEP_BYTES,
             max_line_size=_LONGEST_LINE,
             max_field_size=_LONGEST_LINE,
             max_headers=_MOST_HEADERS,
