@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import ipaddress
 import logging
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -17,8 +18,9 @@ from attrs import evolve
 from ktrlplane.adapters.system import SystemClock
 from ktrlplane.adapters.webhooks import Bounds, Lookup, NetworkDelivery
 from ktrlplane.adapters.webhooks.exchanges import USER_AGENT
+from ktrlplane.adapters.webhooks.sockets import BoundedSocket, Refused
 from ktrlplane.adapters.webhooks.trust import verifying
-from ktrlplane.domain.addresses import Reach
+from ktrlplane.domain.addresses import Address, Reach
 from ktrlplane.ports.delivery import Answered, Closed, Failure, Outgoing
 from tests.webhook_receivers import (
     Line,
@@ -37,6 +39,10 @@ KEPT = Bounds(idle_s=60.0, lookup_kept_s=0)
 HEAD = b"HTTP/1.1 200 OK\r\n"
 
 
+TRUSTING = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Nobody: it takes time to read whom the machine trusts."""
+
+
 def nobody(_: str) -> Sequence[str]:
     raise OSError
 
@@ -46,7 +52,7 @@ def sending(
     *opened: str,
     bounds: Bounds | None = None,
     lookup: Lookup = nobody,
-    tls: ssl.SSLContext | None = None,
+    tls: ssl.SSLContext = TRUSTING,
 ) -> Iterator[Callable[[str], Answered]]:
     """A function that sends something and waits for the outcome."""
     reach = Reach(tuple(map(ipaddress.ip_network, opened or ("127.0.0.1/32",))))
@@ -406,7 +412,7 @@ def test_who_proves_nothing_is_told_nothing(
 
 def test_nobody_is_trusted_who_is_not_known_to_the_machine(certificates: Certificates) -> None:
     server = certificates.server("127.0.0.1")
-    with receiver(answering(response()), tls=server) as other, sending() as send:
+    with receiver(answering(response()), tls=server) as other, sending(tls=verifying()) as send:
         assert send(other.url(scheme="https")).failure is Failure.TLS_FAILED
         assert other.arrived == []
 
@@ -558,6 +564,24 @@ def test_an_address_in_ipv6_spelling_is_reached_like_itself() -> None:
         assert send(other.url(host="[::ffff:127.0.0.1]")).is_success
 
 
+def test_there_is_no_way_round_the_last_look() -> None:
+    """Whatever a name, a cache or a library may have led to."""
+    asked = []
+
+    def judge(text: str) -> Address:
+        asked.append(text)
+        raise Refused
+
+    with receiver(answering(response())) as other:
+        address = ("127.0.0.1", other.port)
+        with BoundedSocket(judge, Bounds(), family=socket.AF_INET, kind=socket.SOCK_STREAM) as one:
+            for connect in (one.connect, one.connect_ex):
+                with pytest.raises(Refused):
+                    connect(address)
+            assert asked == ["127.0.0.1", "127.0.0.1"]
+        assert not other.ended.acquire(blocking=False)
+
+
 def test_hundreds_that_keep_silent_keep_nobody_waiting() -> None:
     reach = Reach((ipaddress.ip_network("127.0.0.0/8"),))
     delivery = NetworkDelivery(SystemClock(), reach)
@@ -610,7 +634,7 @@ def test_what_is_sent_leaves_no_word_in_the_log(caplog: pytest.LogCaptureFixture
         repeating(b"s3cret: s3cret\r\n", HEAD),
     ]
     for part in parts:
-        delivery = NetworkDelivery(SystemClock(), reach)
+        delivery = NetworkDelivery(SystemClock(), reach, bounds=SOON)
         with receiver(part) as other, contextlib.closing(delivery):
             delivery.send(evolve(secret, url=other.url("/s3cret"))).result(timeout=30)
             delivery.send(evolve(secret, url=other.url("/s3cret", scheme="https"))).result(30)

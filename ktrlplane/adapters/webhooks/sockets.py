@@ -41,6 +41,10 @@ class BoundedSocket(socket.socket):
         self._judge(address[0])
         super().connect(address)
 
+    def connect_ex(self, address: Any) -> int:
+        self._judge(address[0])
+        return super().connect_ex(address)
+
     def begin(self) -> None:
         """A request goes out."""
         self.requests += 1
