@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -286,15 +287,22 @@ def add(work: UnitOfWork, *things: Thing) -> None:
         _ADDING[type(thing)](work, thing)
 
 
+def unwitnessed(units: UnitsOfWork) -> AbstractContextManager[UnitOfWork]:
+    """A unit of work of a test, that tells of nothing (see witness.py)."""
+    opening: Callable[[], AbstractContextManager[UnitOfWork]]
+    opening = getattr(units, "unwitnessed", units.begin)
+    return opening()
+
+
 def keep(units: UnitsOfWork, *things: Thing) -> None:
     """``add`` in a unit of work of its own."""
-    with units.begin() as work:
+    with unwitnessed(units) as work:
         add(work, *things)
 
 
 def people(units: UnitsOfWork) -> UnitsOfWork:
     """``units`` with ``PEOPLE``, ``ROLES`` and ``PERMISSIONS`` in them."""
-    with units.begin() as work:
+    with unwitnessed(units) as work:
         work.roles.synchronize(ROLES, PERMISSIONS)
         add(work, *PEOPLE)
     return units

@@ -1,13 +1,13 @@
 """A small platform of our own, so that no test leans on what some catalog happens to sell."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, Final, TypeVar
 
 from attrs import frozen
 
 from ktrlplane.adapters.json_schema import JsonSchemaValidator
 from ktrlplane.adapters.memory.clock import ManualClock
-from ktrlplane.adapters.memory.unit_of_work import MemoryUnitsOfWork
 from ktrlplane.domain.catalog import (
     Availability,
     Catalog,
@@ -23,8 +23,19 @@ from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.domain.services.operator import synchronize_catalog
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.settings import SettingsSchema, Unique
-from ktrlplane.ports.unit_of_work import UnitsOfWork
-from tests.builders import ALICE, DATA_OWNER, PEOPLE, Thing, a_permission, a_role, add, keep
+from ktrlplane.ports.unit_of_work import UnitOfWork, UnitsOfWork
+from tests.builders import (
+    ALICE,
+    DATA_OWNER,
+    PEOPLE,
+    Thing,
+    a_permission,
+    a_role,
+    add,
+    keep,
+    unwitnessed,
+)
+from tests.witness import WitnessingUnits
 
 T = TypeVar("T")
 
@@ -174,14 +185,18 @@ class Acting:
         with self.units.begin() as work:
             return service(work, *args, platform=self.platform, **kwargs)
 
+    def arranging(self) -> AbstractContextManager[UnitOfWork]:
+        """For putting things where a test needs them: nobody tells of it."""
+        return unwitnessed(self.units)
+
     def keep(self, *things: Thing) -> None:
         keep(self.units, *things)
 
 
 def opened(units: UnitsOfWork | None = None, platform: Platform | None = None) -> UnitsOfWork:
     """Stores with the catalog's roles and with people, ready for services."""
-    units, platform = units or MemoryUnitsOfWork(), platform or a_platform()
-    with units.begin() as work:
+    units, platform = units or WitnessingUnits(), platform or a_platform()
+    with unwitnessed(units) as work:
         synchronize_catalog(work, platform=platform)
         add(work, *PEOPLE)
     return units

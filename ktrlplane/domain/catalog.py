@@ -2,6 +2,7 @@
 
 import enum
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Final
 
 from attrs import field, frozen
@@ -11,7 +12,7 @@ from ktrlplane.domain.documents import Document
 from ktrlplane.domain.errors import Fault
 from ktrlplane.domain.ids import RoleId
 from ktrlplane.domain.roles import CONTROL_PLANE_PERMISSIONS, CONTROL_PLANE_ROLES
-from ktrlplane.domain.settings import SettingsSchema
+from ktrlplane.domain.settings import SettingsSchema, secret_places
 
 
 class BrokenCatalog(Exception):
@@ -107,6 +108,12 @@ class ResourceType:
     schemas: Mapping[str, SettingsSchema] = field(repr=False)
     """By sku."""
     base_schema: Mapping[str, Any] = field(repr=False)
+
+    @cached_property
+    def secret_places(self) -> frozenset[str]:
+        """Where settings of any tier hold references to secrets, as patterns for ``select``."""
+        schemas = [self.base_schema, *(schema.effective for schema in self.schemas.values())]
+        return frozenset(place for schema in schemas for place in secret_places(schema))
 
     def tier(self, sku: str) -> Tier | None:
         return next((tier for tier in self.tiers if tier.sku == sku), None)

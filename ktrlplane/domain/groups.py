@@ -5,6 +5,7 @@ from typing import Self
 
 from attrs import evolve, field, frozen
 
+from ktrlplane.domain.access import Scope
 from ktrlplane.domain.ids import GroupId, OrganizationId, PrincipalId
 from ktrlplane.domain.naming import is_a_description, is_a_name
 
@@ -17,6 +18,11 @@ class Group:
     description: str = field(default="", validator=is_a_description)
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def path(self) -> tuple[Scope, ...]:
+        """To what it belongs to."""
+        return (Scope.of(self.org_id),)
 
     def changed(self, *, name: str, description: str, now: datetime) -> Self:
         told = evolve(self, name=name, description=description)

@@ -136,6 +136,13 @@ class OverrideId(Identity):
         return cls(f"ovr_{sortable(at)}")
 
 
+@frozen(order=True)
+class EventId(Identity):
+    @classmethod
+    def new(cls, at: datetime) -> Self:
+        return cls(f"evt_{sortable(at)}")
+
+
 class _Numbers:
     """UUIDs version 7 (RFC 9562 section 5.7). Of those that one process makes in the same
     millisecond, one after the other, the later is the greater (section 6.2, method 2)."""

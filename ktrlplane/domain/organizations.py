@@ -6,6 +6,7 @@ from typing import Self
 
 from attrs import evolve, field, frozen
 
+from ktrlplane.domain.access import Scope
 from ktrlplane.domain.ids import OrganizationId
 from ktrlplane.domain.naming import is_a_name
 
@@ -27,6 +28,10 @@ class Organization:
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None = None
+
+    @property
+    def path(self) -> tuple[Scope, ...]:
+        return (Scope.of(self.org_id),)
 
     def changed(self, *, name: str, purchase_policy: PurchasePolicy, now: datetime) -> Self:
         changed = evolve(self, name=name, purchase_policy=purchase_policy)

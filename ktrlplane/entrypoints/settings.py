@@ -15,7 +15,7 @@ from ktrlplane.ports.mail import Sender
 
 PREFIX: Final = "KTRLPLANE_"
 
-DEMO_DEFAULTS: Final = {"deletion_grace": "3600"}
+DEMO_DEFAULTS: Final = {"deletion_grace": "3600", "webhook_allow": "127.0.0.0/8,::1/128"}
 """What ``serve --demo`` has otherwise, where nobody says."""
 
 

@@ -95,9 +95,10 @@ class Roles(Protocol):
     @abstractmethod
     def synchronize(
         self, roles: Collection[Role], permissions: Collection[PermissionEntry]
-    ) -> None:
-        """Makes the system roles and the known permissions these. A system role that is no
-        longer among them stays while somebody holds it, and goes otherwise."""
+    ) -> bool:
+        """Makes the system roles and the known permissions these; whether anything changed. A
+        system role that is no longer among them stays while somebody holds it, and goes
+        otherwise."""
 
 
 @frozen(kw_only=True)

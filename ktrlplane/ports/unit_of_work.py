@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from ktrlplane.ports.access import Access, Assignments, Roles
+from ktrlplane.ports.events import Events
 from ktrlplane.ports.groups import Groups
 from ktrlplane.ports.invitations import Invitations
 from ktrlplane.ports.jobs import JobRuns
@@ -28,6 +29,7 @@ class UnitOfWork(Protocol):
     limit_overrides: LimitOverrides
     transitions: Transitions
     inbox: Inbox
+    events: Events
     job_runs: JobRuns
     users: Users
     service_accounts: ServiceAccounts

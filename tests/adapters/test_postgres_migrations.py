@@ -24,6 +24,7 @@ LANDED = {
     "0008_limit_overrides": "ab42a72b3da5e33e3fb17dfca2933267e2f485544df814cd3d79ef1dbde3a660",
     "0009_change_detection": "a50d99f34d26b43531c3e0cda77e9b41f80dcea5543476aff2ded7854aa37897",
     "0010_deletions_by_tenant": "c1569ad13d0825ea3026a7994299f19221294d7b9d1df7103c55bca6e5b39364",
+    "0011_events": "37ca2c658395e1cb25f278c5f9546d7d46da2709c6ceb8ffcfc9ab6ae87656eb",
 }
 """What databases out there have had. Never change one: write another one."""
 

@@ -8,10 +8,10 @@ import structlog
 
 from ktrlplane.adapters.catalog_files import default_catalog, load_catalog
 from ktrlplane.adapters.json_schema import JsonSchemaValidator
-from ktrlplane.adapters.memory.unit_of_work import MemoryUnitsOfWork
 from ktrlplane.domain.catalog import Catalog
 from ktrlplane.ports.unit_of_work import UnitsOfWork
 from tests.http.world import Caller, World, a_world
+from tests.witness import WitnessingUnits
 
 ORCHARD = Path(__file__).parent.parent / "catalogs" / "orchard"
 
@@ -46,7 +46,7 @@ def units(request: pytest.FixtureRequest) -> UnitsOfWork:
     """In memory, unless the module is ``on_both_stores``."""
     stores = getattr(request, "param", "memory")
     if stores == "memory":
-        return MemoryUnitsOfWork()
+        return WitnessingUnits()
     units: UnitsOfWork = request.getfixturevalue(f"{stores}_units")
     return units
 

@@ -9,7 +9,7 @@ from ktrlplane.entrypoints.http.operations import Reply
 from ktrlplane.entrypoints.http.replies import Observed
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.ports.unit_of_work import UnitsOfWork
-from tests.builders import ALICE, NOW, on
+from tests.builders import ALICE, NOW, on, unwitnessed
 from tests.http.marks import on_all_stores
 from tests.http.test_consistency import Watched
 from tests.http.world import Caller, World, refusal
@@ -72,7 +72,7 @@ def test_who_may_not_ask_for_others_any_more_is_not_answered(world: World, ada: 
     world.grants(robot, "service-account-permission-checker", "global")
     for _ in range(2):
         assert robot.sees(asked)["allowed"] is True
-    with world.units.begin() as work:
+    with unwitnessed(world.units) as work:
         work.assignments.remove_below(on("global"))
     assert refusal(robot.get(asked)) == (403, "forbidden")
 

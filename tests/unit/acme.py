@@ -47,7 +47,7 @@ ROLES: Final = (STEWARD, ESCALATOR, MANAGER)
 def furnished(do: Acting) -> Acting:
     """Organization acme, which Alice owns, with project web with a kettle, and project app;
     other, which Carol owns. Dora and Erin are known, and may nothing."""
-    with do.units.begin() as work:
+    with do.arranging() as work:
         work.roles.synchronize([*work.roles.system(), *ROLES], work.roles.permissions())
     do.keep(a_user(DORA), a_user(ERIN), an_organization(), an_organization("other"))
     do.keep(a_project(), a_resource(), a_project("app"))

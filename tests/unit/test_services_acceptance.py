@@ -260,7 +260,7 @@ class TestTheInviter:
         crew = a_group()
         do.keep(crew, a_member(crew, BOB), an_assignment(crew.group_id, OWNER, ORG))
         keep(do, OWNER, PROJECT, invited_by=BOB)
-        with do.units.begin() as work:
+        with do.arranging() as work:
             work.groups.remove_member(crew.group_id, BOB)
         assert sign_in(do) == []
 
@@ -305,7 +305,7 @@ class TestTheRole:
     def test_one_that_became_hidden_is_not_given(self, do: Acting) -> None:
         keep(do, DATA_OWNER)
         hidden = evolve(DATA_OWNER, is_hidden=True)
-        with do.units.begin() as work:
+        with do.arranging() as work:
             work.roles.synchronize([*ROLES[:-2], hidden], work.roles.permissions())
         assert sign_in(do) == []
 

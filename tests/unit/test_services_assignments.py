@@ -62,7 +62,7 @@ STEWARD = a_role("Steward", "read", "manage_access")
 @pytest.fixture
 def do(do: Acting) -> Acting:
     """With organization acme, which Alice owns, project web in it and a kettle in that."""
-    with do.units.begin() as work:
+    with do.arranging() as work:
         work.roles.synchronize([*work.roles.system(), STEWARD], work.roles.permissions())
     do.keep(an_organization(), a_project(), a_resource(), OWNED)
     return do

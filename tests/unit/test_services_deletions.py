@@ -127,7 +127,7 @@ def test_an_active_project_outlives_its_last_resource(do: Acting) -> None:
 
 def test_a_project_that_was_left_behind_is_found_and_ended(do: Acting) -> None:
     do(delete_project, WEB, cascade=True)
-    with do.units.begin() as work:  # as if a reconciler had said so by other ways
+    with do.arranging() as work:  # as if a reconciler had said so by other ways
         for resource in work.resources.of(WEB):
             work.resources.replace(resource.ended())
     assert due(do) == ([], ["web"])

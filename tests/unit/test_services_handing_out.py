@@ -255,7 +255,7 @@ def test_a_wildcard_is_more_than_what_it_covers_and_enough_for_it(do: Acting, sc
     do.keep(boiler, held, an_assignment(BOB, STEWARD, ORG))
     with pytest.raises(Forbidden):
         to_a_user(do, DATA_OWNER, scope)()
-    with do.units.begin() as work:
+    with do.arranging() as work:
         work.assignments.remove(held.assignment_id)
     do.keep(an_assignment(BOB, DATA_OWNER, scope))
     to_a_user(do, boiler, scope)()

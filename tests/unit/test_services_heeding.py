@@ -42,7 +42,7 @@ def acting(tick: timedelta) -> Acting:
 
 
 def put(do: Acting, name: str, count: int) -> None:
-    with do.units.begin() as work:
+    with do.arranging() as work:
         for number in range(count):
             work.inbox.put(name, "Degraded" if number % 2 else "Healthy")
 

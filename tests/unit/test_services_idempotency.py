@@ -21,7 +21,7 @@ def create(
 ) -> tuple[Answer, bool]:
     """Creates an organization of this id, once for each key."""
     command = CreateOrganization(id=OrganizationId(org_id), name="Acme")
-    with do.units.begin() as work:
+    with do.arranging() as work:
 
         def act() -> Answer:
             create_organization(work, command, actor=by, platform=do.platform)

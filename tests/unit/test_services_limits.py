@@ -38,7 +38,7 @@ def create(do: Acting, name: str, project: str = "web") -> Resource:
 
 
 def end(do: Acting, resource: Resource) -> None:
-    with do.units.begin() as work:
+    with do.arranging() as work:
         work.resources.replace(evolve(resource, status=Status.DELETED))
 
 

@@ -73,7 +73,7 @@ class TestLettingIn:
 
     def test_who_holds_all_that_is_granted_there_may(self, do: Acting) -> None:
         """The owner's role there has expired, say, and everybody else only looks."""
-        with do.units.begin() as work:
+        with do.arranging() as work:
             for held in work.assignments.on(on(ELSEWHERE), NOW):
                 work.assignments.remove(held.assignment_id)
         do.keep(an_assignment(BOB, LEADER, PROJECT), an_assignment(ERIN, VIEWER, ELSEWHERE))
@@ -82,7 +82,7 @@ class TestLettingIn:
         assert may(do, ERIN, RESOURCE, "read")
 
     def test_what_machines_are_trusted_with_there_counts_too(self, do: Acting) -> None:
-        with do.units.begin() as work:
+        with do.arranging() as work:
             for held in work.assignments.on(on(ELSEWHERE), NOW):
                 work.assignments.remove(held.assignment_id)
         do.keep(an_assignment(BOB, LEADER, PROJECT), an_assignment(ERIN, METER, ELSEWHERE))
@@ -91,7 +91,7 @@ class TestLettingIn:
             do(move_project, WEB, THERE, by=BOB)
 
     def test_what_has_expired_there_does_not_count(self, do: Acting) -> None:
-        with do.units.begin() as work:
+        with do.arranging() as work:
             for held in work.assignments.on(on(ELSEWHERE), NOW):
                 work.assignments.remove(held.assignment_id)
         gone = an_assignment(ERIN, METER, ELSEWHERE, created_at=NOW - HOUR, expires_at=NOW)
@@ -140,7 +140,7 @@ class TestWhatWasLent:
 
 class TestLookingBefore:
     def told(self, do: Acting, by: PrincipalId) -> tuple[set[str], set[str]]:
-        with do.units.begin() as work:
+        with do.arranging() as work:
             asked: dict[str, Any] = {"actor": by, "platform": do.platform}
             affected = affected_by_move(work, WEB, THERE, **asked)
             _, change = compared(
@@ -173,7 +173,7 @@ class TestLookingBefore:
 
 
 def test_who_is_affected_by_the_move_of_what_is_not_there(do: Acting) -> None:
-    with do.units.begin() as work:
+    with do.arranging() as work:
         nowhere = ProjectId("nowhere")
         found = affected_by_move(work, nowhere, THERE, actor=ALICE, platform=do.platform)
     assert found == []

@@ -72,7 +72,7 @@ def do(do: Acting) -> Acting:
 
 
 def told(do: Acting, command: GrantRole, by: PrincipalId = ALICE) -> list[tuple[str, list[str]]]:
-    with do.units.begin() as work:
+    with do.arranging() as work:
         _, change = preview_grant(work, on(PROJECT), command, actor=by, platform=do.platform)
     assert change.losses == ()
     return [
@@ -114,7 +114,7 @@ def test_too_many_are_not_looked_at_and_that_is_said(do: Acting) -> None:
     people = [PrincipalId(f"user-{number:04}") for number in range(MAX_EFFECTS + 1)]
     do.keep(*(a_user(who) for who in people))
     pairs = [(who, on(PROJECT)) for who in people]
-    with do.units.begin() as work:
+    with do.arranging() as work:
         for who in people:
             work.assignments.add(an_assignment(who, VIEWER, ORG))
         _, change = compared(work, pairs, lambda: None, NOW)

@@ -62,7 +62,8 @@ class MemoryRoles(Roles):
 
     def synchronize(
         self, roles: Collection[Role], permissions: Collection[PermissionEntry]
-    ) -> None:
+    ) -> bool:
+        before = self._known()
         wanted = {role.role_id for role in roles}
         for row in self._rows.where(organization=None):
             if row.role_id not in wanted and not self._is_held(row.role_id):
@@ -73,6 +74,10 @@ class MemoryRoles(Roles):
             self._tables.permissions.drop(entry.permission_id)
         for entry in permissions:
             self._tables.permissions.put(entry)
+        return self._known() != before
+
+    def _known(self) -> tuple[set[Role], set[PermissionEntry]]:
+        return set(self.system()), set(self.permissions())
 
     def _is_held(self, role_id: RoleId) -> bool:
         return bool(self._tables.assignments.where(role=role_id))

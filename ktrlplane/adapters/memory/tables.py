@@ -7,6 +7,7 @@ from typing import Any, Final, Generic, Self, TypeVar
 from attrs import evolve, fields, frozen
 
 from ktrlplane.domain.access import PermissionEntry, Role, RoleAssignment
+from ktrlplane.domain.chains import Entry
 from ktrlplane.domain.groups import Group, GroupMember
 from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.domain.invitations import Invitation
@@ -18,6 +19,7 @@ from ktrlplane.domain.projects import Project
 from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.transitions import Transition
 from ktrlplane.domain.users import ServiceAccount, User
+from ktrlplane.ports.events import Chain
 from ktrlplane.ports.reports import Refused, Waiting
 from ktrlplane.ports.stores import Answer
 
@@ -121,6 +123,8 @@ class Tables:
     transitions: Table[Transition]
     reports: Table[Waiting]
     refused_reports: Table[Refused]
+    events: Table[Entry]
+    event_chains: Table[Chain]
     job_runs: Table[JobRun]
     answers: Table[Kept]
 
@@ -158,6 +162,14 @@ class Tables:
             transitions=Table(lambda row: row.transition_id, resource=lambda row: row.resource_id),
             reports=Table(lambda row: row.report_id, resource=lambda row: row.resource_id),
             refused_reports=Table(lambda row: (row.resource_id, row.health, row.code)),
+            events=Table(
+                lambda row: row.event.event_id,
+                tenant=lambda row: row.event.tenant,
+                actor=lambda row: row.event.actor.id,
+                project=lambda row: row.event.project_id,
+                resource=lambda row: row.event.resource_id,
+            ),
+            event_chains=Table(lambda row: row.tenant),
             job_runs=Table(lambda row: row.job),
             answers=Table(lambda row: (row.principal, row.key)),
         )

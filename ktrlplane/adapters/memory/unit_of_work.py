@@ -5,6 +5,7 @@ from threading import Lock
 from ktrlplane.adapters.memory.access import MemoryAccess
 from ktrlplane.adapters.memory.answers import MemoryAnswers
 from ktrlplane.adapters.memory.assignments import MemoryAssignments
+from ktrlplane.adapters.memory.events import MemoryEvents
 from ktrlplane.adapters.memory.groups import MemoryGroups
 from ktrlplane.adapters.memory.inbox import MemoryInbox
 from ktrlplane.adapters.memory.invitations import MemoryInvitations
@@ -24,12 +25,14 @@ from ktrlplane.ports.unit_of_work import UnitOfWork, UnitsOfWork
 
 class MemoryUnitOfWork(UnitOfWork):
     def __init__(self, tables: Tables) -> None:
+        self.tables = tables
         self.organizations = MemoryOrganizations(tables)
         self.projects = MemoryProjects(tables)
         self.resources = MemoryResources(tables)
         self.limit_overrides = MemoryLimitOverrides(tables)
         self.transitions = MemoryTransitions(tables)
         self.inbox = MemoryInbox(tables)
+        self.events = MemoryEvents(tables)
         self.job_runs = MemoryJobRuns(tables)
         self.users = MemoryUsers(tables)
         self.service_accounts = MemoryServiceAccounts(tables)

@@ -161,13 +161,13 @@ class PostgresRoles(Roles):
 
     def synchronize(
         self, roles: Collection[Role], permissions: Collection[PermissionEntry]
-    ) -> None:
+    ) -> bool:
         if not self._difference(roles, permissions):
-            return
+            return False
         # Processes that start together write one after the other, and all but the first
         # then find nothing left to do.
         self._session.change(_ALONE, {})
-        self._write(self._difference(roles, permissions))
+        return self._write(self._difference(roles, permissions))
 
     def _difference(
         self, roles: Collection[Role], permissions: Collection[PermissionEntry]
@@ -182,18 +182,21 @@ class PostgresRoles(Roles):
             stale_permissions=[entry.permission_id for entry in known - entries],
         )
 
-    def _write(self, difference: _Difference) -> None:
+    def _write(self, difference: _Difference) -> bool:
+        """Whether anything changed: a role that is held stays."""
         self._session.touched(EVERYWHERE)
+        dropped = 0
         if difference.stale_roles:
-            self._session.change(_DROP, {"role_ids": list(difference.stale_roles)})
+            dropped = self._session.change(_DROP, {"role_ids": list(difference.stale_roles)})
         for role in difference.roles:
             self._session.change(_PUT, _values(role))
         # A permission that changed goes and comes again, so that two can swap their names.
-        if difference.stale_permissions:
-            gone = list(difference.stale_permissions)
+        gone = list(difference.stale_permissions)
+        if gone:
             self._session.change(_DROP_PERMISSIONS, {"permission_ids": gone})
         for entry in difference.permissions:
             self._session.change(_ADD_PERMISSION, _entry_values(entry))
+        return bool(dropped or difference.roles or difference.permissions or gone)
 
 
 def role_of(role_id: str, org_id: str | None, permissions: Sequence[str], **columns: Any) -> Role:

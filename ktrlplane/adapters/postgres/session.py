@@ -53,6 +53,7 @@ class Session:
         self._may_write = may_write
         self._decisions = decisions
         self._touched: frozenset[str] = frozenset()
+        self._last: list[Callable[[], object]] = []
 
     @property
     def scopes_touched(self) -> frozenset[str]:
@@ -66,6 +67,15 @@ class Session:
         self._touched |= {
             changes.EVERYWHERE if scope is EVERYWHERE else str(scope) for scope in scopes
         }
+
+    def before_commit(self, act: Callable[[], object]) -> None:
+        """Has ``act`` done as the last thing of a unit of work that nothing is wrong with."""
+        self._require_writing()
+        self._last.append(act)
+
+    def finish(self) -> None:
+        for act in self._last:
+            act()
 
     def end(self) -> Connection | None:
         """What was borrowed: it is somebody else's from now on."""

@@ -11,6 +11,7 @@ from ktrlplane.adapters.postgres.access import PostgresAccess
 from ktrlplane.adapters.postgres.answers import PostgresAnswers
 from ktrlplane.adapters.postgres.assignments import PostgresAssignments
 from ktrlplane.adapters.postgres.decisions import Decisions
+from ktrlplane.adapters.postgres.events import PostgresEvents
 from ktrlplane.adapters.postgres.groups import PostgresGroups
 from ktrlplane.adapters.postgres.inbox import PostgresInbox
 from ktrlplane.adapters.postgres.invitations import PostgresInvitations
@@ -38,6 +39,7 @@ _STORES: Final[Mapping[str, Callable[[Session], object]]] = {
     "limit_overrides": PostgresLimitOverrides,
     "transitions": PostgresTransitions,
     "inbox": PostgresInbox,
+    "events": PostgresEvents,
     "job_runs": PostgresJobRuns,
     "users": PostgresUsers,
     "service_accounts": PostgresServiceAccounts,
@@ -171,6 +173,7 @@ def _committed(connection: Connection, session: Session) -> Iterator[UnitOfWork]
         with connection.transaction():
             try:
                 yield _unit_of_work(session)
+                session.finish()
             finally:
                 session.end()
             committing = True

@@ -7,6 +7,7 @@ from attrs.validators import optional
 
 from ktrlplane.domain.access import Holder, RoleAssignment, Scope
 from ktrlplane.domain.errors import Forbidden, NotFound, ValidationFailed
+from ktrlplane.domain.events import EventType
 from ktrlplane.domain.ids import AssignmentId, GroupId, PrincipalId
 from ktrlplane.domain.naming import is_an_email
 from ktrlplane.domain.paging import Page, PageRequest
@@ -23,6 +24,7 @@ from ktrlplane.domain.services.standings import (
     require_no_more_than_held,
     standing_on,
 )
+from ktrlplane.domain.services.telling import tell
 from ktrlplane.ports.access import AssignmentView
 from ktrlplane.ports.invitations import InvitationView
 from ktrlplane.ports.unit_of_work import UnitOfWork
@@ -80,7 +82,7 @@ def grant_role(
         assert to.email is not None
         return invite(
             work,
-            scope,
+            standing,
             to.email,
             role,
             role_expires_at=command.expires_at,
@@ -91,6 +93,8 @@ def grant_role(
         to.holder, role.role_id, scope, by=actor, at=now, expires_at=command.expires_at
     )
     work.assignments.add(granted)
+    kind = EventType.ROLE_ASSIGNMENT_CREATED
+    tell(work, kind, standing.path, None, granted, actor=actor, platform=platform)
     return work.assignments.get(granted.assignment_id)
 
 
@@ -148,7 +152,12 @@ def change_assignment(
         require_no_more_than_held(standing, view.role.permissions, f"The role {view.role.name}")
     if command.expires_at is not None:
         require_other_owner(work, view.assignment, now)
-    work.assignments.replace(evolve(view.assignment, expires_at=command.expires_at))
+    before = view.assignment
+    after = evolve(before, expires_at=command.expires_at)
+    if after != before:
+        work.assignments.replace(after)
+        kind = EventType.ROLE_ASSIGNMENT_UPDATED
+        tell(work, kind, standing.path, before, after, actor=actor, platform=platform)
     return work.assignments.get(assignment_id)
 
 
@@ -169,11 +178,13 @@ def revoke_assignment(
 ) -> None:
     """Raises: NotFound, Forbidden, PreconditionFailed, LastOwner."""
     now = platform.now()
-    hold_to_manage(work, scope, actor, now)
+    standing = hold_to_manage(work, scope, actor, now)
     view = _directly_on(work, scope, assignment_id, now)
     expect(view, as_seen)
     require_other_owner(work, view.assignment, now)
     work.assignments.remove(assignment_id)
+    kind, before = EventType.ROLE_ASSIGNMENT_DELETED, view.assignment
+    tell(work, kind, standing.path, before, actor=actor, platform=platform)
 
 
 def list_assignments(

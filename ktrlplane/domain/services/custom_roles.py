@@ -14,6 +14,7 @@ from ktrlplane.domain.errors import (
     NotFound,
     ValidationFailed,
 )
+from ktrlplane.domain.events import EventType
 from ktrlplane.domain.ids import OrganizationId, PrincipalId, RoleId
 from ktrlplane.domain.services.platform import Expectation, Platform, expect
 from ktrlplane.domain.services.previews import Affected, members_of
@@ -28,6 +29,7 @@ from ktrlplane.domain.services.standings import (
     require_no_more_than_held,
     standing_on,
 )
+from ktrlplane.domain.services.telling import tell, tell_taken_back
 from ktrlplane.domain.standings import Standing
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
@@ -65,6 +67,8 @@ def create_role(
         display_order=DISPLAY_ORDER,
     )
     work.roles.add(role)
+    created = EventType.ROLE_CREATED
+    tell(work, created, standing.path, None, role, actor=actor, platform=platform)
     return role
 
 
@@ -131,6 +135,8 @@ def update_role(
     )
     if changed != role:
         work.roles.replace(changed)
+        updated = EventType.ROLE_UPDATED
+        tell(work, updated, standing.path, role, changed, actor=actor, platform=platform)
     return changed
 
 
@@ -146,7 +152,7 @@ def delete_role(
 ) -> None:
     """With ``cascade`` everybody who has it loses it. Raises: NotFound, Forbidden,
     PreconditionFailed, NotEmpty."""
-    role, _ = _hold(work, org_id, id_or_name, actor, platform)
+    role, standing = _hold(work, org_id, id_or_name, actor, platform)
     expect(role, as_seen)
     held = work.assignments.with_role(role.role_id)
     if not cascade and any(one.holds_at(platform.now()) for one in held):
@@ -154,9 +160,12 @@ def delete_role(
             f"The role {role.name} is granted to somebody. Take it back first, or delete it "
             "with cascade=true."
         )
+    tell_taken_back(work, held, actor=actor, platform=platform)
     for assignment in held:
         work.assignments.remove(assignment.assignment_id)
     work.roles.remove(role.role_id)
+    deleted = EventType.ROLE_DELETED
+    tell(work, deleted, standing.path, role, actor=actor, platform=platform)
 
 
 def affected_by_role(work: UnitOfWork, org_id: OrganizationId, id_or_name: str) -> Affected:

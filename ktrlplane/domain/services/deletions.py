@@ -67,7 +67,7 @@ def keep_with_endings(
     if ended:
         end_access_on(work, [Scope.of(one.resource_id) for one in ended])
         for project in work.projects.emptied_among({one.project_id for one in ended}):
-            end_project(work, project, now=platform.now())
+            end_project(work, project, actor=actor, platform=platform)
 
 
 def end_emptied_project(
@@ -80,4 +80,4 @@ def end_emptied_project(
     """Raises: TooBusy as ``Access.hold`` does."""
     work.access.hold(Scope.of(project_id), patience_s=patience_s)
     for project in work.projects.emptied_among([project_id]):
-        end_project(work, project, now=platform.now())
+        end_project(work, project, actor=None, platform=platform)

@@ -3,6 +3,7 @@
 from contextlib import suppress
 
 from ktrlplane.domain.errors import NotFound
+from ktrlplane.domain.events import EventType
 from ktrlplane.domain.groups import Group, GroupMember
 from ktrlplane.domain.ids import GroupId, OrganizationId, PrincipalId
 from ktrlplane.domain.paging import Page, PageRequest
@@ -10,6 +11,7 @@ from ktrlplane.domain.services.groups import hold_group, read_group
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.services.previews import Affected
 from ktrlplane.domain.services.standings import require_no_more_than_held
+from ktrlplane.domain.services.telling import tell
 from ktrlplane.ports.groups import MemberView
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
@@ -69,6 +71,8 @@ def put_member(
         group_id=group_id, user_id=user_id, added_by=actor, added_at=platform.now()
     )
     work.groups.put_member(member)
+    added = EventType.GROUP_MEMBER_ADDED
+    tell(work, added, group.path, None, member, actor=actor, platform=platform)
     return work.groups.member(group_id, user_id)
 
 
@@ -82,8 +86,11 @@ def remove_member(
     platform: Platform,
 ) -> None:
     """Raises: NotFound, Forbidden."""
-    hold_group(work, group_id, org_id, actor, platform)
+    group = hold_group(work, group_id, org_id, actor, platform)
+    member = work.groups.member(group_id, user_id).member
     work.groups.remove_member(group_id, user_id)
+    removed = EventType.GROUP_MEMBER_REMOVED
+    tell(work, removed, group.path, member, actor=actor, platform=platform)
 
 
 def affected_by_membership(work: UnitOfWork, group_id: GroupId, user_id: PrincipalId) -> Affected:

@@ -7,6 +7,7 @@ from attrs.validators import optional
 
 from ktrlplane.domain.access import Action, Scope
 from ktrlplane.domain.errors import LimitExceeded, NotFound
+from ktrlplane.domain.events import EventType
 from ktrlplane.domain.groups import Group
 from ktrlplane.domain.ids import GroupId, OrganizationId, PrincipalId
 from ktrlplane.domain.naming import is_a_description, is_a_name, is_no_name_or_a_name
@@ -15,6 +16,7 @@ from ktrlplane.domain.services.commands import apart
 from ktrlplane.domain.services.platform import Expectation, Platform, expect
 from ktrlplane.domain.services.previews import Affected
 from ktrlplane.domain.services.standings import hold_to_manage, standing_on
+from ktrlplane.domain.services.telling import tell, tell_taken_back
 from ktrlplane.domain.standings import Standing
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
@@ -62,6 +64,7 @@ def create_group(
         updated_at=now,
     )
     work.groups.add(group)
+    tell(work, EventType.GROUP_CREATED, group.path, None, group, actor=actor, platform=platform)
     return group
 
 
@@ -115,6 +118,8 @@ def update_group(
     )
     if changed != group:
         work.groups.replace(changed)
+        updated = EventType.GROUP_UPDATED
+        tell(work, updated, group.path, group, changed, actor=actor, platform=platform)
     return changed
 
 
@@ -131,7 +136,9 @@ def delete_group(
     PreconditionFailed."""
     group = hold_group(work, group_id, org_id, actor, platform)
     expect(group, as_seen)
+    tell_taken_back(work, work.assignments.of(group_id), actor=actor, platform=platform)
     work.groups.remove(group_id)
+    tell(work, EventType.GROUP_DELETED, group.path, group, actor=actor, platform=platform)
 
 
 def affected_by_group(work: UnitOfWork, group_id: GroupId) -> Affected:

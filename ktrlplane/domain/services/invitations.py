@@ -1,6 +1,7 @@
 """Inviting people by e-mail, and letting them in once they have proven who they are."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from attrs import evolve
@@ -14,6 +15,7 @@ from ktrlplane.domain.errors import (
     NotFound,
     ValidationFailed,
 )
+from ktrlplane.domain.events import EventType
 from ktrlplane.domain.ids import InvitationId, PrincipalId
 from ktrlplane.domain.invitations import Invitation
 from ktrlplane.domain.paging import Page, PageRequest, name_key
@@ -24,7 +26,8 @@ from ktrlplane.domain.services.standings import (
     require_no_more_than_held,
     standing_on,
 )
-from ktrlplane.domain.standings import missing_from
+from ktrlplane.domain.services.telling import tell
+from ktrlplane.domain.standings import Standing, missing_from
 from ktrlplane.domain.users import User
 from ktrlplane.ports.invitations import InvitationView
 from ktrlplane.ports.mail import is_mailable
@@ -33,7 +36,7 @@ from ktrlplane.ports.unit_of_work import UnitOfWork
 
 def invite(
     work: UnitOfWork,
-    scope: Scope,
+    standing: Standing,
     email: str,
     role: Role,
     *,
@@ -41,7 +44,7 @@ def invite(
     actor: PrincipalId,
     platform: Platform,
 ) -> InvitationView:
-    """For ``grant_role``, which has made sure that ``actor`` may.
+    """For ``grant_role``, which has made sure that ``actor``, who has this standing, may.
 
     Raises: AlreadyExists, ValidationFailed for an address that no mail can go to.
     """
@@ -53,7 +56,7 @@ def invite(
         invitation_id=InvitationId.new(now),
         email=email,
         role_id=role.role_id,
-        scope=scope,
+        scope=standing.scope,
         invited_by=actor,
         created_at=now,
         expires_at=now + platform.invitation_ttl,
@@ -61,6 +64,8 @@ def invite(
         mail_due_at=now,
     )
     work.invitations.add(invitation)
+    created = EventType.INVITATION_CREATED
+    tell(work, created, standing.path, None, invitation, actor=actor, platform=platform)
     return work.invitations.get(invitation.invitation_id)
 
 
@@ -114,6 +119,8 @@ def resend_invitation(
     if not again.is_open(now):
         raise Conflict("What it would give has expired; revoke it and invite again.")
     work.invitations.replace(again)
+    kind, before = EventType.INVITATION_RESENT, view.invitation
+    tell(work, kind, standing.path, before, again, actor=actor, platform=platform)
     return work.invitations.get(invitation_id)
 
 
@@ -127,9 +134,12 @@ def revoke_invitation(
     platform: Platform,
 ) -> None:
     """Raises: NotFound, Forbidden, PreconditionFailed."""
-    hold_to_manage(work, scope, actor, platform.now())
-    expect(_directly_to(work, scope, invitation_id), as_seen)
+    standing = hold_to_manage(work, scope, actor, platform.now())
+    view = _directly_to(work, scope, invitation_id)
+    expect(view, as_seen)
     work.invitations.remove(invitation_id)
+    kind, before = EventType.INVITATION_REVOKED, view.invitation
+    tell(work, kind, standing.path, before, actor=actor, platform=platform)
 
 
 def _directly_to(work: UnitOfWork, scope: Scope, invitation_id: InvitationId) -> InvitationView:
@@ -176,8 +186,14 @@ def accept_invitation(
     if user is None or not _is_to(invitation, user) or not invitation.is_open(now):
         return
     work.invitations.remove(invitation_id)
-    if not _is_still_meant(work, view, now):
+    standing = standing_on(work, scope, invitation.invited_by, now)
+    path = standing.path
+    if not _is_still_meant(work, view, standing):
+        revoked = EventType.INVITATION_REVOKED
+        tell(work, revoked, path, invitation, actor=None, platform=platform)
         return
+    accepted = EventType.INVITATION_ACCEPTED
+    tell(work, accepted, path, invitation, actor=user_id, platform=platform)
     granted = RoleAssignment.granted(
         user_id,
         invitation.role_id,
@@ -186,10 +202,10 @@ def accept_invitation(
         at=now,
         expires_at=invitation.role_expires_at,
     )
-    try:
+    with suppress(AlreadyExists):  # somebody granted it meanwhile
         work.assignments.add(granted)
-    except AlreadyExists:
-        return  # somebody granted it meanwhile
+        kind = EventType.ROLE_ASSIGNMENT_CREATED
+        tell(work, kind, path, None, granted, actor=user_id, platform=platform)
 
 
 def _is_to(invitation: Invitation, user: User) -> bool:
@@ -200,13 +216,12 @@ def _has_proven(user: User) -> bool:
     return user.email is not None and user.email_verified and not user.is_service_account
 
 
-def _is_still_meant(work: UnitOfWork, view: InvitationView, now: datetime) -> bool:
-    """Whether the one who invited could grant it at this moment."""
-    invitation, role = view.invitation, view.role
+def _is_still_meant(work: UnitOfWork, view: InvitationView, standing: Standing) -> bool:
+    """Whether the one who invited, who has this standing now, could grant it."""
+    role = view.role
     try:
-        standing = standing_on(work, invitation.scope, invitation.invited_by, now)
         standing.require(Action.MANAGE_ACCESS)
-        require_alive(work, invitation.scope)
+        require_alive(work, standing.scope)
     except DomainError:
         return False
     if role.is_hidden or role.org_id not in (None, standing.org_id):

@@ -8,6 +8,7 @@ from attrs import field, frozen
 from ktrlplane.domain.access import GLOBAL, Action, Scope, ScopeType
 from ktrlplane.domain.catalog import ResourceType, Tier
 from ktrlplane.domain.errors import Fault, NotFound, ValidationFailed, both
+from ktrlplane.domain.events import OPERATOR, EventType
 from ktrlplane.domain.ids import OverrideId, PrincipalId
 from ktrlplane.domain.limits import MAX_MAXIMUM, RESOURCES, LimitOverride
 from ktrlplane.domain.naming import is_a_description
@@ -15,6 +16,7 @@ from ktrlplane.domain.paging import Page, PageRequest
 from ktrlplane.domain.services.commands import apart
 from ktrlplane.domain.services.platform import Expectation, Platform, expect
 from ktrlplane.domain.services.standings import expiry_faults, require_alive, standing_on
+from ktrlplane.domain.services.telling import path_to, tell
 from ktrlplane.domain.services.wishes import unknown_sku, unknown_type
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
@@ -73,8 +75,10 @@ def override_limit(
     )
     for before in work.limit_overrides.unended([scope], kind.type, command.sku):
         if before.limit == command.limit:
-            work.limit_overrides.put(before.ended(by=actor, at=now))
+            _end(work, before, actor, platform)
     work.limit_overrides.put(override)
+    created, path = EventType.LIMIT_OVERRIDE_CREATED, path_to(work, scope, platform)
+    tell(work, created, path, None, override, actor=actor or OPERATOR, platform=platform)
     return override
 
 
@@ -116,13 +120,23 @@ def lift_override(
 
     Raises: NotFound, Forbidden, PreconditionFailed.
     """
-    now = platform.now()
-    _require_operator(work, Action.WRITE, actor, now)
+    _require_operator(work, Action.WRITE, actor, platform.now())
     work.access.hold(work.limit_overrides.get(override_id).scope)
     override = work.limit_overrides.get(override_id)
     expect(override, as_seen)
-    ended = override.ended(by=actor, at=now)
-    work.limit_overrides.put(ended)
+    return _end(work, override, actor, platform)
+
+
+def _end(
+    work: UnitOfWork, override: LimitOverride, actor: PrincipalId | None, platform: Platform
+) -> LimitOverride:
+    """What has ended already stays as it is."""
+    ended = override.ended(by=actor, at=platform.now())
+    if ended != override:
+        work.limit_overrides.put(ended)
+        kind, path = EventType.LIMIT_OVERRIDE_ENDED, path_to(work, override.scope, platform)
+        by = actor or OPERATOR
+        tell(work, kind, path, override, ended, actor=by, platform=platform)
     return ended
 
 

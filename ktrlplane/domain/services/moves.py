@@ -7,6 +7,7 @@ from attrs import frozen
 
 from ktrlplane.domain.access import Action, Permission, RoleAssignment, Scope
 from ktrlplane.domain.errors import LastOwner
+from ktrlplane.domain.events import EventType
 from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId
 from ktrlplane.domain.projects import Project
 from ktrlplane.domain.services.limits import require_room_for_all
@@ -14,6 +15,7 @@ from ktrlplane.domain.services.ownership import has_lasting_owner
 from ktrlplane.domain.services.platform import Expectation, Platform, expect
 from ktrlplane.domain.services.previews import Affected, members_of
 from ktrlplane.domain.services.standings import require_no_more_than_held, standing_on
+from ktrlplane.domain.services.telling import tell, tell_taken_back
 from ktrlplane.domain.standings import Standing
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
@@ -67,8 +69,13 @@ def move_project(
         _require_may_let_in(work, standing, org_id, platform)
         require_room_for_all(work, project, org_id, platform)
     moved = project.moved(org_id, inherits_billing=inherits, now=now)
-    _take_back_what_was_lent(work, scope)
+    lent = work.assignments.lent_below(scope)
+    tell_taken_back(work, lent, actor=actor, platform=platform)
+    _take_back(work, scope, lent)
     work.projects.replace(moved)
+    for path in (project.path, moved.path):  # of both tenants something has changed
+        kind = EventType.PROJECT_MOVED
+        tell(work, kind, path, project, moved, actor=actor, platform=platform)
     return moved
 
 
@@ -107,8 +114,8 @@ def _permissions_of(work: UnitOfWork, held: Sequence[RoleAssignment]) -> list[Pe
     return sorted({one for role in roles if role is not None for one in role.permissions})
 
 
-def _take_back_what_was_lent(work: UnitOfWork, scope: Scope) -> None:
-    for held in work.assignments.lent_below(scope):
+def _take_back(work: UnitOfWork, scope: Scope, lent: Sequence[RoleAssignment]) -> None:
+    for held in lent:
         work.assignments.remove(held.assignment_id)
     work.invitations.remove_lent_below(scope)
 

@@ -8,12 +8,15 @@ from attrs import frozen
 
 from ktrlplane.domain.access import Holder, RoleAssignment, Scope
 from ktrlplane.domain.errors import Fault, NotFound, ValidationFailed
+from ktrlplane.domain.events import OPERATOR, EventType
 from ktrlplane.domain.ids import GroupId, PrincipalId, RoleId
 from ktrlplane.domain.services.ownership import require_other_owner
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.services.standings import expiry_faults, require_alive, standing_on
+from ktrlplane.domain.services.telling import tell, tell_data, tell_taken_back
+from ktrlplane.domain.services.users import announce
+from ktrlplane.domain.snapshots import snapshot
 from ktrlplane.domain.standings import Standing
-from ktrlplane.domain.users import User
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 
@@ -30,7 +33,11 @@ class OperatorGrant:
 
 def synchronize_catalog(work: UnitOfWork, *, platform: Platform) -> None:
     """Makes the system roles and permissions those of the control plane and the catalog."""
-    work.roles.synchronize(platform.catalog.system_roles(), platform.catalog.all_permissions())
+    roles = platform.catalog.system_roles()
+    if work.roles.synchronize(roles, platform.catalog.all_permissions()):
+        after = {"platform": platform.catalog.platform, "roles": [snapshot(one) for one in roles]}
+        data = {"before": None, "after": after}
+        tell_data(work, EventType.CATALOG_UPDATED, (), data, actor=None, platform=platform)
 
 
 def operator_grant(
@@ -58,8 +65,8 @@ def operator_grant(
             faults.append(Fault("/principal", "hidden_role", detail))
     if faults or role is None:
         raise ValidationFailed(faults)
-    if isinstance(command.principal, PrincipalId) and not work.users.find(command.principal):
-        work.users.put(User.announced(command.principal, now))
+    if isinstance(command.principal, PrincipalId):
+        announce(work, command.principal, actor=OPERATOR, platform=platform)
     granted = RoleAssignment.granted(
         command.principal,
         role.role_id,
@@ -69,6 +76,8 @@ def operator_grant(
         expires_at=command.expires_at,
     )
     work.assignments.add(granted)
+    kind = EventType.ROLE_ASSIGNMENT_CREATED
+    tell(work, kind, standing.path, None, granted, actor=OPERATOR, platform=platform)
     return granted
 
 
@@ -107,6 +116,7 @@ def operator_revoke(
     ]
     if not held:
         raise NotFound(f"{principal} does not have the role {role} on {scope}.")
+    tell_taken_back(work, held, actor=OPERATOR, platform=platform)
     for assignment in held:
         require_other_owner(work, assignment, now)
         work.assignments.remove(assignment.assignment_id)

@@ -4,6 +4,7 @@ from attrs import field, frozen
 
 from ktrlplane.domain.access import Action, Scope
 from ktrlplane.domain.errors import NotEmpty
+from ktrlplane.domain.events import EventType
 from ktrlplane.domain.ids import OrganizationId, PrincipalId
 from ktrlplane.domain.naming import is_a_name, is_no_name_or_a_name
 from ktrlplane.domain.organizations import Organization, PurchasePolicy
@@ -15,6 +16,7 @@ from ktrlplane.domain.services.ownership import make_creator_owner, require_pers
 from ktrlplane.domain.services.platform import Expectation, Platform, expect
 from ktrlplane.domain.services.projects import begin_project_deletion
 from ktrlplane.domain.services.standings import hold_for
+from ktrlplane.domain.services.telling import tell
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 
@@ -50,7 +52,10 @@ def create_organization(
         updated_at=now,
     )
     work.organizations.add(organization)
-    make_creator_owner(work, Scope.of(organization.org_id), actor=actor, platform=platform)
+    path = organization.path
+    created = EventType.ORGANIZATION_CREATED
+    tell(work, created, path, None, organization, actor=actor, platform=platform)
+    make_creator_owner(work, path, actor=actor, platform=platform)
     return organization
 
 
@@ -100,6 +105,16 @@ def update_organization(
     )
     if changed != organization:
         work.organizations.replace(changed)
+        updated = EventType.ORGANIZATION_UPDATED
+        tell(
+            work,
+            updated,
+            organization.path,
+            organization,
+            changed,
+            actor=actor,
+            platform=platform,
+        )
     return changed
 
 
@@ -132,3 +147,5 @@ def delete_organization(
         begin_project_deletion(work, project, actor=actor, platform=platform)
     work.organizations.replace(organization.deleted(now))
     end_access(work, Scope.of(org_id))
+    deleted = EventType.ORGANIZATION_DELETED
+    tell(work, deleted, organization.path, organization, actor=actor, platform=platform)

@@ -1,22 +1,31 @@
 """Owners: who becomes one, and that one remains."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from ktrlplane.domain.access import RoleAssignment, Scope, ScopeType
 from ktrlplane.domain.errors import Forbidden, LastOwner
+from ktrlplane.domain.events import EventType
 from ktrlplane.domain.ids import AssignmentId, PrincipalId, ProjectId
 from ktrlplane.domain.roles import OWNER
 from ktrlplane.domain.services.platform import Platform
+from ktrlplane.domain.services.telling import tell
 from ktrlplane.ports.unit_of_work import UnitOfWork
+
+_GRANTED: Final = EventType.ROLE_ASSIGNMENT_CREATED
 
 
 def make_creator_owner(
-    work: UnitOfWork, scope: Scope, *, actor: PrincipalId, platform: Platform
+    work: UnitOfWork, path: Sequence[Scope], *, actor: PrincipalId, platform: Platform
 ) -> None:
-    """Owner of what one has just created, with the roles that the catalog adds (R2.2)."""
+    """Owner of what one has just created, which ``path`` leads to, with the roles that the
+    catalog adds (R2.2)."""
     now = platform.now()
     for role_id in (OWNER.role_id, *platform.catalog.creator_roles):
-        work.assignments.add(RoleAssignment.granted(actor, role_id, scope, by=actor, at=now))
+        granted = RoleAssignment.granted(actor, role_id, path[-1], by=actor, at=now)
+        work.assignments.add(granted)
+        tell(work, _GRANTED, path, None, granted, actor=actor, platform=platform)
 
 
 def require_person(work: UnitOfWork, actor: PrincipalId) -> None:

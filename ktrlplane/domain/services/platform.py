@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Self, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
+from ktrlplane.domain.addresses import Reach
 from ktrlplane.domain.catalog import Catalog
 from ktrlplane.domain.errors import Fault, PreconditionFailed, ValidationFailed
 from ktrlplane.domain.ids import ALWAYS_RESERVED, Label, is_reserved
@@ -21,7 +22,8 @@ Expectation = Callable[[T], bool]
 
 @frozen(kw_only=True)
 class Platform:
-    """``reserved_ids`` come on top of those that are reserved everywhere."""
+    """``reserved_ids`` come on top of those that are reserved everywhere. ``request_id`` names
+    the request that is served, where there is one."""
 
     catalog: Catalog
     validator: SettingsValidator
@@ -29,6 +31,11 @@ class Platform:
     reserved_ids: tuple[str, ...] = ()
     deletion_grace: timedelta = timedelta(days=1)
     invitation_ttl: timedelta = timedelta(days=7)
+    webhook_reach: Reach = Reach()
+    request_id: str | None = None
+
+    def serving(self, request_id: str) -> Self:
+        return evolve(self, request_id=request_id)
 
     def now(self) -> datetime:
         return self.clock.now()

@@ -6,6 +6,7 @@ from attrs import field, frozen
 
 from ktrlplane.domain.access import Action, Scope
 from ktrlplane.domain.errors import NotEmpty
+from ktrlplane.domain.events import EventType
 from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId
 from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.naming import is_a_name, is_no_name_or_a_name
@@ -16,6 +17,7 @@ from ktrlplane.domain.services.endings import end_access
 from ktrlplane.domain.services.ownership import make_creator_owner, require_person
 from ktrlplane.domain.services.platform import Expectation, Platform, expect
 from ktrlplane.domain.services.standings import hold_for
+from ktrlplane.domain.services.telling import tell
 from ktrlplane.domain.services.transitions import keep
 from ktrlplane.ports.stores import ProjectFilter
 from ktrlplane.ports.unit_of_work import UnitOfWork
@@ -61,7 +63,9 @@ def create_project(
         updated_at=now,
     )
     work.projects.add(project)
-    make_creator_owner(work, Scope.of(project.project_id), actor=actor, platform=platform)
+    created = EventType.PROJECT_CREATED
+    tell(work, created, project.path, None, project, actor=actor, platform=platform)
+    make_creator_owner(work, project.path, actor=actor, platform=platform)
     return project
 
 
@@ -101,6 +105,8 @@ def update_project(
     changed = project.renamed(command.name or project.name, now)
     if changed != project:
         work.projects.replace(changed)
+        updated = EventType.PROJECT_UPDATED
+        tell(work, updated, project.path, project, changed, actor=actor, platform=platform)
     return changed
 
 
@@ -145,17 +151,24 @@ def begin_project_deletion(
     alive = [one for one in resources if one.status is not Status.DELETING]
     keep(work, [(one, one.deleting(now)) for one in alive], actor=actor, platform=platform)
     deleting = project.moved_to(ProjectStatus.DELETING, now)
+    started = EventType.PROJECT_DELETION_STARTED
+    tell(work, started, project.path, project, deleting, actor=actor, platform=platform)
     if not resources:
-        return end_project(work, deleting, now=now)
+        return end_project(work, deleting, actor=actor, platform=platform)
     work.projects.replace(deleting)
     return deleting
 
 
-def end_project(work: UnitOfWork, project: Project, *, now: datetime) -> Project:
-    """Deleted: only the tombstone stays, and nobody holds a role on it any more (R1.8)."""
-    deleted = project.moved_to(ProjectStatus.DELETED, now)
+def end_project(
+    work: UnitOfWork, project: Project, *, actor: PrincipalId | None, platform: Platform
+) -> Project:
+    """Deleted: only the tombstone stays, and nobody holds a role on it any more (R1.8).
+    ``actor`` None is the platform itself."""
+    deleted = project.moved_to(ProjectStatus.DELETED, platform.now())
     work.projects.replace(deleted)
     end_access(work, Scope.of(project.project_id))
+    kind = EventType.PROJECT_DELETED
+    tell(work, kind, project.path, project, actor=actor, platform=platform)
     return deleted
 
 

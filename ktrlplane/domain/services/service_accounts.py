@@ -7,6 +7,7 @@ from itertools import islice
 from attrs import evolve, field, frozen
 
 from ktrlplane.domain.access import Scope
+from ktrlplane.domain.events import EventType
 from ktrlplane.domain.ids import OrganizationId, PrincipalId
 from ktrlplane.domain.naming import is_a_name
 from ktrlplane.domain.paging import MAX_LIMIT, Page, PageRequest
@@ -14,7 +15,9 @@ from ktrlplane.domain.services.commands import apart
 from ktrlplane.domain.services.platform import Expectation, Platform, expect
 from ktrlplane.domain.services.previews import MAX_EFFECTS, Affected
 from ktrlplane.domain.services.standings import hold_to_manage, standing_on
-from ktrlplane.domain.users import MACHINE, ServiceAccount, User, principal_of
+from ktrlplane.domain.services.telling import tell, tell_taken_back
+from ktrlplane.domain.services.users import announce
+from ktrlplane.domain.users import MACHINE, ServiceAccount, principal_of
 from ktrlplane.ports.access import AssignmentView
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
@@ -48,14 +51,15 @@ def register_service_account(
     Raises: NotFound, Forbidden, AlreadyExists.
     """
     now = platform.now()
-    hold_to_manage(work, Scope.of(org_id), actor, now)
+    standing = hold_to_manage(work, Scope.of(org_id), actor, now)
     user_id = principal_of(command.client_id)
-    if work.users.find(user_id) is None:
-        work.users.put(User.announced(user_id, now))
+    announce(work, user_id, actor=actor, platform=platform)
     account = ServiceAccount(
         org_id=org_id, user_id=user_id, name=command.name, created_by=actor, created_at=now
     )
     work.service_accounts.add(account)
+    kind = EventType.SERVICE_ACCOUNT_CREATED
+    tell(work, kind, standing.path, None, account, actor=actor, platform=platform)
     return account
 
 
@@ -99,12 +103,17 @@ def remove_service_account(
     Raises: NotFound, Forbidden, PreconditionFailed.
     """
     scope = Scope.of(org_id)
-    hold_to_manage(work, scope, actor, platform.now())
-    expect(work.service_accounts.get(org_id, user_id), as_seen)
+    standing = hold_to_manage(work, scope, actor, platform.now())
+    account = work.service_accounts.get(org_id, user_id)
+    expect(account, as_seen)
     work.service_accounts.remove(org_id, user_id)
-    for assignment in work.assignments.of_below(user_id, scope):
+    held = work.assignments.of_below(user_id, scope)
+    tell_taken_back(work, held, actor=actor, platform=platform)
+    for assignment in held:
         work.assignments.remove(assignment.assignment_id)
     work.groups.leave(user_id, org_id)
+    kind = EventType.SERVICE_ACCOUNT_DELETED
+    tell(work, kind, standing.path, account, actor=actor, platform=platform)
 
 
 def affected_by_removal(

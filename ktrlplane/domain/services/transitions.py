@@ -1,10 +1,15 @@
-"""Keeping resources together with what became of them."""
+"""Keeping resources together with what became of them, and telling it."""
 
 from collections.abc import Sequence
+from typing import Final
 
+from ktrlplane.domain.events import Event, EventType
 from ktrlplane.domain.ids import PrincipalId
+from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services.platform import Platform
+from ktrlplane.domain.services.telling import event_of
+from ktrlplane.domain.snapshots import changes_of, redacted, snapshot
 from ktrlplane.domain.transitions import between
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
@@ -41,3 +46,41 @@ def _tell(
     now = platform.now()
     told = (between(before, after, actor=actor, at=now) for before, after in changes)
     work.transitions.add([one for one in told if one is not None])
+    work.events.add([_event(before, after, actor, platform) for before, after in changes])
+
+
+def _event(
+    before: Resource | None, after: Resource, actor: PrincipalId | None, platform: Platform
+) -> Event:
+    is_gone = after.status is Status.DELETED
+    data = changes_of(snapshot(before), None if is_gone else snapshot(after))
+    kind = platform.catalog.resource_type(after.type)
+    places = () if kind is None else kind.secret_places
+    for side in filter(None, data.values()):
+        if "settings_json" in side:
+            side["settings_json"] = redacted(side["settings_json"], places)
+    about = {"name": after.name, "type": after.type, "sku": after.sku, "status": after.status}
+    told = data | {"resource": about}
+    return event_of(_kind_of(before, after), after.path, told, actor=actor, platform=platform)
+
+
+def _kind_of(before: Resource | None, after: Resource) -> EventType:
+    if before is None:
+        return EventType.RESOURCE_CREATED
+    if after.status is not before.status and after.status in _ENDING:
+        return _ENDING[after.status]
+    if _wanted(before) != _wanted(after):
+        return EventType.RESOURCE_UPDATED
+    if after.status is not before.status:
+        return EventType.RESOURCE_STATUS_CHANGED
+    return EventType.RESOURCE_OBSERVED
+
+
+_ENDING: Final = {
+    Status.DELETING: EventType.RESOURCE_DELETION_STARTED,
+    Status.DELETED: EventType.RESOURCE_DELETED,
+}
+
+
+def _wanted(resource: Resource) -> tuple[object, ...]:
+    return resource.name, resource.sku, resource.settings_json.text

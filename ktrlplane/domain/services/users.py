@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from attrs import frozen
 
 from ktrlplane.domain.errors import Fault, NotFound, ValidationFailed
+from ktrlplane.domain.events import EventType
 from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.domain.organizations import Organization
 from ktrlplane.domain.paging import PageRequest
 from ktrlplane.domain.projects import Project
 from ktrlplane.domain.services.platform import Platform
+from ktrlplane.domain.services.telling import Teller, tell
 from ktrlplane.domain.users import User
 from ktrlplane.ports.identity import Claims
 from ktrlplane.ports.stores import ProjectFilter, ResourceFilter
@@ -51,7 +53,18 @@ def recognize(work: UnitOfWork, claims: Claims, *, platform: Platform) -> User:
         if user.email is not None and user.email_verified:
             work.access.hold_address(user.email)  # nobody invites it meanwhile
         work.users.put(user)
+        kind = EventType.USER_UPDATED if known else EventType.USER_CREATED
+        tell(work, kind, (), known, user, actor=user.user_id, platform=platform)
     return user
+
+
+def announce(work: UnitOfWork, user_id: PrincipalId, *, actor: Teller, platform: Platform) -> None:
+    """A user is known from now on, whether they have called yet or not."""
+    if work.users.find(user_id) is not None:
+        return
+    user = User.announced(user_id, platform.now())
+    work.users.put(user)
+    tell(work, EventType.USER_CREATED, (), None, user, actor=actor, platform=platform)
 
 
 def is_up_to_date(work: UnitOfWork, claims: Claims, *, platform: Platform) -> bool:

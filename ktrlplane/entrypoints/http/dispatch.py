@@ -8,7 +8,14 @@ from urllib.parse import urlencode
 import falcon
 from attrs import field, frozen
 
-from ktrlplane.domain.errors import DomainError, Fault, PreconditionFailed, ValidationFailed
+from ktrlplane.domain.errors import (
+    DomainError,
+    Fault,
+    Forbidden,
+    NotFound,
+    PreconditionFailed,
+    ValidationFailed,
+)
 from ktrlplane.domain.ids import PrincipalId, ResourceId
 from ktrlplane.domain.lifecycle import SETTLED, Status
 from ktrlplane.domain.services.idempotency import once
@@ -17,6 +24,7 @@ from ktrlplane.domain.services.users import recognize
 from ktrlplane.entrypoints.http import etags, rendering
 from ktrlplane.entrypoints.http.asking import Asked, ask, origin
 from ktrlplane.entrypoints.http.authentication import Recognition, bearer
+from ktrlplane.entrypoints.http.denials import remember
 from ktrlplane.entrypoints.http.operations import Operation, Reply
 from ktrlplane.entrypoints.http.problems import EdgeError
 from ktrlplane.entrypoints.http.rates import RateLimit
@@ -70,7 +78,9 @@ class Responder:
             operation,
             path=path,
             actor=actor,
-            platform=edge.platform,
+            platform=edge.platform.serving(req.context.request_id)
+            if operation.writes or operation.sensitive
+            else edge.platform,
             public_url=edge.public_url,
         )
         if claims is not None:
@@ -85,6 +95,10 @@ class Responder:
             act(req, resp, asked, claims)
         except ValidationFailed as refusal:
             raise asked.refusal(refusal.faults) from refusal
+        except (Forbidden, NotFound) as refusal:
+            if operation.remembers_refusals and not asked.rehearsed:
+                remember(edge.transact, operation, asked.call, refusal)
+            raise
 
     def _read(
         self, req: falcon.Request, resp: falcon.Response, asked: Asked, claims: Claims | None

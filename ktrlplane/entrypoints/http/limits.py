@@ -136,6 +136,7 @@ OPERATIONS: Final = (
     Operation(
         method="POST",
         path=_MANY,
+        sensitive=True,
         name="overrideLimit",
         summary="Set another limit for one scope, in place of the tier's",
         handle=override,
@@ -175,6 +176,7 @@ OPERATIONS: Final = (
     Operation(
         method="DELETE",
         path=_ONE,
+        sensitive=True,
         name="liftOverride",
         summary="Let the tier's limit hold again",
         handle=lift,

@@ -123,6 +123,8 @@ def anybody() -> Needs:
     return Needs(note="no token")
 
 
+_GUARDED: Final = {Action.MANAGE_ACCESS, Action.MANAGE_BILLING, Action.ESCALATE}
+
 Handler = Callable[[UnitOfWork, Call], Reply]
 
 
@@ -156,6 +158,14 @@ class Operation:
     """Whether it waits for a resource where the parameter ``wait`` says so."""
     judges: bool = False
     """Whether it reads nothing but what people hold, and takes no body."""
+
+    sensitive: bool = False
+    """Whether it is remembered who was refused it, besides what needs ``manage_access`` and the
+    like."""
+
+    @property
+    def remembers_refusals(self) -> bool:
+        return self.sensitive or (self.writes and not _GUARDED.isdisjoint(self.needs.actions))
 
     @property
     def is_asked_by_query_alone(self) -> bool:

@@ -1,0 +1,76 @@
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from ktrlplane.adapters.memory.lists import by_time
+from ktrlplane.adapters.memory.tables import Tables
+from ktrlplane.domain.access import Scope, ScopeType
+from ktrlplane.domain.chains import Entry, Head, chained
+from ktrlplane.domain.events import Event, EventType, patterns_for
+from ktrlplane.domain.ids import EventId, PrincipalId, ProjectId, ResourceId
+from ktrlplane.domain.paging import Page, PageRequest
+from ktrlplane.ports.events import Chain, EventFilter, Events
+
+
+class MemoryEvents(Events):
+    def __init__(self, tables: Tables) -> None:
+        self._rows = tables.events
+        self._chains = tables.event_chains
+
+    def add(self, events: Sequence[Event]) -> None:
+        for event in events:
+            chain = self.chain(event.tenant) or Chain(
+                tenant=event.tenant, head=Head(), pruned=Head()
+            )
+            (entry,) = chained(chain.head, [event])
+            self._rows.put(entry)
+            self._chains.put(Chain(tenant=chain.tenant, head=entry.head, pruned=chain.pruned))
+
+    def find(self, event_id: EventId) -> Entry | None:
+        return self._rows.find(event_id)
+
+    def of(self, scope: Scope, page: PageRequest, where: EventFilter) -> Page[Entry]:
+        if scope.scope_type is ScopeType.PROJECT:
+            rows = self._rows.where(project=ProjectId(scope.scope_id))
+        elif scope.scope_type is ScopeType.RESOURCE:
+            rows = self._rows.where(resource=ResourceId(scope.scope_id))
+        else:
+            rows = self._rows.where(tenant=scope)
+        matches = _matching(where)
+        return by_time([row for row in rows if matches(row.event)], page, _place, _weight)
+
+    def denied(self, principal: PrincipalId, since: datetime) -> int:
+        theirs = (row.event for row in self._rows.where(actor=principal.value))
+        denied = EventType.ACCESS_DENIED
+        return sum(1 for one in theirs if one.type is denied and one.occurred_at >= since)
+
+    def chains(self, after: Scope | None, limit: int) -> Sequence[Chain]:
+        following = sorted(self._chains.all(), key=lambda chain: str(chain.tenant))
+        start = "" if after is None else str(after)
+        return [chain for chain in following if str(chain.tenant) > start][:limit]
+
+    def chain(self, tenant: Scope) -> Chain | None:
+        return self._chains.find(tenant)
+
+    def entries(self, tenant: Scope, after: int, limit: int) -> Sequence[Entry]:
+        theirs = sorted(self._rows.where(tenant=tenant), key=lambda entry: entry.sequence)
+        return [entry for entry in theirs if entry.sequence > after][:limit]
+
+
+def _matching(where: EventFilter) -> Callable[[Event], bool]:
+    def matches(event: Event) -> bool:
+        return (
+            (where.types is None or any(one in where.types for one in patterns_for(event.type)))
+            and (where.actor is None or event.actor.id == where.actor)
+            and (where.since is None or event.occurred_at >= where.since)
+            and (where.until is None or event.occurred_at < where.until)
+        )
+
+    return matches
+
+
+def _weight(entry: Entry) -> int:
+    return len(entry.event.data.text.encode())
+
+
+def _place(entry: Entry) -> tuple[datetime, str]:
+    return entry.event.occurred_at, entry.event.event_id.value

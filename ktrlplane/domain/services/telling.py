@@ -1,0 +1,111 @@
+"""Telling what has changed: every service that changes something does, in the same unit of
+work (product.md R7.1)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from attrs import AttrsInstance
+
+from ktrlplane.domain.access import RoleAssignment, Scope
+from ktrlplane.domain.events import Actor, Event, EventType
+from ktrlplane.domain.ids import PrincipalId
+from ktrlplane.domain.services.platform import Platform
+from ktrlplane.domain.snapshots import changes_of, snapshot
+from ktrlplane.ports.unit_of_work import UnitOfWork
+
+Teller = PrincipalId | Actor | None
+"""Who did it: a principal, somebody that is none, or None for the platform itself."""
+
+
+def tell(
+    work: UnitOfWork,
+    kind: EventType,
+    path: Sequence[Scope],
+    before: AttrsInstance | None = None,
+    after: AttrsInstance | None = None,
+    *,
+    actor: Teller,
+    platform: Platform,
+) -> None:
+    """That a thing was as ``before`` and is as ``after``; None is a thing that is not there.
+    ``path`` runs from the organization down to what the event is about."""
+    data = changes_of(_told(before), _told(after))
+    tell_data(work, kind, path, data, actor=actor, platform=platform)
+
+
+def tell_data(
+    work: UnitOfWork,
+    kind: EventType,
+    path: Sequence[Scope],
+    data: Mapping[str, Any],
+    *,
+    actor: Teller,
+    platform: Platform,
+) -> None:
+    """``data`` is JSON; nothing secret is in it."""
+    work.events.add([event_of(kind, path, data, actor=actor, platform=platform)])
+
+
+def event_of(
+    kind: EventType,
+    path: Sequence[Scope],
+    data: Mapping[str, Any],
+    *,
+    actor: Teller,
+    platform: Platform,
+) -> Event:
+    return Event.about(
+        path,
+        kind,
+        actor=actor if isinstance(actor, Actor) else Actor.of(actor),
+        at=platform.now(),
+        request_id=platform.request_id,
+        data=data,
+    )
+
+
+def tell_taken_back(
+    work: UnitOfWork,
+    assignments: Sequence[RoleAssignment],
+    *,
+    actor: Teller,
+    platform: Platform,
+) -> None:
+    """Of each that is about to be taken back, wherever it is."""
+    scopes = list(dict.fromkeys(one.scope for one in assignments))
+    paths = dict(zip(scopes, paths_to(work, scopes, platform), strict=True))
+    for one in assignments:
+        kind = EventType.ROLE_ASSIGNMENT_DELETED
+        tell(work, kind, paths[one.scope], one, actor=actor, platform=platform)
+
+
+def path_to(work: UnitOfWork, scope: Scope, platform: Platform) -> Sequence[Scope]:
+    """From the organization down; of what is not there any more, itself alone."""
+    (path,) = paths_to(work, [scope], platform)
+    return path
+
+
+def paths_to(
+    work: UnitOfWork, scopes: Sequence[Scope], platform: Platform
+) -> Sequence[Sequence[Scope]]:
+    if not scopes:
+        return []
+    asked = [(_NOBODY, scope) for scope in scopes]
+    standings = work.access.standings(asked, platform.now())
+    return [
+        (scope,) if standing is None else standing.path
+        for scope, standing in zip(scopes, standings, strict=True)
+    ]
+
+
+_NOBODY: Final = PrincipalId("nobody")
+"""Whose standing is asked for where only the way to the scope matters."""
+UNTOLD: Final = frozenset({"mail_due_at", "mail_attempts", "sent_at"})
+"""What the platform remembers for itself."""
+
+
+def _told(thing: AttrsInstance | None) -> dict[str, Any] | None:
+    told = snapshot(thing, UNTOLD)
+    if told is not None and isinstance(thing, RoleAssignment):
+        told |= {"principal_type": thing.principal_type, "principal_id": told.pop("holder")}
+    return told
