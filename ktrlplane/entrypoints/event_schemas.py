@@ -153,6 +153,8 @@ def _or_null(schema: Schema) -> Schema:
     return schema if schema == {} else {"anyOf": [schema, {"type": "null"}]}
 
 
+_RETENTION: Final = _object({"days": {"type": ["integer", "null"]}})
+
 _OWN_DATA: Final[Mapping[EventType, Schema]] = {
     EventType.ACCESS_DENIED: _object(
         {
@@ -169,8 +171,16 @@ _OWN_DATA: Final[Mapping[EventType, Schema]] = {
         _object({"platform": _TEXT, "roles": {"type": "array", "items": _object(_told(Role))}}),
         {},
     ),
+    EventType.AUDIT_RETENTION_UPDATED: _changes(_RETENTION, _RETENTION, {}),
+    EventType.AUDIT_PRUNED: _object(
+        {
+            "through_sequence": {"type": "integer", "minimum": 1},
+            "through_hash": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+            "count": {"type": "integer", "minimum": 1},
+        }
+    ),
     # Until their nouns tell more.
-    **{kind: {"type": "object"} for kind in EventType if kind.startswith(("webhook.", "audit."))},
+    **{kind: {"type": "object"} for kind in EventType if kind.startswith("webhook.")},
 }
 
 
