@@ -10,6 +10,7 @@ from ktrlplane.adapters.embedded import EmbeddedPostgres
 from ktrlplane.adapters.json_schema import JsonSchemaValidator
 from ktrlplane.adapters.mail import LogMail, SmtpMail
 from ktrlplane.adapters.memory.bell import SilentBell
+from ktrlplane.adapters.memory.delivery import MemoryDelivery
 from ktrlplane.adapters.memory.mail import MemoryMail
 from ktrlplane.adapters.memory.tokens import MemoryTokens
 from ktrlplane.adapters.memory.unit_of_work import MemoryUnitsOfWork
@@ -29,12 +30,15 @@ from ktrlplane.adapters.tokens import (
     LocalIssuer,
     LocalKeys,
 )
+from ktrlplane.adapters.webhooks import NetworkDelivery
+from ktrlplane.domain.addresses import Reach
 from ktrlplane.domain.catalog import BrokenCatalog, Catalog
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.entrypoints.settings import Settings, WrongSettings
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.ports.clock import Clock
 from ktrlplane.ports.database import DatabaseServer, DatabaseUnavailable
+from ktrlplane.ports.delivery import Delivery
 from ktrlplane.ports.identity import Tokens
 from ktrlplane.ports.jobs import Bell
 from ktrlplane.ports.mail import Mail
@@ -115,6 +119,18 @@ def _mail(settings: Settings, clock: Clock) -> Mail:
     return SmtpMail(settings.smtp_url, clock, sender=settings.sender)
 
 
+def _reach(settings: Settings) -> Reach:
+    return Reach(settings.webhook_allow)
+
+
+def _delivery(clock: Clock, reach: Reach) -> Iterator[Delivery]:
+    delivery = NetworkDelivery(clock, reach)
+    try:
+        yield delivery
+    finally:
+        delivery.close()
+
+
 def _bell(settings: Settings) -> Bell:
     return PostgresBell(_url(settings))
 
@@ -136,6 +152,8 @@ class Container(containers.DeclarativeContainer):
         LocalIssuer, settings.provided.data_dir, clock
     )
     mail: providers.Provider[Mail] = providers.ThreadSafeSingleton(_mail, settings, clock)
+    webhook_reach: providers.Provider[Reach] = providers.ThreadSafeSingleton(_reach, settings)
+    delivery: providers.Provider[Delivery] = providers.Resource(_delivery, clock, webhook_reach)
     database: providers.Provider[DatabaseServer] = providers.ThreadSafeSingleton(
         _database, settings
     )
@@ -157,6 +175,7 @@ class Container(containers.DeclarativeContainer):
         reserved_ids=settings.provided.reserved_ids,
         deletion_grace=settings.provided.deletion_grace,
         invitation_ttl=settings.provided.invitation_ttl,
+        webhook_reach=webhook_reach,
     )
 
 
@@ -177,10 +196,13 @@ def on_postgres(url: str) -> Container:
 
 
 def in_memory(settings: Settings | None = None) -> Container:
-    """Nothing behind it but this process: no database, no issuer, no mail server."""
+    """Nothing behind it but this process: no database, no issuer, no mail server, no network."""
     container = Container(settings=settings or Settings())
     container.units.override(providers.ThreadSafeSingleton(MemoryUnitsOfWork))
     container.tokens.override(providers.ThreadSafeSingleton(MemoryTokens, container.clock))
     container.mail.override(providers.ThreadSafeSingleton(MemoryMail))
+    container.delivery.override(
+        providers.ThreadSafeSingleton(MemoryDelivery, container.clock, container.webhook_reach)
+    )
     container.bell.override(providers.ThreadSafeSingleton(SilentBell))
     return container

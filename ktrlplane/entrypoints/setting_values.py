@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from ktrlplane.domain.addresses import Network
 from ktrlplane.ports.mail import Sender
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 MASK: Final = "********"
 _HARMLESS: Final = frozenset(

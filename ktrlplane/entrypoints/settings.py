@@ -8,13 +8,14 @@ from urllib.parse import urlsplit
 
 from attrs import field, fields, frozen
 
+from ktrlplane.domain.addresses import Network
 from ktrlplane.entrypoints import setting_values as values
-from ktrlplane.entrypoints.setting_values import MASK, Network, whole_number
+from ktrlplane.entrypoints.setting_values import MASK, whole_number
 from ktrlplane.ports.mail import Sender
 
 PREFIX: Final = "KTRLPLANE_"
 
-DEMO_DEFAULTS: Final = {"deletion_grace": "3600"}
+DEMO_DEFAULTS: Final = {"deletion_grace": "3600", "webhook_allow": "127.0.0.0/8,::1/128"}
 """What ``serve --demo`` has otherwise, where nobody says."""
 
 

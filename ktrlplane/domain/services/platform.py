@@ -4,8 +4,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Self, TypeVar
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
+from ktrlplane.domain.addresses import Reach
 from ktrlplane.domain.catalog import Catalog
 from ktrlplane.domain.errors import Fault, PreconditionFailed, ValidationFailed
 from ktrlplane.domain.ids import ALWAYS_RESERVED, Label, is_reserved
@@ -30,6 +31,7 @@ class Platform:
     reserved_ids: tuple[str, ...] = ()
     deletion_grace: timedelta = timedelta(days=1)
     invitation_ttl: timedelta = timedelta(days=7)
+    webhook_reach: Reach = field(factory=Reach)
     request_id: str | None = None
 
     def serving(self, request_id: str) -> Self:

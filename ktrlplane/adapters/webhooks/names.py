@@ -1,0 +1,149 @@
+"""From a name to the addresses that may be reached."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Final
+from weakref import WeakValueDictionary
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from ktrlplane.adapters.webhooks.bounds import Bounds
+from ktrlplane.adapters.webhooks.sockets import Judge, Refused
+from ktrlplane.domain.webhook_urls import LOOPBACK, is_this_machine
+
+Lookup = Callable[[str], Sequence[str]]
+"""The addresses of a name. It may take its time, in a thread of its own.
+Raises: OSError, UnicodeError."""
+
+_MOST_SILENT: Final = 10_000
+
+
+def ask_system(name: str) -> Sequence[str]:
+    found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(place[0]) for *_, place in found))
+
+
+class Lookups:
+    """The system's lookup cannot be ended, so a name that nobody answers for keeps a thread
+    for longer than anybody waits. There are so many threads, one domain has but a few of
+    them, whoever it belongs to, and a name that stayed silent is left alone for a while.
+    None of them keeps the process from ending."""
+
+    def __init__(self, lookup: Lookup, bounds: Bounds) -> None:
+        self._lookup, self._bounds = lookup, bounds
+        self._all = asyncio.Semaphore(bounds.lookups)
+        self._below: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._silent: dict[str, float] = {}
+
+    async def addresses(self, name: str) -> Sequence[str]:
+        """Raises: OSError, UnicodeError."""
+        if self._silent.get(name, 0.0) > asyncio.get_running_loop().time():
+            raise OSError("Nobody answered for this name lately.")
+        asked: asyncio.Future[Sequence[str]] | None = None
+        try:
+            async with asyncio.timeout(self._bounds.lookup_s):
+                asked = await self._begin(name)
+                return await asyncio.shield(asked)
+        except TimeoutError:
+            if asked is not None:
+                self._leave_alone(name)
+            raise OSError("Nobody answered for this name in time.") from None
+
+    async def _begin(self, name: str) -> asyncio.Future[Sequence[str]]:
+        """Others have their turn when the thread is done, not when nobody waits for it."""
+        domain = ".".join(name.split(".")[-2:])
+        below = self._below.get(domain)
+        if below is None:
+            below = asyncio.Semaphore(self._bounds.lookups_below_one_domain)
+            self._below[domain] = below
+        await below.acquire()
+        try:
+            await self._all.acquire()
+        except BaseException:
+            below.release()
+            raise
+        asked = self._in_a_thread(name)
+
+        def end(done: asyncio.Future[Sequence[str]]) -> None:
+            done.exception()
+            self._all.release()
+            below.release()
+
+        asked.add_done_callback(end)
+        return asked
+
+    def _in_a_thread(self, name: str) -> asyncio.Future[Sequence[str]]:
+        loop = asyncio.get_running_loop()
+        asked: asyncio.Future[Sequence[str]] = loop.create_future()
+
+        def ask() -> None:
+            try:
+                outcome: Sequence[str] | Exception = self._lookup(name)
+            except Exception as exc:  # noqa: BLE001
+                outcome = exc
+            # The loop may be gone by now.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(_tell, asked, outcome)
+
+        threading.Thread(target=ask, name="webhook-name", daemon=True).start()
+        return asked
+
+    def _leave_alone(self, name: str) -> None:
+        self._silent.pop(name, None)
+        while len(self._silent) >= _MOST_SILENT:
+            del self._silent[next(iter(self._silent))]
+        until = asyncio.get_running_loop().time() + self._bounds.silent_name_s
+        self._silent[name] = until
+
+
+def _tell(asked: asyncio.Future[Sequence[str]], outcome: Sequence[str] | Exception) -> None:
+    if asked.done():
+        return
+    if isinstance(outcome, Exception):
+        asked.set_exception(outcome)
+    else:
+        asked.set_result(outcome)
+
+
+class JudgedNames(AbstractResolver):
+    """One address that may not be reached is enough to refuse a name: nobody who means well
+    has both, and which one is taken would be a matter of luck."""
+
+    def __init__(self, lookups: Lookups, judge: Judge, bounds: Bounds) -> None:
+        self._lookups, self._judge, self._bounds = lookups, judge, bounds
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Raises: Refused, OSError, UnicodeError."""
+        if is_this_machine(host):
+            addresses = self._of_this_machine()
+        else:
+            addresses = [str(self._judge(one)) for one in await self._lookups.addresses(host)]
+        if not addresses:
+            raise OSError("The name has no address.")
+        return [_result(host, one, port) for one in addresses[: self._bounds.connects]]
+
+    def _of_this_machine(self) -> Sequence[str]:
+        """Those of the two that are allowed. Raises: Refused, where none is."""
+        found = []
+        for address in LOOPBACK:
+            with suppress(Refused):
+                found.append(str(self._judge(str(address))))
+        if not found:
+            raise Refused("No address of the machine itself may be reached.")
+        return found
+
+    async def close(self) -> None:
+        """Nothing is open here."""
+
+
+def _result(host: str, address: str, port: int) -> ResolveResult:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+    return ResolveResult(
+        hostname=host, host=address, port=port, family=family, proto=0, flags=flags
+    )
