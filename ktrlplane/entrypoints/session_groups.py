@@ -8,13 +8,14 @@ from ktrlplane.domain.paging import Page, PageRequest
 from ktrlplane.domain.services import group_members, groups, invitations, service_accounts
 from ktrlplane.domain.users import ServiceAccount, principal_of
 from ktrlplane.entrypoints.places import Place, id_of, scope_of
-from ktrlplane.entrypoints.session_access import FIRST_PAGE, AccessSession
+from ktrlplane.entrypoints.session_access import FIRST_PAGE
+from ktrlplane.entrypoints.session_audit import AuditSession
 from ktrlplane.ports.groups import MemberView
 from ktrlplane.ports.invitations import InvitationView
 
 
 @frozen
-class GroupSession(AccessSession):
+class GroupSession(AuditSession):
     def create_group(
         self, org_id: OrganizationId | str, *, name: str, description: str = ""
     ) -> Group:

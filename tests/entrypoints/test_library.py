@@ -276,3 +276,22 @@ def test_limits_are_told_and_overridden(control: ControlPlane, ada: Session) -> 
     assert metered.maximum is not None
     verdict = ada.check_limit("g", metered.limit, metered.maximum)
     assert (verdict.allowed, verdict.limit) == (True, metered.maximum)
+
+
+def test_what_happened_is_read_exported_and_kept(control: ControlPlane, ada: Session) -> None:
+    log = ada.events("organization:acme", types=["resource.*", "project.created"])
+    told = [entry.event.type for entry in log.items]
+    assert told == ["resource.created", "project.created"]
+    assert ada.event(log.items[0].event.event_id) == log.items[0]
+    assert ada.events("resource:g").items == ada.events("organization:acme", resource="g").items
+    lines = list(ada.export_events("organization:acme"))
+    assert lines[-1] == log.items[0].text
+    assert list(ada.export_events("organization:acme", after=len(lines) - 1)) == lines[-1:]
+    assert ada.set_audit_retention("acme", days=90) == ada.audit_retention("acme")
+    bob = control.sign_in("bob")
+    with pytest.raises(NotFound):
+        bob.events("organization:acme")
+    with pytest.raises(NotFound):
+        next(bob.export_events("organization:acme"))
+    with pytest.raises(ValidationFailed, match="names no type"):
+        ada.events("organization:acme", types=["Resource"])

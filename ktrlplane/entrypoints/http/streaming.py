@@ -2,8 +2,8 @@
 part of it.
 
 Each has a thread for as long as its client takes, and threads are few: only some at once, and
-none for longer than ``LONGEST_S``. One that ends before its time breaks off, so that nobody
-takes a part for the whole.
+none for longer than ``LONGEST_S``. One that ends before its time says so on its last line, and
+breaks off, so that nobody takes a part for the whole: not every server can break off.
 """
 
 import errno
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Final, Self
 
 import falcon
+import orjson
 import structlog
 from attrs import define, field
 
@@ -38,26 +39,30 @@ class Stream:
     _request_id: str
     _until: float = field(factory=lambda: time.monotonic() + LONGEST_S)
     _is_open: bool = True
+    _reason: str | None = None
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> bytes:
+        if self._reason is not None:
+            # What a client that has gone away looks like: the server closes, without the sign
+            # that this was all, and nobody is alarmed.
+            raise ConnectionResetError(errno.ECONNRESET, self._reason)
         if time.monotonic() > self._until:
-            raise self._broken_off("it took too long")
+            return self._broken_off("This took too long; go on after the last line.")
         try:
             return next(self._parts)
         except StopIteration:
             self.close()
             raise
         except DomainError as refusal:
-            raise self._broken_off(refusal.detail) from refusal
+            return self._broken_off(refusal.detail)
 
-    def _broken_off(self, reason: str) -> OSError:
-        """What a client that has gone away looks like: the server closes, without the sign that
-        this was all, and nobody is alarmed."""
+    def _broken_off(self, reason: str) -> bytes:
+        self._reason = reason
         _log.info("answer_broken_off", request_id=self._request_id, reason=reason)
-        return ConnectionResetError(errno.ECONNRESET, reason)
+        return orjson.dumps({"incomplete": reason}) + b"\n"
 
     def close(self) -> None:
         if self._is_open:
