@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Self, TypeVar
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from ktrlplane.domain.addresses import Reach
 from ktrlplane.domain.catalog import Catalog
@@ -31,7 +31,7 @@ class Platform:
     reserved_ids: tuple[str, ...] = ()
     deletion_grace: timedelta = timedelta(days=1)
     invitation_ttl: timedelta = timedelta(days=7)
-    webhook_reach: Reach = Reach()
+    webhook_reach: Reach = field(factory=Reach)
     request_id: str | None = None
 
     def serving(self, request_id: str) -> Self:
