@@ -48,6 +48,10 @@ class ScopeType(enum.StrEnum):
     PROJECT = "project"
     RESOURCE = "resource"
 
+    # As the text that it is equal to. That of enumerations is made in Python, and a scope is
+    # looked up with every question.
+    __hash__ = str.__hash__
+
 
 _ID_KINDS: Final[dict[ScopeType, type[Identity]]] = {
     ScopeType.ORGANIZATION: OrganizationId,
@@ -111,11 +115,9 @@ class Permission:
         """Whether holding this permission is holding ``other`` (R1.2)."""
         if self.product != other.product:
             return False
-        if self.action == "*":
+        if self.action in (other.action, "*"):
             return True
-        if self.action.endswith("/*"):
-            return other.action == self.action or other.action.startswith(self.action[:-1])
-        return self.action == other.action
+        return self.action.endswith("/*") and other.action.startswith(self.action[:-1])
 
     def __str__(self) -> str:
         return f"{self.product}:{self.action}"

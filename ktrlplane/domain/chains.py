@@ -4,7 +4,7 @@ nothing can be changed, removed, put in between or moved unnoticed (product.md R
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Final
+from typing import Final, Self
 
 from attrs import evolve, frozen
 
@@ -43,7 +43,7 @@ class Entry:
     @property
     def text(self) -> str:
         """All of it in canonical form, as exports have it on a line."""
-        return _text(self.event, self.sequence, self.previous_hash, self.hash)
+        return Record.of(self).text
 
 
 def chained(head: Head, events: Iterable[Event]) -> Sequence[Entry]:
@@ -72,26 +72,70 @@ def _after(head: Head, event: Event) -> Entry:
 
 def hash_of(event: Event, sequence: int, previous_hash: str) -> str:
     """Of an entry's canonical form, which is all that exports show of it but this."""
-    return sha256(_text(event, sequence, previous_hash).encode()).hexdigest()
+    entry = Entry(event=event, sequence=sequence, previous_hash=previous_hash, hash="")
+    return Record.of(entry).hash_at(sequence)
 
 
-def _text(event: Event, sequence: int, previous_hash: str, own: str | None = None) -> str:
-    # In the order of the members' names. Data is canonical already.
-    ids = event.org_id, event.project_id, event.resource_id
-    org_id, project_id, resource_id = (None if one is None else one.value for one in ids)
-    members = (
-        ("actor", canonical({"type": event.actor.type.value, "id": event.actor.id})),
-        ("data", event.data.text),
-        ("event_id", canonical(event.event_id.value)),
-        *(() if own is None else (("hash", canonical(own)),)),
-        ("occurred_at", canonical(time_key(event.occurred_at))),
-        ("org_id", canonical(org_id)),
-        ("previous_hash", canonical(previous_hash)),
-        ("project_id", canonical(project_id)),
-        ("request_id", canonical(event.request_id)),
-        ("resource_id", canonical(resource_id)),
-        ("sequence", str(sequence)),
-        ("type", canonical(event.type.value)),
-        ("version", str(event.version)),
-    )
-    return "{" + ",".join([f'"{name}":{value}' for name, value in members]) + "}"
+@frozen(kw_only=True)
+class Record:
+    """An entry as it is kept, whatever somebody has made of it: nothing in here need be true, nor
+    be known to this release. ``occurred_at`` is as ``time_key`` writes it, ``data`` is JSON."""
+
+    event_id: str
+    type: str
+    version: int
+    occurred_at: str
+    actor_type: str
+    actor_id: str
+    org_id: str | None
+    project_id: str | None
+    resource_id: str | None
+    request_id: str | None
+    data: str
+    sequence: int
+    previous_hash: str
+    hash: str
+
+    @classmethod
+    def of(cls, entry: Entry) -> Self:
+        event = entry.event
+        ids = event.org_id, event.project_id, event.resource_id
+        org_id, project_id, resource_id = (None if one is None else one.value for one in ids)
+        return cls(
+            event_id=event.event_id.value,
+            type=event.type.value,
+            version=event.version,
+            occurred_at=time_key(event.occurred_at),
+            actor_type=event.actor.type.value,
+            actor_id=event.actor.id,
+            org_id=org_id,
+            project_id=project_id,
+            resource_id=resource_id,
+            request_id=event.request_id,
+            data=event.data.text,
+            sequence=entry.sequence,
+            previous_hash=entry.previous_hash,
+            hash=entry.hash,
+        )
+
+    @property
+    def text(self) -> str:
+        """All of it in canonical form, where it is as it was made."""
+        return self._written(self.sequence, f'"hash":{canonical(self.hash)},')
+
+    def hash_at(self, sequence: int) -> str:
+        """What its hash would have to be, did it have this number."""
+        return sha256(self._written(sequence).encode()).hexdigest()
+
+    def _written(self, sequence: int, own: str = "") -> str:
+        # In the order of the members' names.
+        return (
+            f'{{"actor":{{"id":{canonical(self.actor_id)},"type":{canonical(self.actor_type)}}},'
+            f'"data":{self.data},"event_id":{canonical(self.event_id)},{own}'
+            f'"occurred_at":{canonical(self.occurred_at)},"org_id":{canonical(self.org_id)},'
+            f'"previous_hash":{canonical(self.previous_hash)},'
+            f'"project_id":{canonical(self.project_id)},'
+            f'"request_id":{canonical(self.request_id)},'
+            f'"resource_id":{canonical(self.resource_id)},"sequence":{sequence},'
+            f'"type":{canonical(self.type)},"version":{self.version}}}'
+        )

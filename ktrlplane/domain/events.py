@@ -22,8 +22,12 @@ MAX_DATA: Final = 64 * 1024
 """Characters of JSON that the data of one event has at most."""
 
 
+_TYPE: Final = re.compile(r"[a-z_]+\.[a-z_]+", re.ASCII)
+
+
 class EventType(enum.StrEnum):
-    """What happened to what. A new type may come with any release."""
+    """What happened to what. A new type may come with any release: one that a later release
+    has told is one too, though not among those that are listed here."""
 
     ORGANIZATION_CREATED = "organization.created"
     ORGANIZATION_UPDATED = "organization.updated"
@@ -69,6 +73,15 @@ class EventType(enum.StrEnum):
     WEBHOOK_DISABLED = "webhook.disabled"
     AUDIT_RETENTION_UPDATED = "audit.retention_updated"
     AUDIT_PRUNED = "audit.pruned"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        if not isinstance(value, str) or _TYPE.fullmatch(value) is None:
+            return None
+        told = str.__new__(cls, value)
+        told._name_ = value.upper().replace(".", "_")
+        told._value_ = value
+        return told
 
 
 class ActorType(enum.StrEnum):

@@ -4,6 +4,7 @@ import enum
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final, cast
 
 from attrs import AttrsInstance, fields_dict, has
@@ -61,33 +62,56 @@ def redacted(value: Any, places: Collection[str] = ()) -> Any:
     """``value``, a JSON document, without what is secret: what is at ``places``, patterns as
     ``secret_places`` gives them, and what goes by the name of a secret. Numbers that not every
     reader of JSON takes as they are become text."""
-    steps = [place.split("/")[1:] for place in places]
-    return _redacted(value, steps)
+    return _redacted(value, [_tree(frozenset(places))])
 
 
-def _redacted(value: Any, places: Sequence[Sequence[str]]) -> Any:
+_Tree = dict[str | None, Any]
+"""What is below each step of some places. Where one ends there is the step None."""
+
+
+@lru_cache(maxsize=256)
+def _tree(places: frozenset[str]) -> _Tree:
+    root: _Tree = {}
+    for place in places:
+        here = root
+        for step in place.split("/")[1:]:
+            here = here.setdefault(step.replace("~1", "/").replace("~0", "~"), {})
+        here[None] = True
+    return root
+
+
+def _redacted(value: Any, trees: Sequence[_Tree]) -> Any:
     if isinstance(value, Mapping):
-        return {key: _member(key, one, _below(places, key)) for key, one in value.items()}
+        return {key: _member(key, one, _below(trees, key)) for key, one in value.items()}
     if isinstance(value, list):
-        below = _below(places, None)
-        return [REDACTED if [] in below else _redacted(one, below) for one in value]
+        below = _below(trees, None)
+        return [REDACTED if _ends(below) else _redacted(one, below) for one in value]
     if isinstance(value, int) and abs(value) > MAX_INTEGER:
         return str(value)
     return value
 
 
-def _member(key: str, value: Any, below: Sequence[Sequence[str]]) -> Any:
+def _member(key: str, value: Any, below: Sequence[_Tree]) -> Any:
     # A number or a yes or no is no secret by its name: ``max_tokens`` is not.
-    is_secret = [] in below or (_SECRET.search(key) and not isinstance(value, int | float))
+    is_secret = _ends(below) or (not isinstance(value, int | float) and _names_a_secret(key))
     return REDACTED if is_secret and value is not None else _redacted(value, below)
 
 
-def _below(places: Sequence[Sequence[str]], key: str | None) -> list[Sequence[str]]:
-    """What is left of the places that go through ``key``; None is any."""
-    if not places:
-        return []
-    step = None if key is None else key.replace("~", "~0").replace("/", "~1")
-    return [list(place[1:]) for place in places if place and place[0] in ("*", step)]
+@lru_cache(maxsize=4096)
+def _names_a_secret(key: str) -> bool:
+    return _SECRET.search(key) is not None
+
+
+def _ends(trees: Sequence[_Tree]) -> bool:
+    return any(None in tree for tree in trees)
+
+
+def _below(trees: Sequence[_Tree], key: str | None) -> Sequence[_Tree]:
+    """What is left of the places that go through ``key``; None is a place in a list."""
+    if not trees:
+        return ()
+    steps = ("*",) if key is None else ("*", key)
+    return [tree[step] for tree in trees for step in steps if step in tree]
 
 
 def changes_of(

@@ -28,7 +28,10 @@ class Grant:
         return self.expires_at is None or self.expires_at > moment
 
     def covers(self, permission: Permission) -> bool:
-        return any(held.covers(permission) for held in self.permissions)
+        for held in self.permissions:  # noqa: SIM110 - as in Standing.holds
+            if held.covers(permission):
+                return True
+        return False
 
 
 def _as_tuple(grants: Iterable[Grant]) -> tuple[Grant, ...]:
@@ -61,10 +64,14 @@ class Standing:
 
     def via(self, permission: Permission) -> Sequence[Grant]:
         """The grants that give ``permission``, as they came."""
-        return [g for g in self.grants if g.scope in self.path and g.covers(permission)]
+        return [grant for grant in self._counting if grant.covers(permission)]
 
     def holds(self, permission: Permission) -> bool:
-        return any(g.covers(permission) for g in self.grants if g.scope in self.path)
+        # For a hundred questions at once: any() costs three times as much.
+        for grant in self._counting:  # noqa: SIM110
+            if grant.covers(permission):
+                return True
+        return False
 
     def may(self, action: Action) -> bool:
         return self.holds(Permission.control_plane(action))
@@ -100,8 +107,12 @@ class Standing:
 
     @cached_property
     def _permissions(self) -> Sequence[Permission]:
-        held = (g.permissions for g in self.grants if g.scope in self.path)
-        return sorted({permission for granted in held for permission in granted}, key=_in_order)
+        held = {permission for grant in self._counting for permission in grant.permissions}
+        return sorted(held, key=_in_order)
+
+    @cached_property
+    def _counting(self) -> Sequence[Grant]:
+        return [grant for grant in self.grants if grant.scope in self.path]
 
 
 def _advice(action: Action) -> str:

@@ -18,12 +18,11 @@ from ktrlplane.domain.events import VERSION, ActorType, EventType
 from ktrlplane.domain.groups import Group, GroupMember
 from ktrlplane.domain.ids import Identity
 from ktrlplane.domain.invitations import Invitation
-from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.limits import LimitOverride
 from ktrlplane.domain.organizations import Organization
 from ktrlplane.domain.projects import Project
 from ktrlplane.domain.resources import Resource
-from ktrlplane.domain.services.telling import UNTOLD
+from ktrlplane.domain.services.telling import SUBJECTS, UNTOLD
 from ktrlplane.domain.snapshots import UNTOLD_TIMES
 from ktrlplane.domain.users import ServiceAccount, User
 
@@ -89,7 +88,8 @@ def _data(kind: EventType) -> Schema:
         before, after = nothing, whole
     elif verb in _ENDS:
         before, after = whole, nothing
-    return _changes(before, after, _BESIDE.get(noun, {}))
+    subject = {name: told[name] for name in SUBJECTS[_NOUNS[noun]]}
+    return _changes(before, after, {"subject": _object(subject)})
 
 
 def _changes(before: Schema, after: Schema, beside: Mapping[str, Schema]) -> Schema:
@@ -153,12 +153,7 @@ def _or_null(schema: Schema) -> Schema:
     return schema if schema == {} else {"anyOf": [schema, {"type": "null"}]}
 
 
-_BESIDE: Final[Mapping[str, Mapping[str, Schema]]] = {
-    "resource": {
-        "resource": _object({"name": _TEXT, "type": _TEXT, "sku": _TEXT, "status": _words(Status)})
-    }
-}
-"""What an event about a noun tells beside what has changed: of a resource, what it is now."""
+_RETENTION: Final = _object({"days": {"type": ["integer", "null"]}})
 
 _OWN_DATA: Final[Mapping[EventType, Schema]] = {
     EventType.ACCESS_DENIED: _object(
@@ -176,8 +171,16 @@ _OWN_DATA: Final[Mapping[EventType, Schema]] = {
         _object({"platform": _TEXT, "roles": {"type": "array", "items": _object(_told(Role))}}),
         {},
     ),
+    EventType.AUDIT_RETENTION_UPDATED: _changes(_RETENTION, _RETENTION, {}),
+    EventType.AUDIT_PRUNED: _object(
+        {
+            "through_sequence": {"type": "integer", "minimum": 1},
+            "through_hash": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+            "count": {"type": "integer", "minimum": 1},
+        }
+    ),
     # Until their nouns tell more.
-    **{kind: {"type": "object"} for kind in EventType if kind.startswith(("webhook.", "audit."))},
+    **{kind: {"type": "object"} for kind in EventType if kind.startswith("webhook.")},
 }
 
 

@@ -15,6 +15,7 @@ from ktrlplane.domain.services.platform import Platform
 from ktrlplane.entrypoints.ending import EndDeletions
 from ktrlplane.entrypoints.heeding import HeedReports
 from ktrlplane.entrypoints.letters import invitation_letter
+from ktrlplane.entrypoints.pruning import PruneEvents
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.entrypoints.worker import Job, Run
 from ktrlplane.ports.invitations import InvitationView
@@ -41,6 +42,12 @@ SEND_INVITATIONS: Final = Duty(
 )
 FORGET_ANSWERS: Final = Duty(job="forget_answers", every=timedelta(minutes=10))
 FORGET_REFUSED_REPORTS: Final = Duty(job="forget_refused_reports", every=timedelta(hours=1))
+PRUNE_EVENTS: Final = Duty(
+    job="prune_events",
+    every=timedelta(days=1),
+    # A log of millions, of which a retention was set only now.
+    lasts=timedelta(hours=1),
+)
 
 DUTIES: Final = (
     HEED_REPORTS,
@@ -48,6 +55,7 @@ DUTIES: Final = (
     SEND_INVITATIONS,
     FORGET_ANSWERS,
     FORGET_REFUSED_REPORTS,
+    PRUNE_EVENTS,
 )
 """All that ``jobs_of`` gives, for who wants to know whether it is done."""
 
@@ -63,6 +71,7 @@ def jobs_of(transact: Transact, platform: Platform, mail: Mail, origin: str = ""
         _job(SEND_INVITATIONS, partial(_send_invitations, transact, platform, mail, origin)),
         _job(FORGET_ANSWERS, lambda _: _forget_answers(transact, platform)),
         _job(FORGET_REFUSED_REPORTS, lambda _: _forget_refused_reports(transact, platform)),
+        _job(PRUNE_EVENTS, PruneEvents(transact, platform)),
     )
 
 

@@ -8,9 +8,9 @@ from typing import Protocol
 from attrs import frozen
 
 from ktrlplane.domain.access import Scope
-from ktrlplane.domain.chains import Entry, Head
+from ktrlplane.domain.chains import Entry, Head, Record
 from ktrlplane.domain.events import Event
-from ktrlplane.domain.ids import EventId, PrincipalId
+from ktrlplane.domain.ids import EventId, PrincipalId, ProjectId, ResourceId
 from ktrlplane.domain.paging import Page, PageRequest
 
 
@@ -23,16 +23,20 @@ class EventFilter:
     actor: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    project_id: ProjectId | None = None
+    resource_id: ResourceId | None = None
 
 
 @frozen(kw_only=True)
 class Chain:
     """What is known of a tenant's chain beside its entries: where it ends, and which entry was
-    the last one to be pruned, if any (``pruned`` is the beginning otherwise)."""
+    the last one to be pruned, if any (``pruned`` is the beginning otherwise). Entries are kept
+    for ``retention_days``, at the least; None is without end."""
 
     tenant: Scope
     head: Head
     pruned: Head
+    retention_days: int | None = None
 
 
 class Events(Protocol):
@@ -67,3 +71,24 @@ class Events(Protocol):
     @abstractmethod
     def entries(self, tenant: Scope, after: int, limit: int) -> Sequence[Entry]:
         """Of a tenant's chain, by number, the next ones after the one with number ``after``."""
+
+    @abstractmethod
+    def records(self, tenant: Scope, after: int, limit: int) -> Sequence[Record]:
+        """The same entries as they are kept, whatever somebody has made of them."""
+
+    @abstractmethod
+    def last_before(self, tenant: Scope, at: datetime) -> int:
+        """The number of the tenant's last entry before then, 0 where there is none."""
+
+    @abstractmethod
+    def retain(self, tenant: Scope, days: int | None) -> None:
+        """For how long the tenant's entries are to be kept."""
+
+    @abstractmethod
+    def retained(self, after: Scope | None, limit: int) -> Sequence[Chain]:
+        """As ``chains``, those whose entries are not kept without end."""
+
+    @abstractmethod
+    def prune(self, tenant: Scope, through: Head) -> int:
+        """Forgets the tenant's entries up to ``through``, which stays known as the last one that
+        was pruned. How many there were; another unit of work may have been faster."""

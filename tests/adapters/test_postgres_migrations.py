@@ -25,6 +25,7 @@ LANDED = {
     "0009_change_detection": "a50d99f34d26b43531c3e0cda77e9b41f80dcea5543476aff2ded7854aa37897",
     "0010_deletions_by_tenant": "c1569ad13d0825ea3026a7994299f19221294d7b9d1df7103c55bca6e5b39364",
     "0011_events": "37ca2c658395e1cb25f278c5f9546d7d46da2709c6ceb8ffcfc9ab6ae87656eb",
+    "0012_audit_retention": "69e1f9b3f46d7cb18f5f27fb577bb044f061fe878bf4d815da60bdb593d307bf",
 }
 """What databases out there have had. Never change one: write another one."""
 

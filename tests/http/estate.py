@@ -46,6 +46,7 @@ BODIES: Final[Mapping[str, Callable[[World], Any]]] = {
         for place in ("", "InProject")
     },
     "overrideLimit": lambda world: world.an_override(),
+    "setAuditRetention": lambda _: {"days": 90},
     "reportStatus": lambda _: {"observed_generation": 1, "health": "Healthy"},
     **{f"grant{scope.title()}Role": lambda _: GRANT for scope in SCOPES},
     **{f"change{scope.title()}Assignment": lambda _: LATER for scope in SCOPES},
@@ -131,6 +132,7 @@ def an_estate(world: World) -> Estate:
         "type": world.kind.type,
         "sku": world.tier.sku,
         "override_id": str(operator.makes("/limit-overrides", world.an_override())["override_id"]),
+        "event_id": str(ada.sees("/organizations/acme/events")["items"][0]["event_id"]),
         "group_id": _a_group(ada, "Crew"),
         "group_id alone": _a_group(ada, "Watch"),
     }

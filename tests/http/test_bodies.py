@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ktrlplane.domain.documents import faults_of
-from ktrlplane.entrypoints.http.wire import is_harmless
+from ktrlplane.entrypoints.http.parsing import is_harmless
 from tests.http.world import API, Caller, checked, faults, refusal
 
 MIB: Final = 1024 * 1024

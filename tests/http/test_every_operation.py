@@ -63,6 +63,7 @@ _ON_EVERY_SCOPE: Final = {
     "revoke{}Invitation": REMOVE,
     "resend{}Invitation": OWN,
 }
+_LOGS: Final = {"list{}Events": READ, "export{}Events": READ}
 _AT_BOTH_ADDRESSES_OF_GROUPS: Final = {
     "get{}Group": READ,
     "update{}Group": OWN,
@@ -124,6 +125,11 @@ EXPECTED: Final[dict[str, Answers]] = {
     "listServiceAccounts": READ,
     "getServiceAccount": READ,
     "removeServiceAccount": REMOVE,
+    "listPlatformEvents": OPERATORS,
+    "exportPlatformEvents": OPERATORS,
+    "getEvent": READ,
+    "getAuditRetention": READ,
+    "setAuditRetention": OWN,
     "listRoles": SIGNED_IN,
     "getRole": READ,
     "listRolePermissions": READ,
@@ -141,6 +147,7 @@ EXPECTED: Final[dict[str, Answers]] = {
         name.format(place): answers
         for places, known in (
             (("Organization", "Project", "Resource"), _ON_EVERY_SCOPE),
+            (("Organization", "Project", "Resource", "ResourceInProject"), _LOGS),
             (("Organization", ""), _AT_BOTH_ADDRESSES_OF_GROUPS),
             (("", "InProject"), _AT_BOTH_ADDRESSES_OF_RESOURCES),
         )

@@ -12,10 +12,10 @@ from attrs import frozen
 from hypothesis import Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
-from ktrlplane.adapters.memory.unit_of_work import MemoryUnitsOfWork
 from ktrlplane.adapters.postgres.unit_of_work import PostgresUnitsOfWork
 from ktrlplane.ports.unit_of_work import UnitsOfWork
 from tests.postgres import empty
+from tests.witness import WitnessingUnits
 
 
 @frozen
@@ -44,7 +44,7 @@ class Runner:
 @pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.postgres)])
 def run(request: pytest.FixtureRequest) -> Runner:
     if request.param == "memory":
-        return Runner(MemoryUnitsOfWork, 140)
+        return Runner(WitnessingUnits, 140)
     pool = request.getfixturevalue("postgres_pool")
 
     def emptied() -> UnitsOfWork:

@@ -4,9 +4,11 @@ from itertools import cycle
 
 from hypothesis.stateful import invariant
 
+from ktrlplane.domain.access import Scope as ProductScope
 from ktrlplane.domain.access import ScopeType
+from ktrlplane.domain.chains import Entry, Head, chained
 from ktrlplane.domain.ids import OrganizationId, ProjectId, ResourceId
-from ktrlplane.domain.paging import PageRequest
+from ktrlplane.domain.paging import PageRequest, time_key
 from ktrlplane.domain.projects import Project
 from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services.access import Check, CheckPermissions, check_permissions
@@ -14,6 +16,7 @@ from ktrlplane.ports.unit_of_work import UnitOfWork, UnitsOfWork
 from tests.builders import ALICE, OWNER, ROBOT
 from tests.stateful.machine import Machine, place
 from tests.stateful.oracle import FOREVER
+from tests.stateful.replaying import Reader
 from tests.stateful.things import Scope
 from tests.stateful.words import (
     ACTIONS,
@@ -44,6 +47,9 @@ class Invariants(Machine):
         self.ended: set[Scope] = set()
         self.turns = cycle(WHO)
         self.acts = 0
+        self.heads: dict[ProductScope, Head] = {}
+        self.unread: list[Entry] = []
+        self.reader = Reader()
 
     @invariant()
     def a_person_remains_owner(self) -> None:
@@ -94,6 +100,42 @@ class Invariants(Machine):
         roles = self.world.roles.items()
         assert sorted(kept) == sorted((k, FOREVER if v is None else v) for k, v in roles)
         assert not self.ended & {scope for (_, _, scope), _ in kept}
+
+    @invariant()
+    def the_log_tells_it_all(self) -> None:
+        """Who has read nothing but the log knows what there is, and who holds what."""
+        with self.do.units.view() as work:
+            for chain in work.events.chains(None, 100):
+                tenant, head = chain.tenant, self.heads.get(chain.tenant, Head())
+                entries = work.events.entries(tenant, head.sequence, 10_000)
+                assert list(chained(head, [entry.event for entry in entries])) == list(entries)
+                self.heads[tenant] = entries[-1].head if entries else head
+                assert self.heads[tenant] == chain.head
+                self.unread += entries
+            held = {
+                one.assignment_id.value: (
+                    one.holder.value,
+                    one.role_id.value,
+                    (one.scope.scope_type.value, one.scope.scope_id),
+                    None if one.expires_at is None else time_key(one.expires_at),
+                )
+                for one in work.assignments.of(None)
+            }
+        self.unread.sort(key=lambda entry: entry.event.event_id)  # as it was decided upon
+        for entry in self.unread:
+            self.reader.read(entry.text)
+        self.unread.clear()
+        reader, world = self.reader, self.world
+        assert reader.organizations == world.organizations
+        assert reader.projects == world.projects
+        assert reader.resources == world.resources
+        assert reader.assignments == held
+        assert reader.machines == {(org, WHO[name].value) for org, name in world.machines}
+        assert reader.members == {
+            (self.group_ids[group].value, WHO[name].value)
+            for group, names in world.groups.items()
+            for name in names
+        }
 
     @invariant()
     def what_organizations_made_is_as_told(self) -> None:

@@ -1,10 +1,12 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from attrs import evolve
+
 from ktrlplane.adapters.memory.lists import by_time
 from ktrlplane.adapters.memory.tables import Tables
 from ktrlplane.domain.access import Scope, ScopeType
-from ktrlplane.domain.chains import Entry, Head, chained
+from ktrlplane.domain.chains import Entry, Head, Record, chained
 from ktrlplane.domain.events import Event, EventType, patterns_for
 from ktrlplane.domain.ids import EventId, PrincipalId, ProjectId, ResourceId
 from ktrlplane.domain.paging import Page, PageRequest
@@ -18,12 +20,10 @@ class MemoryEvents(Events):
 
     def add(self, events: Sequence[Event]) -> None:
         for event in events:
-            chain = self.chain(event.tenant) or Chain(
-                tenant=event.tenant, head=Head(), pruned=Head()
-            )
+            chain = self._known(event.tenant)
             (entry,) = chained(chain.head, [event])
             self._rows.put(entry)
-            self._chains.put(Chain(tenant=chain.tenant, head=entry.head, pruned=chain.pruned))
+            self._chains.put(evolve(chain, head=entry.head))
 
     def find(self, event_id: EventId) -> Entry | None:
         return self._rows.find(event_id)
@@ -55,6 +55,31 @@ class MemoryEvents(Events):
         theirs = sorted(self._rows.where(tenant=tenant), key=lambda entry: entry.sequence)
         return [entry for entry in theirs if entry.sequence > after][:limit]
 
+    def records(self, tenant: Scope, after: int, limit: int) -> Sequence[Record]:
+        return [Record.of(entry) for entry in self.entries(tenant, after, limit)]
+
+    def last_before(self, tenant: Scope, at: datetime) -> int:
+        theirs = self._rows.where(tenant=tenant)
+        return max((one.sequence for one in theirs if one.event.occurred_at < at), default=0)
+
+    def retain(self, tenant: Scope, days: int | None) -> None:
+        self._chains.put(evolve(self._known(tenant), retention_days=days))
+
+    def retained(self, after: Scope | None, limit: int) -> Sequence[Chain]:
+        following = self.chains(after, len(self._chains.all()))
+        return [chain for chain in following if chain.retention_days is not None][:limit]
+
+    def prune(self, tenant: Scope, through: Head) -> int:
+        gone = [one for one in self._rows.where(tenant=tenant) if one.sequence <= through.sequence]
+        for entry in gone:
+            self._rows.drop(entry.event.event_id)
+        if gone:
+            self._chains.put(evolve(self._known(tenant), pruned=through))
+        return len(gone)
+
+    def _known(self, tenant: Scope) -> Chain:
+        return self.chain(tenant) or Chain(tenant=tenant, head=Head(), pruned=Head())
+
 
 def _matching(where: EventFilter) -> Callable[[Event], bool]:
     def matches(event: Event) -> bool:
@@ -63,6 +88,8 @@ def _matching(where: EventFilter) -> Callable[[Event], bool]:
             and (where.actor is None or event.actor.id == where.actor)
             and (where.since is None or event.occurred_at >= where.since)
             and (where.until is None or event.occurred_at < where.until)
+            and where.project_id in (None, event.project_id)
+            and where.resource_id in (None, event.resource_id)
         )
 
     return matches

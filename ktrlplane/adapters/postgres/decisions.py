@@ -86,9 +86,13 @@ class Decisions:
 
     def find(self, principal: PrincipalId, scope: Scope, at: datetime) -> Standing | None:
         """None where nothing is remembered that is good now."""
-        if self.now() - self._heard_all_before > BOUND_S:
-            return None
-        key = (principal.value, scope.scope_type.value, scope.scope_id)
+        return self._found(principal, scope, at) if self._is_up_to_date() else None
+
+    def _is_up_to_date(self) -> bool:
+        return self.now() - self._heard_all_before <= BOUND_S
+
+    def _found(self, principal: PrincipalId, scope: Scope, at: datetime) -> Standing | None:
+        key = (principal.value, scope.scope_type, scope.scope_id)
         entry = self._young.get(key) or self._promoted(key)
         if entry is None or self._changes.any_since(entry.since, entry.scopes):
             return None
@@ -99,7 +103,7 @@ class Decisions:
         after that makes this stale from the beginning."""
         if len(standing.grants) <= _MANY_GRANTS:
             scope = standing.scope
-            key = (principal.value, scope.scope_type.value, scope.scope_id)
+            key = (principal.value, scope.scope_type, scope.scope_id)
             self._put(key, _Entry.of(standing, since))
 
     def answered(
@@ -114,7 +118,9 @@ class Decisions:
             known = self.find(*asked[0], at)
             if known is not None:
                 return [known]
-        found = [self.find(principal, scope, at) for principal, scope in asked]
+        found: list[Standing | None] = [None] * len(asked)
+        if self._is_up_to_date():
+            found = [self._found(principal, scope, at) for principal, scope in asked]
         missing = [number for number, standing in enumerate(found) if standing is None]
         if not missing:
             return found

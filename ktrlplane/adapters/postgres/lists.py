@@ -133,11 +133,12 @@ def count_of(session: Session, query: Query, values: Values) -> int:
 class Listing:
     """A list of all that one query gives. ``rows`` is that query; it has ``created_at``, and
     ``name_key`` where the list can be sorted by name, and an index that ends in one of them
-    and ``identity``. ``filters`` are by name, as in ``Shape``. ``long`` is the column that has no
+    and ``identity``; where it has to be told which page is asked for, it is made of the parts of
+    a ``Shape``. ``filters`` are by name, as in ``Shape``. ``long`` is the column that has no
     bound, where there is one; ``columns`` have ``{long}`` in its place."""
 
     columns: SQL
-    rows: Composable
+    rows: Composable | Callable[[Mapping[str, Composable]], Composable]
     identity: Composable
     filters: Mapping[str, Composable] = field(factory=dict)
     long: "Long | None" = None
@@ -151,11 +152,9 @@ class Listing:
         values: Values,
     ) -> Page[T]:
         """``values`` are those of ``rows`` and, where they are not None, of the filters."""
-        shape = shape_of(page, **{name: values[name] for name in self.filters})
+        shape = self._shape(page, values)
         given = {**values, **span(page)}
-        total = None
-        if page.include_total:
-            total = count_of(session, _listing_count(self, shape.uncut()), given)
+        total = self.total(session, page, values)
         if self.long is None:
             rows = session.all(make, _listing_page(self, shape), given)
             return page_of(rows, page, place, total)
@@ -165,6 +164,19 @@ class Listing:
             return page_of(light, page, place, total)
         weighed = session.all(_followed(make), _weighed_page(self, shape), given)
         return page_until(weighed, page, place, total)
+
+    def total(self, session: Session, page: PageRequest, values: Values) -> int | None:
+        """How long the whole list is, where that is asked for."""
+        if not page.include_total:
+            return None
+        query = _listing_count(self, self._shape(page, values).uncut())
+        return count_of(session, query, {**values, **span(page)})
+
+    def _shape(self, page: PageRequest, values: Values) -> Shape:
+        return shape_of(page, **{name: values[name] for name in self.filters})
+
+    def rows_in(self, parts: Mapping[str, Composable]) -> Composable:
+        return self.rows if isinstance(self.rows, Composable) else self.rows(parts)
 
 
 @frozen(kw_only=True, eq=False)
@@ -237,14 +249,15 @@ def _long(listing: Listing) -> Long:
 def _page(listing: Listing, shape: Shape, columns: Composable) -> Composed:
     parts = shape.parts(listing.identity, listing.filters)
     return SQL(_PAGE).format(
-        columns=columns, rows=listing.rows, identity=listing.identity, **parts
+        columns=columns, rows=listing.rows_in(parts), identity=listing.identity, **parts
     )
 
 
 @cache
 def _listing_count(listing: Listing, shape: Shape) -> bytes:
     parts = shape.parts(listing.identity, listing.filters)
-    return composed(_LISTING, columns=SQL("count(*) AS total"), rows=listing.rows, **parts)
+    rows = listing.rows_in(parts)
+    return composed(_LISTING, columns=SQL("count(*) AS total"), rows=rows, **parts)
 
 
 def _total(total: int) -> int:

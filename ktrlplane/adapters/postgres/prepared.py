@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, Self
+from typing import Any, Final, Self, cast
 
 import psycopg
 from attrs import frozen
@@ -51,11 +51,12 @@ class Prepared:
         loading.set_pgresult(result)
         return loading.load_rows(0, result.ntuples, tuple)
 
-    def _result(self, connection: Connection, sent: Sequence[bytes]) -> Result:
+    def _result(self, connection: Connection, sent: Sequence[bytes | None]) -> Result:
         if self.statement not in connection.prepared:
             _demand(connection, connection.pgconn.prepare(self.statement, self.text))
             connection.prepared.add(self.statement)
-        result = connection.pgconn.exec_prepared(self.statement, sent)
+        # A value that is null is None, which the types of psycopg do not say.
+        result = connection.pgconn.exec_prepared(self.statement, cast("list[bytes]", sent))
         _demand(connection, result)
         return result
 
@@ -84,8 +85,10 @@ def _demand(connection: Connection, result: Result) -> None:
     raise error
 
 
-def _written(value: object) -> bytes:
+def _written(value: object) -> bytes | None:
     """As PostgreSQL reads it. Raises: TypeError, ValueError for a time without its zone."""
+    if value is None:
+        return None
     if isinstance(value, str):
         return value.encode() if type(value) is str else str(value).encode()
     if isinstance(value, Identity):
@@ -99,6 +102,12 @@ def _written(value: object) -> bytes:
     raise TypeError(f"{type(value).__name__} is no value of a prepared query")
 
 
-def _array(texts: Sequence[str]) -> bytes:
-    quoted = (text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
-    return ("{" + ",".join(f'"{text}"' for text in quoted) + "}").encode()
+def _array(texts: Sequence[str | None]) -> bytes:
+    return ("{" + ",".join(map(_element, texts)) + "}").encode()
+
+
+def _element(text: str | None) -> str:
+    if text is None:
+        return "NULL"
+    quoted = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{quoted}"'

@@ -56,6 +56,9 @@ class Verdict:
     via: tuple[Grant, ...] = ()
 
 
+_ALLOWED, _REFUSED = Verdict(allowed=True), Verdict(allowed=False)
+
+
 @frozen(kw_only=True)
 class Held:
     """What a user holds at a scope, wildcards unexpanded. ``allowed`` answers ``action``."""
@@ -103,12 +106,16 @@ def check_permissions(
     mine, *standings = work.access.standings([(actor, GLOBAL), *asked], platform.now())
     if any(subject != actor for subject, _ in asked):
         _require_on_behalf(mine)
-    verdicts = []
-    for check, permission, standing in zip(command.checks, wanted, standings, strict=True):
-        via = tuple(standing.via(permission)) if standing and check.explain else ()
-        allowed = bool(via) or (standing is not None and standing.holds(permission))
-        verdicts.append(Verdict(allowed=allowed, via=via))
-    return verdicts
+    answered = zip(command.checks, wanted, standings, strict=True)
+    return [_verdict(check, permission, standing) for check, permission, standing in answered]
+
+
+def _verdict(check: Check, permission: Permission, standing: Standing | None) -> Verdict:
+    if standing is None or not standing.holds(permission):
+        return _REFUSED
+    return (
+        Verdict(allowed=True, via=tuple(standing.via(permission))) if check.explain else _ALLOWED
+    )
 
 
 def _questions(
@@ -117,15 +124,15 @@ def _questions(
     asked, wanted, faults = [], [], []
     known: dict[str, Permission] = {}  # most batches ask for few actions
     for number, check in enumerate(command.checks):
-        at = f"/checks/{number}"
         try:
             scope = _scope(check.scope_type, check.scope_id)
             asked.append((check.user_id or actor, scope))
         except ValueError as exc:
-            faults.append(Fault(f"{at}/scope_id", "pattern", str(exc)))
+            faults.append(Fault(f"/checks/{number}/scope_id", "pattern", str(exc)))
         try:
             if check.action not in known:
-                known[check.action] = _permission(check.action, f"{at}/action", platform)
+                at = f"/checks/{number}/action"
+                known[check.action] = _permission(check.action, at, platform)
             wanted.append(known[check.action])
         except ValidationFailed as exc:
             faults += exc.faults

@@ -6,11 +6,18 @@ from typing import Any, Final
 
 from attrs import AttrsInstance
 
-from ktrlplane.domain.access import RoleAssignment, Scope
+from ktrlplane.domain.access import Role, RoleAssignment, Scope
 from ktrlplane.domain.events import Actor, Event, EventType
+from ktrlplane.domain.groups import Group, GroupMember
 from ktrlplane.domain.ids import PrincipalId
+from ktrlplane.domain.invitations import Invitation
+from ktrlplane.domain.limits import LimitOverride
+from ktrlplane.domain.organizations import Organization
+from ktrlplane.domain.projects import Project
+from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.snapshots import changes_of, snapshot
+from ktrlplane.domain.users import ServiceAccount, User
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 Teller = PrincipalId | Actor | None
@@ -29,8 +36,17 @@ def tell(
 ) -> None:
     """That a thing was as ``before`` and is as ``after``; None is a thing that is not there.
     ``path`` runs from the organization down to what the event is about."""
-    data = changes_of(_told(before), _told(after))
+    data = changes(before, after)
     tell_data(work, kind, path, data, actor=actor, platform=platform)
+
+
+def changes(before: AttrsInstance | None, after: AttrsInstance | None) -> dict[str, Any]:
+    """The data of an event: what has changed, and of which thing."""
+    was, is_now = _told(before), _told(after)
+    thing, known = (before, was) if after is None else (after, is_now)
+    assert known is not None, "an event is about something"
+    subject = {name: known[name] for name in SUBJECTS[type(thing)]}
+    return changes_of(was, is_now) | {"subject": subject}
 
 
 def tell_data(
@@ -100,6 +116,22 @@ def paths_to(
 
 _NOBODY: Final = PrincipalId("nobody")
 """Whose standing is asked for where only the way to the scope matters."""
+_SCOPE: Final = ("scope_type", "scope_id")
+SUBJECTS: Final[Mapping[type, Sequence[str]]] = {
+    Organization: ("org_id", "name"),
+    Project: ("project_id", "name"),
+    Resource: ("resource_id", "name", "type", "sku", "status"),
+    LimitOverride: ("override_id", "type", "sku", "limit", *_SCOPE),
+    RoleAssignment: ("assignment_id", "principal_type", "principal_id", "role_id", *_SCOPE),
+    Invitation: ("invitation_id", "email", "role_id", *_SCOPE),
+    Group: ("group_id", "name"),
+    GroupMember: ("group_id", "user_id"),
+    Role: ("role_id", "name"),
+    ServiceAccount: ("user_id", "name"),
+    User: ("user_id",),
+}
+"""What events tell of a thing beside its changes, so that everybody knows which it is."""
+
 UNTOLD: Final = frozenset({"mail_due_at", "mail_attempts", "sent_at"})
 """What the platform remembers for itself."""
 

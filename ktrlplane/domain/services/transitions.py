@@ -8,8 +8,8 @@ from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services.platform import Platform
-from ktrlplane.domain.services.telling import event_of
-from ktrlplane.domain.snapshots import changes_of, redacted, snapshot
+from ktrlplane.domain.services.telling import changes, event_of
+from ktrlplane.domain.snapshots import redacted
 from ktrlplane.domain.transitions import between
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
@@ -52,16 +52,13 @@ def _tell(
 def _event(
     before: Resource | None, after: Resource, actor: PrincipalId | None, platform: Platform
 ) -> Event:
-    is_gone = after.status is Status.DELETED
-    data = changes_of(snapshot(before), None if is_gone else snapshot(after))
+    data = changes(before, None if after.status is Status.DELETED else after)
     kind = platform.catalog.resource_type(after.type)
     places = () if kind is None else kind.secret_places
-    for side in filter(None, data.values()):
+    for side in data["before"] or {}, data["after"] or {}:
         if "settings_json" in side:
             side["settings_json"] = redacted(side["settings_json"], places)
-    about = {"name": after.name, "type": after.type, "sku": after.sku, "status": after.status}
-    told = data | {"resource": about}
-    return event_of(_kind_of(before, after), after.path, told, actor=actor, platform=platform)
+    return event_of(_kind_of(before, after), after.path, data, actor=actor, platform=platform)
 
 
 def _kind_of(before: Resource | None, after: Resource) -> EventType:

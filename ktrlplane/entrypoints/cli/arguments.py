@@ -19,13 +19,13 @@ def scope_of(scope_type: str, scope_id: str) -> Scope:
         raise click.BadParameter(str(exc), param_hint="--scope-id") from None
 
 
-def moment_of(text: str) -> datetime:
+def moment_of(text: str, option: str = "--expires-at") -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
         raise click.BadParameter(
-            "Write a time with its zone, such as 2030-01-31T12:00:00Z.", param_hint="--expires-at"
+            "Write a time with its zone, such as 2030-01-31T12:00:00Z.", param_hint=option
         )
     return moment.astimezone(UTC)

@@ -16,7 +16,6 @@ from ktrlplane.entrypoints.http.check_shapes import (
     CheckResult,
     CheckResults,
     HeldPermissions,
-    Via,
 )
 from ktrlplane.entrypoints.http.operations import Call, Operation, Reply, signed_in
 from ktrlplane.entrypoints.http.pages import whole
@@ -81,11 +80,7 @@ def held(work: UnitOfWork, call: Call) -> Reply:
 
 def check(work: UnitOfWork, call: Call) -> Reply:
     verdicts = service.check_permissions(work, call.body, **call.asked)
-    results = tuple(
-        CheckResult(allowed=verdict.allowed, via=tuple(Via.of(grant) for grant in verdict.via))
-        for verdict in verdicts
-    )
-    return Reply(content=CheckResults(results=results))
+    return Reply(content=CheckResults(results=tuple(map(CheckResult.of, verdicts))))
 
 
 _TAG: Final = "Access"

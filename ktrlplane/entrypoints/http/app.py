@@ -17,6 +17,7 @@ from ktrlplane.entrypoints.http import (
     catalog,
     configurations,
     custom_roles,
+    events,
     groups,
     invitations,
     lifecycle,
@@ -58,6 +59,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *custom_roles.OPERATIONS,
     *service_accounts.OPERATIONS,
     *access.OPERATIONS,
+    *events.OPERATIONS,
     *catalog.OPERATIONS,
 )
 

@@ -8,7 +8,7 @@ import orjson
 
 from ktrlplane.domain.documents import TOO_DEEP, pointer
 from ktrlplane.domain.errors import MAX_FAULTS, Fault, summary
-from ktrlplane.entrypoints.http import repeats, wire
+from ktrlplane.entrypoints.http import parsing, repeats, wire
 from ktrlplane.entrypoints.http.problems import EdgeError
 from ktrlplane.entrypoints.http.wire import Reading
 
@@ -40,14 +40,14 @@ def read_body(req: falcon.Request, raw: bytes, kind: type) -> Reading:
         raise EdgeError("malformed_request", "Send a JSON object as the body.")
     _require_json(req)
     try:
-        value, faults = wire.parse(raw)
+        value, faults = parsing.parse(raw)
     except orjson.JSONDecodeError as exc:
         raise EdgeError(
             "malformed_request",
             f"The body is not JSON: {exc.msg} (line {exc.lineno}, column {exc.colno}).",
         ) from exc
     if not any(fault.code == TOO_DEEP for fault in faults):
-        _require_no_repeats(raw)
+        _require_no_repeats(raw, value)
     if req.method in ("PATCH", "PUT"):
         faults += _nulls(value, kind)
     return wire.read(value, kind, faults)
@@ -74,9 +74,9 @@ def require_empty(raw: bytes) -> None:
     raise EdgeError("validation_failed", summary(faults), faults=tuple(faults))
 
 
-def _require_no_repeats(raw: bytes) -> None:
+def _require_no_repeats(raw: bytes, value: object) -> None:
     """Nobody could tell which one counts; orjson takes the last and says nothing."""
-    repeated = repeats.find(raw)
+    repeated = repeats.find(raw, value)
     if repeated:
         raise EdgeError("malformed_request", summary(repeated), faults=tuple(repeated))
 

@@ -7,7 +7,7 @@ from attrs import frozen
 
 from ktrlplane.domain.access import ScopeType
 from ktrlplane.domain.ids import AssignmentId, GroupId, PrincipalId, RoleId
-from ktrlplane.domain.services.access import Held
+from ktrlplane.domain.services.access import Held, Verdict
 from ktrlplane.domain.standings import Grant
 
 
@@ -69,6 +69,15 @@ class CheckResult:
 
     allowed: bool
     via: tuple[Via, ...] = ()
+
+    @classmethod
+    def of(cls, verdict: Verdict) -> "CheckResult":
+        if not verdict.via:
+            return _ALLOWED if verdict.allowed else _REFUSED
+        return cls(allowed=verdict.allowed, via=tuple(map(Via.of, verdict.via)))
+
+
+_ALLOWED, _REFUSED = CheckResult(allowed=True), CheckResult(allowed=False)
 
 
 @frozen(kw_only=True)

@@ -29,6 +29,7 @@ from ktrlplane.entrypoints.http.operations import Operation, Reply
 from ktrlplane.entrypoints.http.problems import EdgeError
 from ktrlplane.entrypoints.http.rates import RateLimit
 from ktrlplane.entrypoints.http.replies import Observed, Replies, Written
+from ktrlplane.entrypoints.http.streaming import stream
 from ktrlplane.entrypoints.http.waiting import is_asked_again, waited
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.ports.identity import Claims, Tokens
@@ -111,6 +112,9 @@ class Responder:
             return edge.transact.read(seen, fresh=asked.fresh)
 
         reply = self._waited(asked, read) if operation.waits else read()
+        if reply.parts is not None:
+            stream(req, resp, operation, reply, edge.transact)
+            return
         written = Written.of(rendering.dump(reply.content), tagged=operation.tagged)
         if operation.judges:
             actor, witness = asked.call.actor, observed.witness

@@ -92,6 +92,7 @@ class LoopbackOnly:
 _EXPOSED: Final = (
     "ETag",
     "Idempotency-Replayed",
+    "KtrlPlane-Last-Entry",
     "Link",
     "Location",
     "RateLimit-Limit",

@@ -1,6 +1,6 @@
 """What the API can do: one declaration an operation, for the router and the API document."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
 from attrs import field, frozen
@@ -11,10 +11,14 @@ from ktrlplane.domain.errors import DomainError
 from ktrlplane.domain.ids import Identity, OrganizationId, PrincipalId, ProjectId, ResourceId
 from ktrlplane.domain.services.platform import Expectation, Platform
 from ktrlplane.entrypoints.http.parameters import NoParameters, Parameters
+from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 BASE: Final = "/api/v1"
 CREATED: Final = 201
+NDJSON: Final = "application/x-ndjson"
+LAST_ENTRY: Final = "KtrlPlane-Last-Entry"
+"""A header of exports."""
 
 _LONGEST: Final = 255
 
@@ -90,13 +94,16 @@ def _noun(name: str) -> str:
 @frozen(kw_only=True)
 class Reply:
     """``content`` None means an empty body. ``preview`` is what a change that is rehearsed
-    would do to whom: its members stand beside those of ``content``."""
+    would do to whom: its members stand beside those of ``content``. ``parts`` are the body in
+    place of ``content``, made while they are sent."""
 
     content: Any = None
     preview: Any = None
     status: int | None = None
     location: str | None = None
     next_cursor: str | None = None
+    parts: Callable[[Transact], Iterator[bytes]] | None = None
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @frozen
@@ -141,6 +148,8 @@ class Operation:
     handle: Handler
     needs: Needs
     answer: Any = None
+    media_type: str = "application/json"
+    """Of a success."""
     listed: bool = False
     body: type | None = None
     query: type[Parameters] = NoParameters

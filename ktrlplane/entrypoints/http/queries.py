@@ -4,6 +4,7 @@ import enum
 import types
 import typing
 from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import datetime
 from functools import cache
 from itertools import islice
 from typing import Any, Final
@@ -23,7 +24,7 @@ from ktrlplane.entrypoints.http.parameters import (
     ReadParameters,
     WriteParameters,
 )
-from ktrlplane.entrypoints.http.wire import Unfit, read_choice, unknown
+from ktrlplane.entrypoints.http.wire import Unfit, read_choice, read_time, unknown
 
 UNKNOWN: Final = "unknown_parameter"
 REPEATED: Final = "repeated"
@@ -204,6 +205,12 @@ def _text(text: str, _: object) -> str:
     return text
 
 
+def _time(text: str, _: object) -> datetime:
+    if " " in text:  # the plus sign of a zone, as it stands in a query
+        raise Unfit("time", "Write the zone of a time as Z, or its plus sign as %2B.")
+    return read_time(text)
+
+
 def _identity(text: str, kind: type[Identity]) -> Identity:
     try:
         return kind(text)
@@ -215,6 +222,7 @@ _READERS: Final[Mapping[Any, Callable[[str, Any], Any]]] = {
     bool: _flag,
     int: _whole_number,
     str: _text,
+    datetime: _time,
     Place: read_cursor,
 }
 

@@ -1,9 +1,9 @@
 """Objects as JSON that goes out: attrs classes by their fields, written by orjson."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from types import NoneType
-from typing import Any, Final, get_args
+from typing import Any, Final, get_args, get_origin
 
 import attrs
 import orjson
@@ -38,16 +38,24 @@ def is_identity(kind: Any) -> bool:
 
 
 def _with_plain_items(value: Any) -> Any:
-    """orjson asks back for each object that it does not know, which costs more than writing
-    it: a list's items are made plain before."""
     if type(value) is not dict or not value.get("items"):
         return value
-    items = value["items"]
+    return {**value, "items": _all_plain(value["items"])}
+
+
+def _all_plain(items: Sequence[Any]) -> Sequence[Any]:
+    """orjson asks back for each object that it does not know, which costs more than writing
+    it: those of a kind that was written before are made plain before it sees them. What is
+    there many times, as the answers to a batch of checks, is made plain once."""
+    if not items:
+        return items
     kind = type(items[0])
     writer = _writers.get(kind)
     if writer is None:
-        return value
-    return {**value, "items": [writer(one) if type(one) is kind else one for one in items]}
+        return items
+    different = {id(one): one for one in items}
+    plain = {at: writer(one) if type(one) is kind else one for at, one in different.items()}
+    return [plain[id(one)] for one in items]
 
 
 def _plain(value: Any) -> Any:
@@ -90,6 +98,8 @@ def _inner_writer(kind: Any) -> Writer | None:
     if kind is Document:
         return _fragment
     members = get_args(kind)
+    if get_origin(kind) is tuple and attrs.has(members[0]):
+        return _all_plain
     if NoneType in members and any(is_identity(member) for member in members):
         return _optional
     return None

@@ -9,7 +9,7 @@ from attrs import field, frozen
 from ktrlplane.domain import errors
 from ktrlplane.entrypoints.http import problems
 from ktrlplane.entrypoints.http.bodies import JSON
-from ktrlplane.entrypoints.http.operations import CREATED, Operation
+from ktrlplane.entrypoints.http.operations import CREATED, LAST_ENTRY, NDJSON, Operation
 from ktrlplane.entrypoints.http.preview_shapes import told_by
 from ktrlplane.entrypoints.http.problems import Definition
 from ktrlplane.entrypoints.http.schemas import Components, Schema
@@ -26,6 +26,13 @@ HEADERS: Final[dict[str, Schema]] = {
     "Idempotency-Replayed": {
         "description": "true where this is the answer that the key got before.",
         "schema": {"type": "string", "enum": ["true"]},
+    },
+    LAST_ENTRY: {
+        "description": (
+            "SEQUENCE:HASH of the entry that this part of a chain ends with: whoever does not get "
+            "that far has not got all."
+        ),
+        "schema": _TEXT,
     },
     "RateLimit-Limit": {"description": "Requests a window.", "schema": _COUNT},
     "RateLimit-Remaining": {"description": "Requests left in this window.", "schema": _COUNT},
@@ -123,10 +130,12 @@ class Responses:
             return self._shared(phrase.replace(" ", ""), described)
         is_named = isinstance(kind, type) and kind is not dict
         page, what = "", kind.__name__ if is_named else operation.name
+        if operation.media_type == NDJSON:
+            what = "Lines"
         schema = self._components.schema(kind)
         if operation.listed:
             page, schema = "Page", self._components.page(kind)
-        described["content"] = {JSON: {"schema": schema}}
+        described["content"] = {operation.media_type: {"schema": schema}}
         made = "" if status == _OK else phrase
         key = "WithKey" if operation.writes and operation.method == "POST" else ""
         return self._shared(f"{what[0].upper()}{what[1:]}{page}{made}{key}", described)
@@ -172,6 +181,8 @@ def _headers(operation: Operation) -> Iterable[str]:
         yield "ETag"
     if operation.listed:
         yield "Link"
+    if operation.media_type == NDJSON:
+        yield LAST_ENTRY
     if operation.status == CREATED:
         yield "Location"
     if operation.writes and operation.method == "POST":
