@@ -532,11 +532,26 @@ def test_a_name_without_an_answer_keeps_nobody_waiting() -> None:
         assert good.failure is Failure.REFUSED_ADDRESS
         assert {one.result(timeout=30).failure for one in silent} == {Failure.UNRESOLVABLE}
         assert len(asked) == 3
-        # A name that stayed silent is not asked for again.
-        again = delivery.send(to(f"https://{asked[0]}/")).result(timeout=30)
-        assert again.failure is Failure.UNRESOLVABLE
-        assert len(asked) == 3
         assert send("http://10.0.0.1/").failure is Failure.REFUSED_ADDRESS
+
+
+def test_a_name_that_stayed_silent_is_left_alone_for_a_while() -> None:
+    over, asked = threading.Event(), list[str]()
+
+    def lookup(name: str) -> Sequence[str]:
+        asked.append(name)
+        over.wait()
+        return []
+
+    for silent_name_s, times in ((60.0, 1), (0.0, 2)):
+        asked.clear()
+        bounds = Bounds(lookup_s=0.2, silent_name_s=silent_name_s, lookup_kept_s=0)
+        with sending(bounds=bounds, lookup=lookup) as send:
+            for _ in range(2):
+                answered = send("https://hooks.example.com/")
+                assert answered.failure is Failure.UNRESOLVABLE
+        assert len(asked) == times
+    over.set()
 
 
 def test_a_first_address_where_nobody_is_is_passed_over(certificates: Certificates) -> None:
