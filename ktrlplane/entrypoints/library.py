@@ -20,6 +20,7 @@ from ktrlplane.entrypoints.session import Session
 from ktrlplane.entrypoints.settings import Settings
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.ports.clock import Clock
+from ktrlplane.ports.delivery import Delivery
 from ktrlplane.ports.identity import Claims, Tokens
 from ktrlplane.ports.mail import Mail
 from ktrlplane.ports.schemas import SettingsValidator
@@ -36,6 +37,7 @@ class Adapters(TypedDict, total=False):
     validator: SettingsValidator | None
     tokens: Tokens | None
     mail: Mail | None
+    delivery: Delivery | None
     reserved_ids: Sequence[str]
     deletion_grace: timedelta
     invitation_ttl: timedelta
@@ -57,6 +59,7 @@ class ControlPlane:
         validator: SettingsValidator | None = None,
         tokens: Tokens | None = None,
         mail: Mail | None = None,
+        delivery: Delivery | None = None,
         reserved_ids: Sequence[str] = (),
         deletion_grace: timedelta = timedelta(days=1),
         invitation_ttl: timedelta = timedelta(days=7),
@@ -74,6 +77,7 @@ class ControlPlane:
             validator=validator,
             tokens=tokens,
             mail=mail,
+            delivery=delivery,
         )
         self.platform: Platform = self.container.platform()
         self.transact: Transact = self.container.transact()

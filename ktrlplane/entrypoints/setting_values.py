@@ -180,11 +180,20 @@ def origins(text: str) -> tuple[str, ...]:
     return found
 
 
+_MAPPED: Final = ipaddress.IPv6Network("::ffff:0:0/96")
+
+
 def networks(text: str) -> tuple[Network, ...]:
+    """IPv4 is written as IPv4: an address is judged as that, however it is written."""
     try:
-        return tuple(ipaddress.ip_network(word) for word in words(text))
+        found = tuple(ipaddress.ip_network(word) for word in words(text))
     except ValueError:
-        raise ValueError("a comma-separated list of networks such as 127.0.0.0/8") from None
+        raise ValueError(
+            "a comma-separated list of networks such as 127.0.0.0/8, with zeros after the prefix"
+        ) from None
+    if any(one.version == _MAPPED.version and one.subnet_of(_MAPPED) for one in found):
+        raise ValueError("a list of networks, IPv4 ones such as 127.0.0.0/8 and not ::ffff:...")
+    return found
 
 
 def words(text: str) -> tuple[str, ...]:

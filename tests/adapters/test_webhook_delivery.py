@@ -521,22 +521,35 @@ def test_a_name_without_an_answer_keeps_nobody_waiting() -> None:
             over.wait()
         return ["127.0.0.1"]
 
-    bounds = Bounds(lookup_s=0.3, lookups=12, lookups_below_one_domain=2)
-    names = [f"{number}.silent.example" for number in range(50)]
-    with sending(bounds=bounds, lookup=lookup) as send, contextlib.ExitStack() as stack:
-        stack.callback(over.set)
-        delivery = NetworkDelivery(SystemClock(), Reach(), bounds=bounds, lookup=lookup)
-        stack.enter_context(contextlib.closing(delivery))
+    bounds = Bounds(lookup_s=1.0, lookups=12, lookups_below_one_domain=2)
+    delivery = NetworkDelivery(SystemClock(), Reach(), bounds=bounds, lookup=lookup, tls=TRUSTING)
+    with contextlib.closing(delivery):
+        names = [f"{number}.silent.example" for number in range(50)]
         silent = [delivery.send(to(f"https://{name}/")) for name in names]
         good = delivery.send(to("https://good.example.com/")).result(timeout=30)
         assert good.failure is Failure.REFUSED_ADDRESS
         assert {one.result(timeout=30).failure for one in silent} == {Failure.UNRESOLVABLE}
         assert len(asked) == 3
-        # A name that stayed silent is not asked for again.
-        again = delivery.send(to(f"https://{asked[0]}/")).result(timeout=30)
-        assert again.failure is Failure.UNRESOLVABLE
-        assert len(asked) == 3
-        assert send("http://10.0.0.1/").failure is Failure.REFUSED_ADDRESS
+    over.set()
+
+
+def test_a_name_that_stayed_silent_is_left_alone_for_a_while() -> None:
+    over, asked = threading.Event(), list[str]()
+
+    def lookup(name: str) -> Sequence[str]:
+        asked.append(name)
+        over.wait()
+        return []
+
+    for silent_name_s, times in ((60.0, 1), (0.0, 2)):
+        asked.clear()
+        bounds = Bounds(lookup_s=0.2, silent_name_s=silent_name_s, lookup_kept_s=0)
+        with sending(bounds=bounds, lookup=lookup) as send:
+            for _ in range(2):
+                answered = send("https://hooks.example.com/")
+                assert answered.failure is Failure.UNRESOLVABLE
+        assert len(asked) == times
+    over.set()
 
 
 def test_a_first_address_where_nobody_is_is_passed_over(certificates: Certificates) -> None:
@@ -597,21 +610,21 @@ def test_hundreds_that_keep_silent_keep_nobody_waiting() -> None:
 
 
 def test_more_than_there_is_room_for_wait_their_turn_and_lose_no_time() -> None:
-    """Five at a time, a fifth of a second each: the last ones wait longer than they may take."""
+    """Two at a time, 0.3 s each: the last ones wait for longer than they may take."""
     reach = Reach((ipaddress.ip_network("127.0.0.0/8"),))
-    bounds = Bounds(whole_s=0.5, at_once=5)
+    bounds = Bounds(whole_s=1.5, at_once=2)
 
     def slowly(line: Line) -> None:
         while line.request() is not None:
-            line.over.wait(0.2)
+            line.over.wait(0.3)
             line.send(response())
 
     delivery = NetworkDelivery(SystemClock(), reach, bounds=bounds)
-    assert delivery.capacity == 5
+    assert delivery.capacity == 2
     with receiver(slowly) as other, contextlib.closing(delivery):
-        futures = [delivery.send(to(other.url())) for _ in range(25)]
+        futures = [delivery.send(to(other.url())) for _ in range(12)]
         assert all(one.result(timeout=30).is_success for one in futures)
-        assert len({one.connection for one in other.arrived}) <= 5
+        assert len({one.connection for one in other.arrived}) <= 2
 
 
 def test_what_waits_for_its_turn_ends_too() -> None:

@@ -79,7 +79,7 @@ def over_the_network() -> Iterator[World]:
     def unknown(_: str) -> list[str]:
         raise OSError
 
-    delivery = NetworkDelivery(ManualClock(), REACH, bounds=Bounds(whole_s=1.5), lookup=unknown)
+    delivery = NetworkDelivery(ManualClock(), REACH, bounds=Bounds(whole_s=4.0), lookup=unknown)
     with ExitStack() as stack:
         stack.callback(delivery.close)
         made = []

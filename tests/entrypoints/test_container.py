@@ -1,12 +1,15 @@
 from collections.abc import Iterator
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 from attrs import evolve
 
+from ktrlplane.domain.addresses import Reach
 from ktrlplane.entrypoints.container import Container, in_memory, replaced
 from ktrlplane.entrypoints.settings import Settings, WrongSettings
 from ktrlplane.ports.database import DatabaseUnavailable
+from ktrlplane.ports.delivery import Closed, Failure, Outgoing
 from tests.builders import NOW
 
 
@@ -52,6 +55,30 @@ def test_mail_goes_to_the_server_that_is_set_or_else_to_the_log(settings: Settin
         settings, smtp_url="smtps://mail.example.com", public_url="https://kp.example.com"
     )
     assert type(Container(settings=served).mail()).__name__ == "SmtpMail"
+
+
+def test_webhooks_go_where_the_operator_says(settings: Settings) -> None:
+    local = ip_network("127.0.0.0/8")
+    for container in (
+        Container(settings=evolve(settings, webhook_allow=(local,))),
+        in_memory(evolve(settings, webhook_allow=(local,))),
+    ):
+        assert container.platform().webhook_reach == Reach((local,))
+        delivery = container.delivery()
+        container.shutdown_resources()
+        delivery.close()
+    assert in_memory(settings).platform().webhook_reach == Reach()
+
+
+def test_webhooks_go_over_the_network_until_the_container_ends(settings: Settings) -> None:
+    container = Container(settings=settings)
+    delivery = container.delivery()
+    sent = Outgoing(url="https://127.0.0.1/", headers={}, body=b"")
+    assert type(delivery).__name__ == "NetworkDelivery"
+    assert delivery.send(sent).result().failure is Failure.REFUSED_ADDRESS
+    container.shutdown_resources()
+    with pytest.raises(Closed):
+        delivery.send(sent)
 
 
 def test_a_mail_server_without_a_sender_is_told(settings: Settings) -> None:

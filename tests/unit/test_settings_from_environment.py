@@ -88,6 +88,14 @@ def test_the_demo_has_a_shorter_grace_unless_somebody_says_otherwise() -> None:
     assert load_settings(said, defaults=DEMO_DEFAULTS).deletion_grace == timedelta(seconds=5)
 
 
+def test_the_demo_lets_webhooks_go_to_this_machine_unless_somebody_says_otherwise() -> None:
+    local = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+    assert load_settings({}, defaults=DEMO_DEFAULTS).webhook_allow == local
+    assert load_settings({}).webhook_allow == ()
+    said = {"KTRLPLANE_WEBHOOK_ALLOW": "10.0.0.0/8"}
+    assert load_settings(said, defaults=DEMO_DEFAULTS).webhook_allow == (ip_network("10.0.0.0/8"),)
+
+
 def test_every_fault_is_told_at_once_by_name(tmp_path: Path) -> None:
     config = tmp_path / "kp.toml"
     config.write_text('colour = "red"\nworkers = 0\nthreads = [1]\n')
@@ -159,6 +167,9 @@ def test_every_fault_is_told_at_once_by_name(tmp_path: Path) -> None:
         ("STRIPE_API_BASE", "https://"),
         ("STRIPE_SECRET_KEY", "two\nlines"),
         ("WEBHOOK_ALLOW", "10.0.0.1/8"),
+        ("WEBHOOK_ALLOW", "localhost"),
+        ("WEBHOOK_ALLOW", "127.0.0.0/8;::1/128"),
+        ("WEBHOOK_ALLOW", "::ffff:127.0.0.0/104"),
     ],
 )
 def test_what_a_setting_cannot_be_is_refused_by_name(name: str, text: str) -> None:

@@ -20,8 +20,10 @@ def _at_once() -> int:
 
 @frozen(kw_only=True)
 class Bounds:
-    """``whole_s`` is for everything from the name to the last byte of the answer. The time
-    that an idle connection is kept is short, and so is the whole life of one in use, since a
+    """``whole_s`` is for everything from the name to the last byte of the answer.
+    ``head_bytes`` is for what comes before a body, interim responses included: a
+    receiver can have a thousand of those read for as much as ten requests cost. The time that an
+    idle connection is kept is short, and so is the whole life of one in use, since a
     name's new address is noticed only by who connects."""
 
     whole_s: float = 15.0
@@ -34,5 +36,6 @@ class Bounds:
     idle_s: float = 4.0
     connection_s: float = 60.0
     body_bytes: int = 64 * 1024
-    received_bytes: int = 192 * 1024
+    head_bytes: int = 16 * 1024
+    around_body_bytes: int = 64 * 1024
     at_once: int = field(factory=_at_once)

@@ -139,6 +139,8 @@ class Exchanges:
             headers=outgoing.headers,
             allow_redirects=False,
         ) as response:
+            if (used := IN_USE.get()) is not None:
+                used.allow_a_body()
             body = await self._beginning(response)
             return _Response(response.status, body, response.headers.get("Retry-After"))
 

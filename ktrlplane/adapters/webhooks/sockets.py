@@ -12,7 +12,7 @@ import aiohttp
 from ktrlplane.adapters.webhooks.bounds import Bounds
 from ktrlplane.domain.addresses import Address
 
-STEP_BYTES: Final = 16 * 1024
+STEP_BYTES: Final = 8 * 1024
 """What is taken in between two looks at the others: a receiver that sends as fast as it can
 makes nobody wait."""
 
@@ -25,8 +25,8 @@ class Refused(OSError):
 
 
 class BoundedSocket(socket.socket):
-    """What it receives is bounded for each request: headers, interim responses and whatever
-    else is no body have no bound elsewhere."""
+    """What it receives is bounded, before there is a request and for each: what is no body has
+    no bound elsewhere."""
 
     def __init__(self, judge: Judge, bounds: Bounds, *, family: int, kind: int) -> None:
         super().__init__(family, kind)
@@ -34,6 +34,7 @@ class BoundedSocket(socket.socket):
         self._made_at = time.monotonic()
         self.requests = 0
         self.received = 0
+        self._most = bounds.around_body_bytes
 
     def connect(self, address: Any) -> None:
         """Judges once more, by what the system is told: whatever happened before, there is no
@@ -49,6 +50,11 @@ class BoundedSocket(socket.socket):
         """A request goes out."""
         self.requests += 1
         self.received = 0
+        self._most = self._bounds.head_bytes
+
+    def allow_a_body(self) -> None:
+        """The head of the answer is there."""
+        self._most += self._bounds.body_bytes + self._bounds.around_body_bytes
 
     @property
     def is_old(self) -> bool:
@@ -56,18 +62,21 @@ class BoundedSocket(socket.socket):
 
     @property
     def has_too_much(self) -> bool:
-        return self.received > self._bounds.received_bytes
+        return self.received > self._most
 
     def recv(self, size: int, flags: int = 0) -> bytes:
-        content = super().recv(min(size, STEP_BYTES), flags)
+        content = super().recv(self._step(size), flags)
         self._count(len(content))
         return content
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
-        size = min(nbytes or len(buffer), STEP_BYTES)
-        count = super().recv_into(buffer, size, flags)
+        count = super().recv_into(buffer, self._step(nbytes or len(buffer)), flags)
         self._count(count)
         return count
+
+    def _step(self, size: int) -> int:
+        # One byte more than there may be, so that a receiver who sends no more ends by itself.
+        return min(size, STEP_BYTES, max(1, self._most - self.received + 1))
 
     def _count(self, size: int) -> None:
         self.received += size
