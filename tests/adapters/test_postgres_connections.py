@@ -10,6 +10,7 @@ from typing import Any, get_type_hints
 import psycopg
 import pytest
 
+from ktrlplane import ControlPlane
 from ktrlplane.adapters.embedded import EmbeddedPostgres
 from ktrlplane.adapters.postgres.migrate import Migrations
 from ktrlplane.adapters.postgres.pool import open_pool
@@ -24,6 +25,7 @@ from ktrlplane.domain.errors import (
     UpstreamError,
 )
 from ktrlplane.domain.ids import OrganizationId
+from ktrlplane.domain.services.audit import verify_chain
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.ports.unit_of_work import UnitOfWork, UnitsOfWork
 from tests.builders import ALICE, BOB, NOW, an_organization, keep, on
@@ -289,3 +291,20 @@ def test_a_unit_of_work_has_every_store_and_nothing_else(postgres_units: UnitsOf
             assert getattr(work, name) is getattr(work, name)
         with pytest.raises(AttributeError):
             _ = work.nothing
+
+
+def test_times_are_read_however_the_database_prefers_to_write_them(fresh_database: str) -> None:
+    name = psycopg.conninfo.conninfo_to_dict(fresh_database)["dbname"]
+    with psycopg.connect(fresh_database, autocommit=True) as connection:
+        for said in (
+            "datestyle = 'SQL, DMY'",
+            "bytea_output = 'escape'",
+            "timezone = 'Asia/Tokyo'",
+        ):
+            connection.execute(f'ALTER DATABASE "{name}" SET {said}'.encode())
+    with ControlPlane.postgres(fresh_database, migrate=True) as control:
+        ada = control.sign_in("ada")
+        made = ada.create_organization(id="acme", name="Acme")
+        assert ada.organization("acme").created_at == made.created_at
+        verified = control.transact.read(lambda work: verify_chain(work, on("organization acme")))
+    assert (verified.finding, verified.count > 0) == (None, True)

@@ -58,6 +58,8 @@ class Pool(ConnectionPool[Connection]):
 
 _SETTINGS: Final = {
     "timezone": "UTC",
+    # The only one that the driver reads.
+    "datestyle": "ISO",
     # Who waits longer for a tenant is told to try again; a request should not outlive this.
     "lock_timeout": "10s",
     "statement_timeout": "30s",
