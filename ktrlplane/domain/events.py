@@ -66,11 +66,6 @@ class EventType(enum.StrEnum):
     USER_UPDATED = "user.updated"
     CATALOG_UPDATED = "catalog.updated"
     ACCESS_DENIED = "access.denied"
-    WEBHOOK_CREATED = "webhook.created"
-    WEBHOOK_UPDATED = "webhook.updated"
-    WEBHOOK_DELETED = "webhook.deleted"
-    WEBHOOK_SECRET_ROTATED = "webhook.secret_rotated"  # noqa: S105 - a type of event
-    WEBHOOK_DISABLED = "webhook.disabled"
     AUDIT_RETENTION_UPDATED = "audit.retention_updated"
     AUDIT_PRUNED = "audit.pruned"
 

@@ -179,8 +179,6 @@ _OWN_DATA: Final[Mapping[EventType, Schema]] = {
             "count": {"type": "integer", "minimum": 1},
         }
     ),
-    # Until their nouns tell more.
-    **{kind: {"type": "object"} for kind in EventType if kind.startswith("webhook.")},
 }
 
 

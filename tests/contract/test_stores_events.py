@@ -153,7 +153,7 @@ def test_what_happened_is_found_by_what_who_and_when(
         EventType.PROJECT_UPDATED,
         EventType.ROLE_CREATED,
         EventType.PROJECT_CREATED,
-        EventType.WEBHOOK_CREATED,
+        EventType.USER_CREATED,
     ]
     actors = [OPERATOR, Actor.of(ALICE), OPERATOR, OPERATOR]
     made = [

@@ -2,7 +2,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from attrs import evolve
+from attrs import asdict, evolve
 from psycopg.sql import SQL
 
 from ktrlplane.adapters.postgres.event_lists import COLUMNS, WHOLE, counted, shown, values_of
@@ -208,25 +208,13 @@ def _name(tenant: Scope | None) -> str:
 
 
 def _columns(tenant: str, entry: Entry) -> Mapping[str, str | None]:
-    event = entry.event
-    org_id, project_id, resource_id = event.org_id, event.project_id, event.resource_id
-    return {
-        "event_id": event.event_id.value,
-        "tenant": tenant,
-        "sequence": str(entry.sequence),
-        "type": event.type.value,
-        "version": str(event.version),
-        "occurred_at": event.occurred_at.isoformat(),
-        "actor_type": event.actor.type.value,
-        "actor_id": event.actor.id,
-        "org_id": None if org_id is None else org_id.value,
-        "project_id": None if project_id is None else project_id.value,
-        "resource_id": None if resource_id is None else resource_id.value,
-        "request_id": event.request_id,
-        "data": event.data.text,
-        "previous_hash": f"\\x{entry.previous_hash}",
-        "hash": f"\\x{entry.hash}",
-    }
+    """As PostgreSQL reads them."""
+    kept = asdict(Record.of(entry)) | {"tenant": tenant}
+    for name in ("sequence", "version"):
+        kept[name] = str(kept[name])
+    for name in ("previous_hash", "hash"):
+        kept[name] = f"\\x{kept[name]}"
+    return kept
 
 
 def _nothing() -> None:
