@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -368,6 +369,26 @@ def test_processes_that_start_together_take_over_once(former_database: str) -> N
     assert [error for _, error in told] == ["", "", ""]
     assert sorted(out.split() for out, _ in told) == [[], [], STEPS]
     assert asked(former_database, "SELECT count(*) FROM ktrlplane.users") == [(4,)]
+
+
+@pytest.mark.parametrize("answered", range(1, 8))
+def test_who_is_overtaken_while_looking_is_not_refused(
+    former_database: str, answered: int
+) -> None:
+    class Overtaken(psycopg.Connection[Any]):
+        left = answered
+
+        def execute(self, *args: Any, **kwargs: Any) -> Any:
+            cursor = super().execute(*args, **kwargs)
+            self.left -= 1
+            if self.left == 0:
+                take_over(former_database)
+            return cursor
+
+    with Overtaken.connect(former_database, autocommit=True) as connection:
+        predecessor.is_found(connection)  # says either: who goes on looks again, alone
+        assert connection.left <= 0
+    assert take_over(former_database) == []
 
 
 def test_who_is_still_writing_is_waited_for(former_database: str) -> None:

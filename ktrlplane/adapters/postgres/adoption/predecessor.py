@@ -51,7 +51,12 @@ def is_found(connection: psycopg.Connection[Any]) -> bool:
     theirs = ("public.schema_migrations", "ktrlplane.users")
     if ours or not all(_is_there(connection, table) for table in theirs):
         return False
-    _require_known(connection)
+    try:
+        _require_known(connection)
+    except CannotMigrate:
+        if _is_there(connection, "ktrlplane._yoyo_migration"):
+            return False  # somebody has taken it over meanwhile: it was looked at half and half
+        raise
     return True
 
 
