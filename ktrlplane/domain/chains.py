@@ -123,19 +123,31 @@ class Record:
         """All of it in canonical form, where it is as it was made."""
         return self._written(self.sequence, f'"hash":{canonical(self.hash)},')
 
+    @property
+    def hashed_around(self) -> tuple[str, str, str, str]:
+        """What is hashed of it but its place: the text before the time, between the time and the
+        hash of the entry before, between that and the number, and after. In between each is as
+        in JSON."""
+        return self._around("")
+
     def hash_at(self, sequence: int) -> str:
         """What its hash would have to be, did it have this number."""
         return sha256(self._written(sequence).encode()).hexdigest()
 
     def _written(self, sequence: int, own: str = "") -> str:
+        known, time, hashed, numbered = self._around(own)
+        at, previous = canonical(self.occurred_at), canonical(self.previous_hash)
+        return f"{known}{at}{time}{previous}{hashed}{sequence}{numbered}"
+
+    def _around(self, own: str) -> tuple[str, str, str, str]:
         # In the order of the members' names.
+        actor = f'{{"id":{canonical(self.actor_id)},"type":{canonical(self.actor_type)}}}'
+        event_id, request_id = canonical(self.event_id), canonical(self.request_id)
+        project_id, resource_id = canonical(self.project_id), canonical(self.resource_id)
+        scope = f'"project_id":{project_id},"request_id":{request_id},"resource_id":{resource_id}'
         return (
-            f'{{"actor":{{"id":{canonical(self.actor_id)},"type":{canonical(self.actor_type)}}},'
-            f'"data":{self.data},"event_id":{canonical(self.event_id)},{own}'
-            f'"occurred_at":{canonical(self.occurred_at)},"org_id":{canonical(self.org_id)},'
-            f'"previous_hash":{canonical(self.previous_hash)},'
-            f'"project_id":{canonical(self.project_id)},'
-            f'"request_id":{canonical(self.request_id)},'
-            f'"resource_id":{canonical(self.resource_id)},"sequence":{sequence},'
-            f'"type":{canonical(self.type)},"version":{self.version}}}'
+            f'{{"actor":{actor},"data":{self.data},"event_id":{event_id},{own}"occurred_at":',
+            f',"org_id":{canonical(self.org_id)},"previous_hash":',
+            f',{scope},"sequence":',
+            f',"type":{canonical(self.type)},"version":{self.version}}}',
         )

@@ -200,3 +200,26 @@ def test_who_writes_at_the_same_time_leaves_no_gap_and_nothing_twice(units: Unit
         theirs = chain(units, tenant)
         assert [entry.sequence for entry in theirs] == list(range(1, 81))
         assert is_whole(theirs)
+
+
+def test_who_tells_one_thing_at_the_same_time_leaves_no_gap_either(units: UnitsOfWork) -> None:
+    def write(number: int) -> None:
+        for turn in range(20):
+            told = [number, turn, 0.5, '\u00e9"\\ \U0001f600']
+            keep(units, an_event(ACME, after=told))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(8)))
+    theirs = chain(units, ACME)
+    assert [entry.sequence for entry in theirs] == list(range(1, 161))
+    assert len({entry.event.event_id for entry in theirs}) == 160
+    assert is_whole(theirs)
+
+
+def test_one_thing_told_by_a_clock_that_is_behind_is_a_little_later(units: UnitsOfWork) -> None:
+    keep(units, an_event(ACME))
+    keep(units, an_event(ACME, seconds=-3600))
+    theirs = chain(units, ACME)
+    later = NOW + timedelta(microseconds=1)
+    assert [entry.event.occurred_at for entry in theirs] == [NOW, later]
+    assert is_whole(theirs)
