@@ -68,6 +68,12 @@ class EventType(enum.StrEnum):
     ACCESS_DENIED = "access.denied"
     AUDIT_RETENTION_UPDATED = "audit.retention_updated"
     AUDIT_PRUNED = "audit.pruned"
+    WEBHOOK_CREATED = "webhook.created"
+    WEBHOOK_UPDATED = "webhook.updated"
+    WEBHOOK_DELETED = "webhook.deleted"
+    WEBHOOK_SECRET_ROTATED = "webhook.secret_rotated"  # noqa: S105
+    WEBHOOK_DISABLED = "webhook.disabled"
+    WEBHOOK_TEST = "webhook.test"
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:

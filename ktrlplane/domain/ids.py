@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterable
 from datetime import datetime
 from fnmatch import fnmatchcase
+from hashlib import sha256
 from threading import Lock
 from typing import ClassVar, Final, Self
 
@@ -141,6 +142,24 @@ class EventId(Identity):
     @classmethod
     def new(cls, at: datetime) -> Self:
         return cls(f"evt_{sortable(at)}")
+
+
+@frozen(order=True)
+class WebhookId(Identity):
+    @classmethod
+    def new(cls, at: datetime) -> Self:
+        return cls(f"whk_{sortable(at)}")
+
+
+@frozen(order=True)
+class DeliveryId(Identity):
+    @classmethod
+    def of(cls, event_id: EventId, webhook_id: WebhookId) -> Self:
+        """There is one of each event to each endpoint, and whoever makes it finds the same id.
+        It sorts as the event's does."""
+        time = event_id.value.removeprefix("evt_")[:16]
+        rest = sha256(f"{event_id} {webhook_id}".encode()).hexdigest()[:16]
+        return cls(f"dlv_{time}{rest}")
 
 
 class _Numbers:

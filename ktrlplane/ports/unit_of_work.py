@@ -13,6 +13,7 @@ from ktrlplane.ports.limits import LimitOverrides
 from ktrlplane.ports.reports import Inbox, Transitions
 from ktrlplane.ports.stores import Answers, Organizations, Projects, Resources
 from ktrlplane.ports.users import ServiceAccounts, Users
+from ktrlplane.ports.webhooks import Webhooks
 
 
 class UnitOfWork(Protocol):
@@ -30,6 +31,7 @@ class UnitOfWork(Protocol):
     transitions: Transitions
     inbox: Inbox
     events: Events
+    webhooks: Webhooks
     job_runs: JobRuns
     users: Users
     service_accounts: ServiceAccounts

@@ -9,7 +9,7 @@ from attrs import evolve, fields, frozen
 from ktrlplane.domain.access import PermissionEntry, Role, RoleAssignment
 from ktrlplane.domain.chains import Entry
 from ktrlplane.domain.groups import Group, GroupMember
-from ktrlplane.domain.ids import PrincipalId
+from ktrlplane.domain.ids import DeliveryId, PrincipalId
 from ktrlplane.domain.invitations import Invitation
 from ktrlplane.domain.jobs import JobRun
 from ktrlplane.domain.limits import LimitOverride
@@ -19,6 +19,8 @@ from ktrlplane.domain.projects import Project
 from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.transitions import Transition
 from ktrlplane.domain.users import ServiceAccount, User
+from ktrlplane.domain.webhook_deliveries import WebhookAttempt, WebhookDelivery
+from ktrlplane.domain.webhooks import Webhook
 from ktrlplane.ports.events import Chain
 from ktrlplane.ports.reports import Refused, Waiting
 from ktrlplane.ports.stores import Answer
@@ -106,6 +108,14 @@ class Kept:
     at: datetime
 
 
+@frozen
+class KeptAttempt:
+    """An attempt and of which delivery it was."""
+
+    delivery_id: DeliveryId
+    attempt: WebhookAttempt
+
+
 @frozen(kw_only=True)
 class Tables:
     organizations: Table[Organization]
@@ -125,6 +135,9 @@ class Tables:
     refused_reports: Table[Refused]
     events: Table[Entry]
     event_chains: Table[Chain]
+    webhooks: Table[Webhook]
+    webhook_deliveries: Table[WebhookDelivery]
+    webhook_attempts: Table[KeptAttempt]
     job_runs: Table[JobRun]
     answers: Table[Kept]
 
@@ -170,6 +183,16 @@ class Tables:
                 resource=lambda row: row.event.resource_id,
             ),
             event_chains=Table(lambda row: row.tenant),
+            webhooks=Table(lambda row: row.webhook_id, scope=lambda row: row.scope),
+            webhook_deliveries=Table(
+                lambda row: row.delivery_id,
+                webhook=lambda row: row.webhook_id,
+                event=lambda row: row.event_id,
+            ),
+            webhook_attempts=Table(
+                lambda row: (row.delivery_id, row.attempt.number),
+                delivery=lambda row: row.delivery_id,
+            ),
             job_runs=Table(lambda row: row.job),
             answers=Table(lambda row: (row.principal, row.key)),
         )

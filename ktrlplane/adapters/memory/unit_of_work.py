@@ -19,6 +19,7 @@ from ktrlplane.adapters.memory.service_accounts import MemoryServiceAccounts
 from ktrlplane.adapters.memory.tables import Tables
 from ktrlplane.adapters.memory.transitions import MemoryTransitions
 from ktrlplane.adapters.memory.users import MemoryUsers
+from ktrlplane.adapters.memory.webhooks import MemoryWebhooks
 from ktrlplane.domain.errors import Interrupted
 from ktrlplane.ports.unit_of_work import UnitOfWork, UnitsOfWork
 
@@ -33,6 +34,7 @@ class MemoryUnitOfWork(UnitOfWork):
         self.transitions = MemoryTransitions(tables)
         self.inbox = MemoryInbox(tables)
         self.events = MemoryEvents(tables)
+        self.webhooks = MemoryWebhooks(tables)
         self.job_runs = MemoryJobRuns(tables)
         self.users = MemoryUsers(tables)
         self.service_accounts = MemoryServiceAccounts(tables)
@@ -60,7 +62,9 @@ class MemoryUnitsOfWork(UnitsOfWork):
         try:
             draft = self._committed.draft()
             try:
-                yield MemoryUnitOfWork(draft)
+                work = MemoryUnitOfWork(draft)
+                yield work
+                work.events.finish()
             finally:
                 draft.seal()
             self._committed = draft
