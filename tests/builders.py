@@ -28,6 +28,7 @@ from ktrlplane.domain.ids import (
     ProjectId,
     ResourceId,
     RoleId,
+    WebhookId,
 )
 from ktrlplane.domain.invitations import Invitation
 from ktrlplane.domain.organizations import Organization
@@ -35,6 +36,7 @@ from ktrlplane.domain.projects import Project
 from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.roles import CONTROL_PLANE_PERMISSIONS, CONTROL_PLANE_ROLES
 from ktrlplane.domain.users import ServiceAccount, User, principal_of
+from ktrlplane.domain.webhooks import Webhook
 from ktrlplane.ports.stores import Answer
 from ktrlplane.ports.unit_of_work import UnitOfWork, UnitsOfWork
 
@@ -244,6 +246,23 @@ def a_service_account(
     return ServiceAccount(**known | but)
 
 
+def a_webhook(
+    scope: str = "organization acme", *event_types: str, number: int = 1, **but: Any
+) -> Webhook:
+    """Of all events, unless some are named."""
+    known: dict[str, Any] = {
+        "webhook_id": WebhookId(f"whk_{number:032}"),
+        "scope": on(scope),
+        "url": "https://hooks.example.org/in?key=hidden-key",
+        "event_types": event_types or ("*",),
+        "secret": "whsec_bmV3LW5ldy1uZXctbmV3LW5ldy1uZXctbmV3",
+        "created_by": ALICE,
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    return Webhook(**known | but)
+
+
 def an_answer(text: str = "{}", **but: Any) -> Answer:
     known: dict[str, Any] = {
         "fingerprint": b"\x00request\xff",
@@ -265,6 +284,7 @@ Thing = (
     | GroupMember
     | RoleAssignment
     | Invitation
+    | Webhook
 )
 
 _ADDING: Final[Mapping[type[Thing], Callable[[UnitOfWork, Any], object]]] = {
@@ -278,6 +298,7 @@ _ADDING: Final[Mapping[type[Thing], Callable[[UnitOfWork, Any], object]]] = {
     GroupMember: lambda work, thing: work.groups.put_member(thing),
     RoleAssignment: lambda work, thing: work.assignments.add(thing),
     Invitation: lambda work, thing: work.invitations.add(thing),
+    Webhook: lambda work, thing: work.webhooks.add(thing),
 }
 
 

@@ -9,7 +9,9 @@ from attrs import asdict
 from ktrlplane.adapters.postgres.prepared import Prepared
 from ktrlplane.adapters.postgres.session import Session, batched
 from ktrlplane.domain.chains import NO_HASH, Entry, Head, Record, chained
-from ktrlplane.domain.events import Event
+from ktrlplane.domain.events import Event, patterns_for
+from ktrlplane.domain.paging import time_key
+from ktrlplane.domain.webhooks import addressee
 
 # In the order of their names, so that two who write to the same chains do not wait for each other.
 _HOLD: Final = Prepared.of(b"""
@@ -26,9 +28,42 @@ _BEGIN: Final = b"""
     ON CONFLICT DO NOTHING
 """
 
+# A delivery to each endpoint that hears of it (``Webhook.hears``), and the bell where there are
+# some. ``told`` are the entries, with ``decided_at``, ``patterns`` and ``addressee``. It costs a
+# look into a small index where there are none.
+_DELIVERED: Final = b"""
+    sent AS (
+        INSERT INTO ktrlplane.webhook_deliveries (
+            delivery_id, webhook_id, event_id, event_type, next_attempt_at, created_at
+        )
+        SELECT
+            'dlv_' || substr(told.event_id, 5, 16) || substr(encode(sha256(convert_to(
+                told.event_id || ' ' || hearing.webhook_id, 'UTF8'
+            )), 'hex'), 1, 16),
+            hearing.webhook_id, told.event_id, told.type, told.decided_at, told.decided_at
+        FROM told
+        CROSS JOIN LATERAL (
+            SELECT webhook_id, event_types, status FROM ktrlplane.webhooks
+            WHERE scope_type = 'organization' AND scope_id = told.org_id
+            UNION ALL
+            SELECT webhook_id, event_types, status FROM ktrlplane.webhooks
+            WHERE scope_type = 'project' AND scope_id = told.project_id
+        ) hearing
+        WHERE hearing.status <> 'disabled' AND CASE
+            WHEN told.type = 'webhook.test' THEN hearing.webhook_id = told.addressee
+            ELSE hearing.event_types && string_to_array(told.patterns, ' ')
+        END
+        RETURNING true
+    )
+"""
+_RING: Final = (
+    b"(SELECT pg_notify('ktrlplane_deliveries', '') FROM (SELECT FROM sent LIMIT 1) any_sent)"
+)
+
 # Most units of work tell one thing: that is a chain held, an entry put at its end and the chain
 # moved on in one go. What is hashed is as ``domain/chains.py`` writes it.
-_ADD_ONE: Final = Prepared.of(b"""
+_ADD_ONE: Final = Prepared.of(
+    b"""
     WITH place AS (
         SELECT
             sequence + 1 AS sequence,
@@ -54,30 +89,41 @@ _ADD_ONE: Final = Prepared.of(b"""
         SET sequence = entry.sequence, hash = entry.hash, occurred_at = entry.occurred_at
         FROM entry
         WHERE chain.tenant = %(tenant)s
-    )
-    INSERT INTO ktrlplane.events (
-        event_id, tenant, sequence, type, version, occurred_at, actor_type, actor_id, org_id,
-        project_id, resource_id, request_id, data, previous_hash, hash
-    )
-    SELECT
-        %(event_id)s, %(tenant)s, sequence, %(type)s, %(version)s::int, occurred_at,
-        %(actor_type)s, %(actor_id)s, %(org_id)s, %(project_id)s, %(resource_id)s,
-        %(request_id)s, %(data)s::json, decode(previous_hash, 'hex'), hash
-    FROM entry
-    RETURNING true
-""")
+    ),
+    told AS (
+        INSERT INTO ktrlplane.events (
+            event_id, tenant, sequence, type, version, occurred_at, actor_type, actor_id, org_id,
+            project_id, resource_id, request_id, data, previous_hash, hash
+        )
+        SELECT
+            %(event_id)s, %(tenant)s, sequence, %(type)s, %(version)s::int, occurred_at,
+            %(actor_type)s, %(actor_id)s, %(org_id)s, %(project_id)s, %(resource_id)s,
+            %(request_id)s, %(data)s::json, decode(previous_hash, 'hex'), hash
+        FROM entry
+        RETURNING event_id, type, org_id, project_id, %(occurred_at)s::timestamptz AS decided_at,
+            %(patterns)s::text AS patterns, %(addressee)s::text AS addressee
+    ),
+"""
+    + _DELIVERED
+    + b"SELECT true, "
+    + _RING
+    + b" FROM told"
+)
 
-_ADD: Final = Prepared.of(b"""
+_ADD: Final = Prepared.of(
+    b"""
     WITH entries AS (
         SELECT * FROM unnest(
             %(event_id)s::text[], %(tenant)s::text[], %(sequence)s::bigint[], %(type)s::text[],
             %(version)s::int[], %(occurred_at)s::timestamptz[], %(actor_type)s::text[],
             %(actor_id)s::text[], %(org_id)s::text[], %(project_id)s::text[],
             %(resource_id)s::text[], %(request_id)s::text[], %(data)s::text[],
-            %(previous_hash)s::bytea[], %(hash)s::bytea[]
+            %(previous_hash)s::bytea[], %(hash)s::bytea[], %(decided_at)s::timestamptz[],
+            %(patterns)s::text[], %(addressee)s::text[]
         ) AS made (
             event_id, tenant, sequence, type, version, occurred_at, actor_type, actor_id, org_id,
-            project_id, resource_id, request_id, data, previous_hash, hash
+            project_id, resource_id, request_id, data, previous_hash, hash, decided_at, patterns,
+            addressee
         )
     ),
     heads AS (
@@ -87,16 +133,23 @@ _ADD: Final = Prepared.of(b"""
             SELECT DISTINCT ON (tenant) * FROM entries ORDER BY tenant, sequence DESC
         ) last
         WHERE chain.tenant = last.tenant
-    )
-    INSERT INTO ktrlplane.events (
-        event_id, tenant, sequence, type, version, occurred_at, actor_type, actor_id, org_id,
-        project_id, resource_id, request_id, data, previous_hash, hash
-    )
-    SELECT
-        event_id, tenant, sequence, type, version, occurred_at, actor_type, actor_id, org_id,
-        project_id, resource_id, request_id, data::json, previous_hash, hash
-    FROM entries
-""")
+    ),
+    kept AS (
+        INSERT INTO ktrlplane.events (
+            event_id, tenant, sequence, type, version, occurred_at, actor_type, actor_id, org_id,
+            project_id, resource_id, request_id, data, previous_hash, hash
+        )
+        SELECT
+            event_id, tenant, sequence, type, version, occurred_at, actor_type, actor_id, org_id,
+            project_id, resource_id, request_id, data::json, previous_hash, hash
+        FROM entries
+    ),
+    told AS (SELECT * FROM entries),
+"""
+    + _DELIVERED
+    + b"SELECT true, "
+    + _RING
+)
 
 
 def keep(session: Session, events: Sequence[Event]) -> None:
@@ -109,8 +162,9 @@ def _kept_alone(session: Session, event: Event) -> bool:
     """Whether it was: not where its chain has not begun."""
     unplaced = Record.of(Entry(event=event, sequence=0, previous_hash=NO_HASH, hash=""))
     around = zip(_AROUND, unplaced.hashed_around, strict=True)
-    values = {**_columns(str(event.tenant), unplaced), **dict(around)}
-    return bool(session.prepared(bool, _ADD_ONE, values))
+    columns = _columns(str(event.tenant), unplaced)
+    values = {**columns, **_delivered(event), **dict(around)}
+    return bool(session.prepared(_done, _ADD_ONE, values))
 
 
 _AROUND: Final = ("before_time", "before_previous", "before_sequence", "after_all")
@@ -122,14 +176,17 @@ def _keep_all(session: Session, events: Sequence[Event]) -> None:
         of_tenants.setdefault(str(event.tenant), []).append(event)
     heads = _held(session, sorted(of_tenants))
     entries = [
-        (tenant, entry)
+        (tenant, event, entry)
         for tenant, told in of_tenants.items()
-        for entry in chained(heads[tenant], told)
+        for event, entry in zip(told, chained(heads[tenant], told), strict=True)
     ]
     for some in batched(entries):
-        rows = [_columns(tenant, Record.of(entry)) for tenant, entry in some]
+        rows = [
+            {**_columns(tenant, Record.of(entry)), **_delivered(event)}
+            for tenant, event, entry in some
+        ]
         values = {name: [row[name] for row in rows] for name in rows[0]}
-        session.prepared(_nothing, _ADD, values)
+        session.prepared(_done, _ADD, values)
 
 
 def _held(session: Session, tenants: Sequence[str]) -> Mapping[str, Head]:
@@ -151,8 +208,17 @@ def _columns(tenant: str, record: Record) -> Mapping[str, str | None]:
     return kept
 
 
-def _nothing() -> None:
-    raise AssertionError("nothing comes back")
+def _delivered(event: Event) -> Mapping[str, str | None]:
+    only = addressee(event)
+    return {
+        "decided_at": time_key(event.occurred_at),
+        "patterns": " ".join(patterns_for(event.type)),
+        "addressee": None if only is None else only.value,
+    }
+
+
+def _done(done: bool, _: object) -> bool:  # noqa: FBT001
+    return done
 
 
 def _head(tenant: str, sequence: int, last: str, occurred_at: datetime | None) -> tuple[str, Head]:

@@ -29,6 +29,7 @@ from ktrlplane.adapters.postgres.service_accounts import PostgresServiceAccounts
 from ktrlplane.adapters.postgres.session import Session
 from ktrlplane.adapters.postgres.transitions import PostgresTransitions
 from ktrlplane.adapters.postgres.users import PostgresUsers
+from ktrlplane.adapters.postgres.webhooks import PostgresWebhooks
 from ktrlplane.domain.errors import Interrupted, UpstreamError
 from ktrlplane.ports.unit_of_work import UnitOfWork, UnitsOfWork
 
@@ -40,6 +41,7 @@ _STORES: Final[Mapping[str, Callable[[Session], object]]] = {
     "transitions": PostgresTransitions,
     "inbox": PostgresInbox,
     "events": PostgresEvents,
+    "webhooks": PostgresWebhooks,
     "job_runs": PostgresJobRuns,
     "users": PostgresUsers,
     "service_accounts": PostgresServiceAccounts,
