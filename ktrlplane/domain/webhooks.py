@@ -55,10 +55,11 @@ def new_secret() -> str:
     return f"whsec_{base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()}"
 
 
-def _are_patterns(_: object, __: object, value: Sequence[str]) -> None:
+def are_patterns(_: object, __: object, value: tuple[str, ...]) -> None:
+    """An attrs validator. Raises ValueError."""
     if not 1 <= len(value) <= MAX_PATTERNS or not all(map(is_a_pattern, value)):
         raise ValueError(
-            f"An endpoint names 1 to {MAX_PATTERNS} types of events of at most {MAX_PATTERN} "
+            f"A webhook names 1 to {MAX_PATTERNS} types of events of at most {MAX_PATTERN} "
             "characters, such as resource.created, resource.* or *."
         )
 
@@ -74,7 +75,7 @@ class Webhook:
     webhook_id: WebhookId
     scope: Scope
     url: str = field(repr=False)
-    event_types: tuple[str, ...] = field(validator=_are_patterns)
+    event_types: tuple[str, ...] = field(validator=are_patterns)
     description: str = field(default="", validator=is_a_description)
     status: EndpointStatus = EndpointStatus.ENABLED
     disabled_reason: DisabledReason | None = None

@@ -25,6 +25,7 @@ from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services.telling import SUBJECTS, UNTOLD
 from ktrlplane.domain.snapshots import UNTOLD_TIMES
 from ktrlplane.domain.users import ServiceAccount, User
+from ktrlplane.domain.webhooks import Webhook
 
 Schema = dict[str, Any]
 
@@ -44,6 +45,7 @@ _NOUNS: Final[Mapping[str, type[AttrsInstance]]] = {
     "role": Role,
     "service_account": ServiceAccount,
     "user": User,
+    "webhook": Webhook,
 }
 _MAKES: Final = frozenset({"created", "added"})
 _ENDS: Final = frozenset({"deleted", "removed", "revoked", "accepted"})
@@ -178,6 +180,9 @@ _OWN_DATA: Final[Mapping[EventType, Schema]] = {
             "through_hash": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
             "count": {"type": "integer", "minimum": 1},
         }
+    ),
+    EventType.WEBHOOK_TEST: _object(
+        {"subject": _object({name: _told(Webhook)[name] for name in SUBJECTS[Webhook]})}
     ),
 }
 

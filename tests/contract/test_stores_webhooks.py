@@ -1,6 +1,5 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from itertools import batched
 
 import pytest
 from attrs import evolve
@@ -152,8 +151,8 @@ def test_an_event_is_delivered_to_whoever_hears_it(units: UnitsOfWork, at_once: 
         an_event(GLOBEX, kind=EventType("kettle.boiled"), at=NOW + 4 * SECOND),
         an_event(),
     ]
-    for some in batched(events, at_once):
-        tell(units, *some)
+    for start in range(0, len(events), at_once):
+        tell(units, *events[start : start + at_once])
     ids = [event.event_id for event in events]
     assert told(units, everything) == told(units, paused) == ids[:3]
     assert told(units, of_the_project) == [ids[1], ids[3]]
