@@ -10,7 +10,7 @@ from attrs import evolve, field, frozen
 from attrs.validators import optional
 
 from ktrlplane.domain.access import Action, Scope, ScopeType
-from ktrlplane.domain.errors import LimitExceeded, NotFound, ValidationFailed
+from ktrlplane.domain.errors import Fault, LimitExceeded, NotFound, ValidationFailed
 from ktrlplane.domain.events import EventType
 from ktrlplane.domain.ids import PrincipalId, WebhookId
 from ktrlplane.domain.naming import is_a_description
@@ -31,6 +31,8 @@ from ktrlplane.ports.unit_of_work import UnitOfWork
 
 MAX_WEBHOOKS: Final = 50
 """On an organization or project itself: every event is compared with them."""
+SCOPE_TYPES: Final = frozenset({ScopeType.ORGANIZATION, ScopeType.PROJECT})
+"""What can have webhooks."""
 
 
 class WantedStatus(enum.StrEnum):
@@ -131,6 +133,9 @@ def create_webhook(
     now = platform.now()
     standing = hold_to_manage(work, scope, actor, now)
     require_alive(work, scope)
+    if scope.scope_type not in SCOPE_TYPES:
+        detail = "Webhooks are on organizations and projects."
+        raise ValidationFailed([Fault("/scope_type", "enum", detail)])
     _require_lawful(command.url, platform)
     if work.webhooks.count(scope) >= MAX_WEBHOOKS:
         raise LimitExceeded(f"There are at most {MAX_WEBHOOKS} webhooks on {scope}.")

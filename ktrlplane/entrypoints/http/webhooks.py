@@ -135,7 +135,7 @@ def _on(scope: str, noun: str) -> Iterator[Operation]:
 
 _COMMON: Final[dict[str, Any]] = {
     "tag": _TAG,
-    "needs": needs(Action.MANAGE_ACCESS, on="the webhook's organization or project"),
+    "needs": needs(Action.MANAGE_ACCESS, on="webhook's organization or project"),
 }
 _ONE: Final = "/webhooks/{webhook_id}"
 _DELIVERED: Final = f"{_ONE}/deliveries"
