@@ -12,6 +12,7 @@ from ktrlplane.domain.jobs import Duty
 from ktrlplane.domain.services.idempotency import KEPT_FOR
 from ktrlplane.domain.services.invitations import due_mail, settle_mail
 from ktrlplane.domain.services.platform import Platform
+from ktrlplane.domain.services.sending import forget_deliveries
 from ktrlplane.entrypoints.ending import EndDeletions
 from ktrlplane.entrypoints.heeding import HeedReports
 from ktrlplane.entrypoints.letters import invitation_letter
@@ -48,6 +49,7 @@ PRUNE_EVENTS: Final = Duty(
     # A log of millions, of which a retention was set only now.
     lasts=timedelta(hours=1),
 )
+FORGET_DELIVERIES: Final = Duty(job="forget_deliveries", every=timedelta(hours=1))
 
 DUTIES: Final = (
     HEED_REPORTS,
@@ -56,6 +58,7 @@ DUTIES: Final = (
     FORGET_ANSWERS,
     FORGET_REFUSED_REPORTS,
     PRUNE_EVENTS,
+    FORGET_DELIVERIES,
 )
 """All that ``jobs_of`` gives, for who wants to know whether it is done."""
 
@@ -72,6 +75,7 @@ def jobs_of(transact: Transact, platform: Platform, mail: Mail, origin: str = ""
         _job(FORGET_ANSWERS, lambda _: _forget_answers(transact, platform)),
         _job(FORGET_REFUSED_REPORTS, lambda _: _forget_refused_reports(transact, platform)),
         _job(PRUNE_EVENTS, PruneEvents(transact, platform)),
+        _job(FORGET_DELIVERIES, lambda _: _forget_deliveries(transact, platform)),
     )
 
 
@@ -128,6 +132,10 @@ def _forget_answers(transact: Transact, platform: Platform) -> bool:
     if forgotten:
         _log.info("answers_forgotten", extra={"count": forgotten})
     return False
+
+
+def _forget_deliveries(transact: Transact, platform: Platform) -> bool:
+    return transact(partial(forget_deliveries, platform=platform))
 
 
 def recorder(transact: Transact) -> Callable[[Run], None]:
