@@ -246,6 +246,10 @@ FORGET_ENDED: Final = b"""
             ON w.scope_type = 'organization' AND o.org_id = w.scope_id
         LEFT JOIN ktrlplane.projects p ON w.scope_type = 'project' AND p.project_id = w.scope_id
         WHERE (o.org_id IS NULL OR o.deleted_at IS NOT NULL)
+            AND NOT EXISTS (
+                SELECT FROM ktrlplane.projects left_in
+                WHERE left_in.org_id = o.org_id AND left_in.status <> 'Deleted'
+            )
             AND (p.project_id IS NULL OR p.status = 'Deleted')
             AND (w.status <> 'enabled' OR NOT EXISTS (
                 SELECT FROM ktrlplane.webhook_deliveries d
