@@ -9,7 +9,7 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
-from ktrlplane.adapters.postgres import event_writing, webhook_queries
+from ktrlplane.adapters.postgres import event_writing, webhook_queries, webhook_repeats
 from ktrlplane.domain.access import Scope
 from ktrlplane.domain.events import OPERATOR, Event, EventType
 from ktrlplane.domain.ids import OrganizationId, WebhookId
@@ -179,7 +179,7 @@ def test_a_long_history_costs_forgetting_nothing(
     )
     execute(migrated_database, "VACUUM ANALYZE ktrlplane.webhook_deliveries")
     values = {"before": NOW, "limit": 100}
-    assert buffers(explained(migrated_database, webhook_queries.FORGET, values)) < 60
+    assert buffers(explained(migrated_database, webhook_repeats.FORGET, values)) < 60
 
 
 def test_an_endpoint_that_ends_meanwhile_leaves_nothing_to_be_sent(
