@@ -28,6 +28,7 @@ from ktrlplane.domain.ids import (
     ProjectId,
     ResourceId,
     RoleId,
+    WebhookId,
 )
 from ktrlplane.domain.invitations import Invitation
 from ktrlplane.domain.organizations import Organization
@@ -35,6 +36,7 @@ from ktrlplane.domain.projects import Project
 from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.roles import CONTROL_PLANE_PERMISSIONS, CONTROL_PLANE_ROLES
 from ktrlplane.domain.users import ServiceAccount, User, principal_of
+from ktrlplane.domain.webhooks import Webhook
 from ktrlplane.ports.stores import Answer
 from ktrlplane.ports.unit_of_work import UnitOfWork, UnitsOfWork
 
@@ -306,3 +308,17 @@ def people(units: UnitsOfWork) -> UnitsOfWork:
         work.roles.synchronize(ROLES, PERMISSIONS)
         add(work, *PEOPLE)
     return units
+
+
+def a_webhook(number: int = 1, **but: Any) -> Webhook:
+    known: dict[str, Any] = {
+        "webhook_id": WebhookId(f"whk_{number:04}"),
+        "scope": Scope.of(OrganizationId("acme")),
+        "url": f"https://receiver-{number}.example.org/hooks?key=s3cr3t",
+        "event_types": ("*",),
+        "secret": "whsec_bm90IHZlcnkgc2VjcmV0LCB0aGlzIG9uZSBoZXJlIQ==",
+        "created_by": ALICE,
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    return Webhook(**known | but)

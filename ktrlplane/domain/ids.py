@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterable
 from datetime import datetime
 from fnmatch import fnmatchcase
+from hashlib import sha256
 from threading import Lock
 from typing import ClassVar, Final, Self
 
@@ -141,6 +142,28 @@ class EventId(Identity):
     @classmethod
     def new(cls, at: datetime) -> Self:
         return cls(f"evt_{sortable(at)}")
+
+
+@frozen(order=True)
+class WebhookId(Identity):
+    @classmethod
+    def new(cls, at: datetime) -> Self:
+        return cls(f"whk_{sortable(at)}")
+
+
+@frozen(order=True)
+class DeliveryId(Identity):
+    @classmethod
+    def of(cls, webhook_id: WebhookId, event_id: EventId) -> Self:
+        """There is one delivery of an event to an endpoint: whoever makes it gives it the same
+        id. It sorts by the time of the event."""
+        moment = event_id.value.removeprefix("evt_")[:_MOMENT_DIGITS]
+        both = f"{webhook_id}{event_id}".encode()
+        return cls(f"dlv_{moment}{sha256(both).hexdigest()[: 32 - _MOMENT_DIGITS]}")
+
+
+_MOMENT_DIGITS: Final = 12
+"""Of a UUID version 7, those that are its time."""
 
 
 class _Numbers:

@@ -13,6 +13,7 @@ from ktrlplane.ports.limits import LimitOverrides
 from ktrlplane.ports.reports import Inbox, Transitions
 from ktrlplane.ports.stores import Answers, Organizations, Projects, Resources
 from ktrlplane.ports.users import ServiceAccounts, Users
+from ktrlplane.ports.webhooks import Deliveries, Webhooks
 
 
 class UnitOfWork(Protocol):
@@ -39,6 +40,8 @@ class UnitOfWork(Protocol):
     invitations: Invitations
     access: Access
     answers: Answers
+    webhooks: Webhooks
+    deliveries: Deliveries
 
 
 class UnitsOfWork(Protocol):

@@ -5,6 +5,7 @@ from attrs import evolve
 
 from ktrlplane.adapters.memory.lists import by_time
 from ktrlplane.adapters.memory.tables import Tables
+from ktrlplane.adapters.memory.webhooks import MemoryWebhooks
 from ktrlplane.domain.access import Scope, ScopeType
 from ktrlplane.domain.chains import Entry, Head, Record, chained
 from ktrlplane.domain.events import Event, EventType, patterns_for
@@ -14,8 +15,9 @@ from ktrlplane.ports.events import Chain, EventFilter, Events
 
 
 class MemoryEvents(Events):
-    def __init__(self, tables: Tables) -> None:
+    def __init__(self, tables: Tables, webhooks: MemoryWebhooks) -> None:
         self._rows = tables.events
+        self._webhooks = webhooks
         self._chains = tables.event_chains
 
     def add(self, events: Sequence[Event]) -> None:
@@ -24,6 +26,7 @@ class MemoryEvents(Events):
             (entry,) = chained(chain.head, [event])
             self._rows.put(entry)
             self._chains.put(evolve(chain, head=entry.head))
+            self._webhooks.deliver(entry)
 
     def find(self, event_id: EventId) -> Entry | None:
         return self._rows.find(event_id)

@@ -6,10 +6,10 @@ from typing import Any, Final, Generic, Self, TypeVar
 
 from attrs import evolve, fields, frozen
 
-from ktrlplane.domain.access import PermissionEntry, Role, RoleAssignment
+from ktrlplane.domain.access import PermissionEntry, Role, RoleAssignment, Scope
 from ktrlplane.domain.chains import Entry
 from ktrlplane.domain.groups import Group, GroupMember
-from ktrlplane.domain.ids import PrincipalId
+from ktrlplane.domain.ids import DeliveryId, PrincipalId
 from ktrlplane.domain.invitations import Invitation
 from ktrlplane.domain.jobs import JobRun
 from ktrlplane.domain.limits import LimitOverride
@@ -19,6 +19,7 @@ from ktrlplane.domain.projects import Project
 from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.transitions import Transition
 from ktrlplane.domain.users import ServiceAccount, User
+from ktrlplane.domain.webhooks import Webhook, WebhookAttempt, WebhookDelivery
 from ktrlplane.ports.events import Chain
 from ktrlplane.ports.reports import Refused, Waiting
 from ktrlplane.ports.stores import Answer
@@ -106,6 +107,24 @@ class Kept:
     at: datetime
 
 
+@frozen
+class Endpoint:
+    """``has_ended`` is whether it gets no new deliveries."""
+
+    webhook: Webhook
+    has_ended: bool = False
+
+    @property
+    def scope(self) -> Scope:
+        return self.webhook.scope
+
+
+@frozen
+class Attempted:
+    delivery_id: DeliveryId
+    attempt: WebhookAttempt
+
+
 @frozen(kw_only=True)
 class Tables:
     organizations: Table[Organization]
@@ -127,6 +146,9 @@ class Tables:
     event_chains: Table[Chain]
     job_runs: Table[JobRun]
     answers: Table[Kept]
+    webhooks: Table[Endpoint]
+    deliveries: Table[WebhookDelivery]
+    webhook_attempts: Table[Attempted]
 
     @classmethod
     def empty(cls) -> Self:
@@ -172,6 +194,16 @@ class Tables:
             event_chains=Table(lambda row: row.tenant),
             job_runs=Table(lambda row: row.job),
             answers=Table(lambda row: (row.principal, row.key)),
+            webhooks=Table(lambda row: row.webhook.webhook_id, scope=lambda row: row.scope),
+            deliveries=Table(
+                lambda row: row.delivery_id,
+                webhook=lambda row: row.webhook_id,
+                event=lambda row: row.event_id,
+            ),
+            webhook_attempts=Table(
+                lambda row: (row.delivery_id, row.attempt.number),
+                delivery=lambda row: row.delivery_id,
+            ),
         )
 
     def draft(self) -> Self:

@@ -5,6 +5,7 @@ from threading import Lock
 from ktrlplane.adapters.memory.access import MemoryAccess
 from ktrlplane.adapters.memory.answers import MemoryAnswers
 from ktrlplane.adapters.memory.assignments import MemoryAssignments
+from ktrlplane.adapters.memory.deliveries import MemoryDeliveries
 from ktrlplane.adapters.memory.events import MemoryEvents
 from ktrlplane.adapters.memory.groups import MemoryGroups
 from ktrlplane.adapters.memory.inbox import MemoryInbox
@@ -19,6 +20,7 @@ from ktrlplane.adapters.memory.service_accounts import MemoryServiceAccounts
 from ktrlplane.adapters.memory.tables import Tables
 from ktrlplane.adapters.memory.transitions import MemoryTransitions
 from ktrlplane.adapters.memory.users import MemoryUsers
+from ktrlplane.adapters.memory.webhooks import MemoryWebhooks
 from ktrlplane.domain.errors import Interrupted
 from ktrlplane.ports.unit_of_work import UnitOfWork, UnitsOfWork
 
@@ -32,7 +34,9 @@ class MemoryUnitOfWork(UnitOfWork):
         self.limit_overrides = MemoryLimitOverrides(tables)
         self.transitions = MemoryTransitions(tables)
         self.inbox = MemoryInbox(tables)
-        self.events = MemoryEvents(tables)
+        self.webhooks = MemoryWebhooks(tables)
+        self.deliveries = MemoryDeliveries(tables)
+        self.events = MemoryEvents(tables, self.webhooks)
         self.job_runs = MemoryJobRuns(tables)
         self.users = MemoryUsers(tables)
         self.service_accounts = MemoryServiceAccounts(tables)

@@ -26,9 +26,33 @@ _BEGIN: Final = b"""
     ON CONFLICT DO NOTHING
 """
 
+# What is told goes to every endpoint that wants it, in the same statement: no delivery can be
+# missed that way. A test is for the endpoint that is tested alone.
+_DELIVERED: Final = b"""
+    delivered AS (
+        INSERT INTO ktrlplane.webhook_deliveries (
+            delivery_id, webhook_id, event_id, event_type, status, next_attempt_at, created_at
+        )
+        SELECT
+            'dlv_' || substr(told.event_id, 5, 12) || left(
+                encode(sha256(convert_to(w.webhook_id || told.event_id, 'UTF8')), 'hex'), 20
+            ),
+            w.webhook_id, told.event_id, told.type, 'pending', told.occurred_at, told.occurred_at
+        FROM told
+        CROSS JOIN LATERAL (
+            VALUES ('organization', told.org_id), ('project', told.project_id)
+        ) AS place (scope_type, scope_id)
+        JOIN ktrlplane.webhooks w USING (scope_type, scope_id)
+        WHERE (w.ended_in IS NULL OR w.ended_in = pg_current_xact_id())
+            AND w.status <> 'disabled' AND told.type <> 'webhook.test'
+            AND w.event_types && ARRAY['*', split_part(told.type, '.', 1) || '.*', told.type]
+    )
+"""
+
 # Most units of work tell one thing: that is a chain held, an entry put at its end and the chain
 # moved on in one go. What is hashed is as ``domain/chains.py`` writes it.
-_ADD_ONE: Final = Prepared.of(b"""
+_ADD_ONE: Final = Prepared.of(
+    b"""
     WITH place AS (
         SELECT
             sequence + 1 AS sequence,
@@ -54,20 +78,27 @@ _ADD_ONE: Final = Prepared.of(b"""
         SET sequence = entry.sequence, hash = entry.hash, occurred_at = entry.occurred_at
         FROM entry
         WHERE chain.tenant = %(tenant)s
-    )
-    INSERT INTO ktrlplane.events (
-        event_id, tenant, sequence, type, version, occurred_at, actor_type, actor_id, org_id,
-        project_id, resource_id, request_id, data, previous_hash, hash
-    )
-    SELECT
-        %(event_id)s, %(tenant)s, sequence, %(type)s, %(version)s::int, occurred_at,
-        %(actor_type)s, %(actor_id)s, %(org_id)s, %(project_id)s, %(resource_id)s,
-        %(request_id)s, %(data)s::json, decode(previous_hash, 'hex'), hash
-    FROM entry
-    RETURNING true
-""")
+    ),
+    told AS (
+        INSERT INTO ktrlplane.events (
+            event_id, tenant, sequence, type, version, occurred_at, actor_type, actor_id, org_id,
+            project_id, resource_id, request_id, data, previous_hash, hash
+        )
+        SELECT
+            %(event_id)s, %(tenant)s, sequence, %(type)s, %(version)s::int, occurred_at,
+            %(actor_type)s, %(actor_id)s, %(org_id)s, %(project_id)s, %(resource_id)s,
+            %(request_id)s, %(data)s::json, decode(previous_hash, 'hex'), hash
+        FROM entry
+        RETURNING *
+    ),"""
+    + _DELIVERED
+    + b"""
+    SELECT true FROM told
+"""
+)
 
-_ADD: Final = Prepared.of(b"""
+_ADD: Final = Prepared.of(
+    b"""
     WITH entries AS (
         SELECT * FROM unnest(
             %(event_id)s::text[], %(tenant)s::text[], %(sequence)s::bigint[], %(type)s::text[],
@@ -87,16 +118,23 @@ _ADD: Final = Prepared.of(b"""
             SELECT DISTINCT ON (tenant) * FROM entries ORDER BY tenant, sequence DESC
         ) last
         WHERE chain.tenant = last.tenant
-    )
-    INSERT INTO ktrlplane.events (
-        event_id, tenant, sequence, type, version, occurred_at, actor_type, actor_id, org_id,
-        project_id, resource_id, request_id, data, previous_hash, hash
-    )
-    SELECT
-        event_id, tenant, sequence, type, version, occurred_at, actor_type, actor_id, org_id,
-        project_id, resource_id, request_id, data::json, previous_hash, hash
-    FROM entries
-""")
+    ),
+    told AS (
+        INSERT INTO ktrlplane.events (
+            event_id, tenant, sequence, type, version, occurred_at, actor_type, actor_id, org_id,
+            project_id, resource_id, request_id, data, previous_hash, hash
+        )
+        SELECT
+            event_id, tenant, sequence, type, version, occurred_at, actor_type, actor_id, org_id,
+            project_id, resource_id, request_id, data::json, previous_hash, hash
+        FROM entries
+        RETURNING *
+    ),"""
+    + _DELIVERED
+    + b"""
+    SELECT count(*) FROM told
+"""
+)
 
 
 def keep(session: Session, events: Sequence[Event]) -> None:
@@ -129,7 +167,7 @@ def _keep_all(session: Session, events: Sequence[Event]) -> None:
     for some in batched(entries):
         rows = [_columns(tenant, Record.of(entry)) for tenant, entry in some]
         values = {name: [row[name] for row in rows] for name in rows[0]}
-        session.prepared(_nothing, _ADD, values)
+        session.prepared(int, _ADD, values)
 
 
 def _held(session: Session, tenants: Sequence[str]) -> Mapping[str, Head]:
@@ -149,10 +187,6 @@ def _columns(tenant: str, record: Record) -> Mapping[str, str | None]:
     for name in ("previous_hash", "hash"):
         kept[name] = f"\\x{kept[name]}"
     return kept
-
-
-def _nothing() -> None:
-    raise AssertionError("nothing comes back")
 
 
 def _head(tenant: str, sequence: int, last: str, occurred_at: datetime | None) -> tuple[str, Head]:

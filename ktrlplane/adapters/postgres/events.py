@@ -5,16 +5,22 @@ from typing import Any, Final
 from attrs import evolve
 from psycopg.sql import SQL
 
-from ktrlplane.adapters.postgres.event_lists import COLUMNS, WHOLE, counted, shown, values_of
+from ktrlplane.adapters.postgres.event_lists import (
+    COLUMNS,
+    WHOLE,
+    counted,
+    entry_of,
+    shown,
+    values_of,
+)
 from ktrlplane.adapters.postgres.event_records import LAST_BEFORE, MARK, PRUNE, RECORDS, RETAIN
 from ktrlplane.adapters.postgres.event_writing import keep
 from ktrlplane.adapters.postgres.lists import composed, count_of
 from ktrlplane.adapters.postgres.session import Session
 from ktrlplane.domain.access import Scope
 from ktrlplane.domain.chains import Entry, Head, Record
-from ktrlplane.domain.documents import Document
-from ktrlplane.domain.events import Actor, ActorType, Event, EventType
-from ktrlplane.domain.ids import EventId, OrganizationId, PrincipalId, ProjectId, ResourceId
+from ktrlplane.domain.events import Event
+from ktrlplane.domain.ids import EventId, PrincipalId
 from ktrlplane.domain.paging import Cursor, Page, PageRequest, time_key
 from ktrlplane.ports.events import Chain, EventFilter, Events
 
@@ -65,13 +71,13 @@ class PostgresEvents(Events):
         keep(self._session, self._added)
 
     def find(self, event_id: EventId) -> Entry | None:
-        return self._session.one(_entry, _FIND, {"event_id": event_id})
+        return self._session.one(entry_of, _FIND, {"event_id": event_id})
 
     def of(self, scope: Scope, page: PageRequest, where: EventFilter) -> Page[Entry]:
         values, by_time = values_of(scope, where), evolve(page, sort=page.sort.by_time)
         total = counted(scope).total(self._session, by_time, values)
         found = shown(scope, values).page(
-            self._session, _entry, evolve(by_time, include_total=False), _place, values
+            self._session, entry_of, evolve(by_time, include_total=False), _place, values
         )
         return evolve(found, total=total)
 
@@ -86,7 +92,7 @@ class PostgresEvents(Events):
 
     def entries(self, tenant: Scope, after: int, limit: int) -> Sequence[Entry]:
         values = {"tenant": str(tenant), "after": after, "limit": limit}
-        return self._session.all(_entry, _ENTRIES, values)
+        return self._session.all(entry_of, _ENTRIES, values)
 
     def records(self, tenant: Scope, after: int, limit: int) -> Sequence[Record]:
         values = {"tenant": str(tenant), "after": after, "limit": limit}
@@ -134,34 +140,6 @@ def _chain(
         pruned=Head(sequence=pruned_sequence, hash=pruned_hash, occurred_at=pruned_at),
         retention_days=retention_days,
     )
-
-
-def _entry(
-    *,
-    sequence: int,
-    previous_hash: str,
-    hash: str,  # noqa: A002
-    event_id: str,
-    type: str,  # noqa: A002
-    actor_type: str,
-    actor_id: str,
-    org_id: str | None,
-    project_id: str | None,
-    resource_id: str | None,
-    said: str,
-    **columns: Any,
-) -> Entry:
-    event = Event(
-        event_id=EventId(event_id),
-        type=EventType(type),
-        actor=Actor(ActorType(actor_type), actor_id),
-        org_id=None if org_id is None else OrganizationId(org_id),
-        project_id=None if project_id is None else ProjectId(project_id),
-        resource_id=None if resource_id is None else ResourceId(resource_id),
-        data=Document(said),
-        **columns,
-    )
-    return Entry(event=event, sequence=sequence, previous_hash=previous_hash, hash=hash)
 
 
 def _place(entry: Entry) -> Cursor:

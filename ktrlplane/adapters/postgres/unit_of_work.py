@@ -11,6 +11,7 @@ from ktrlplane.adapters.postgres.access import PostgresAccess
 from ktrlplane.adapters.postgres.answers import PostgresAnswers
 from ktrlplane.adapters.postgres.assignments import PostgresAssignments
 from ktrlplane.adapters.postgres.decisions import Decisions
+from ktrlplane.adapters.postgres.deliveries import PostgresDeliveries
 from ktrlplane.adapters.postgres.events import PostgresEvents
 from ktrlplane.adapters.postgres.groups import PostgresGroups
 from ktrlplane.adapters.postgres.inbox import PostgresInbox
@@ -29,6 +30,7 @@ from ktrlplane.adapters.postgres.service_accounts import PostgresServiceAccounts
 from ktrlplane.adapters.postgres.session import Session
 from ktrlplane.adapters.postgres.transitions import PostgresTransitions
 from ktrlplane.adapters.postgres.users import PostgresUsers
+from ktrlplane.adapters.postgres.webhooks import PostgresWebhooks
 from ktrlplane.domain.errors import Interrupted, UpstreamError
 from ktrlplane.ports.unit_of_work import UnitOfWork, UnitsOfWork
 
@@ -49,6 +51,8 @@ _STORES: Final[Mapping[str, Callable[[Session], object]]] = {
     "invitations": PostgresInvitations,
     "access": PostgresAccess,
     "answers": PostgresAnswers,
+    "webhooks": PostgresWebhooks,
+    "deliveries": PostgresDeliveries,
 }
 
 
