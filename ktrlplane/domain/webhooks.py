@@ -148,6 +148,10 @@ class WebhookAttempt:
     duration_ms: int = 0
 
     @property
+    def ended_at(self) -> datetime:
+        return self.attempted_at + timedelta(milliseconds=self.duration_ms)
+
+    @property
     def has_arrived(self) -> bool:
         status = self.response_status
         return status is not None and 200 <= status < 300  # noqa: PLR2004
@@ -216,12 +220,12 @@ class WebhookDelivery:
             last=attempt,
         )
         if attempt.has_arrived:
-            return _completed(done, DeliveryStatus.DELIVERED, attempt.attempted_at)
+            return _completed(done, DeliveryStatus.DELIVERED, attempt.ended_at)
         if self.round >= len(PAUSES) or attempt.is_gone:
-            return _completed(done, DeliveryStatus.FAILED, attempt.attempted_at)
+            return _completed(done, DeliveryStatus.FAILED, attempt.ended_at)
         pause = PAUSES[self.round] * (1 + JITTER * jitter)
         pause = max(pause, not_before or pause)
-        return evolve(done, next_attempt_at=attempt.attempted_at + pause)
+        return evolve(done, next_attempt_at=attempt.ended_at + pause)
 
 
 def _completed(delivery: WebhookDelivery, status: DeliveryStatus, at: datetime) -> WebhookDelivery:

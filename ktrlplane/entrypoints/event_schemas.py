@@ -25,6 +25,7 @@ from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services.telling import SUBJECTS, UNTOLD
 from ktrlplane.domain.snapshots import UNTOLD_TIMES
 from ktrlplane.domain.users import ServiceAccount, User
+from ktrlplane.domain.webhooks import Webhook
 
 Schema = dict[str, Any]
 
@@ -44,6 +45,7 @@ _NOUNS: Final[Mapping[str, type[AttrsInstance]]] = {
     "role": Role,
     "service_account": ServiceAccount,
     "user": User,
+    "webhook": Webhook,
 }
 _MAKES: Final = frozenset({"created", "added"})
 _ENDS: Final = frozenset({"deleted", "removed", "revoked", "accepted"})
@@ -171,6 +173,7 @@ _OWN_DATA: Final[Mapping[EventType, Schema]] = {
         _object({"platform": _TEXT, "roles": {"type": "array", "items": _object(_told(Role))}}),
         {},
     ),
+    EventType.WEBHOOK_TEST: _object({"webhook_id": _TEXT}),
     EventType.AUDIT_RETENTION_UPDATED: _changes(_RETENTION, _RETENTION, {}),
     EventType.AUDIT_PRUNED: _object(
         {

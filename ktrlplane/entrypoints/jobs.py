@@ -7,6 +7,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
+from attrs import evolve
+
 from ktrlplane.domain.errors import UpstreamError
 from ktrlplane.domain.jobs import Duty
 from ktrlplane.domain.services.idempotency import KEPT_FOR
@@ -16,8 +18,10 @@ from ktrlplane.entrypoints.ending import EndDeletions
 from ktrlplane.entrypoints.heeding import HeedReports
 from ktrlplane.entrypoints.letters import invitation_letter
 from ktrlplane.entrypoints.pruning import PruneEvents
+from ktrlplane.entrypoints.sending import ForgetDeliveries, SendWebhooks
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.entrypoints.worker import Job, Run
+from ktrlplane.ports.delivery import Delivery
 from ktrlplane.ports.invitations import InvitationView
 from ktrlplane.ports.mail import Mail, MailRefused
 
@@ -48,6 +52,10 @@ PRUNE_EVENTS: Final = Duty(
     # A log of millions, of which a retention was set only now.
     lasts=timedelta(hours=1),
 )
+SEND_WEBHOOKS: Final = Duty(job="send_webhooks", every=timedelta(milliseconds=50))
+"""So often that an event is on its way in half of that: waking the worker instead would have all
+who commit wait for each other (PostgreSQL's NOTIFY)."""
+FORGET_DELIVERIES: Final = Duty(job="forget_deliveries", every=timedelta(hours=1))
 
 DUTIES: Final = (
     HEED_REPORTS,
@@ -56,6 +64,8 @@ DUTIES: Final = (
     FORGET_ANSWERS,
     FORGET_REFUSED_REPORTS,
     PRUNE_EVENTS,
+    SEND_WEBHOOKS,
+    FORGET_DELIVERIES,
 )
 """All that ``jobs_of`` gives, for who wants to know whether it is done."""
 
@@ -63,8 +73,11 @@ DUTIES: Final = (
 _log = logging.getLogger(__name__)
 
 
-def jobs_of(transact: Transact, platform: Platform, mail: Mail, origin: str = "") -> Sequence[Job]:
+def jobs_of(
+    transact: Transact, platform: Platform, mail: Mail, delivery: Delivery, origin: str = ""
+) -> Sequence[Job]:
     """``origin`` is where people find this platform, for links in mails."""
+    send_webhooks = SendWebhooks(transact, platform, delivery)
     return (
         _job(HEED_REPORTS, HeedReports(transact, platform), waits_for_the_bell=True),
         _job(END_DELETIONS, EndDeletions(transact, platform)),
@@ -72,6 +85,8 @@ def jobs_of(transact: Transact, platform: Platform, mail: Mail, origin: str = ""
         _job(FORGET_ANSWERS, lambda _: _forget_answers(transact, platform)),
         _job(FORGET_REFUSED_REPORTS, lambda _: _forget_refused_reports(transact, platform)),
         _job(PRUNE_EVENTS, PruneEvents(transact, platform)),
+        evolve(_job(SEND_WEBHOOKS, send_webhooks), close=send_webhooks.close),
+        _job(FORGET_DELIVERIES, ForgetDeliveries(transact, platform)),
     )
 
 

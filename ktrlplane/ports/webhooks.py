@@ -58,6 +58,10 @@ class Webhooks(Protocol):
         """Raises: NotFound."""
 
     @abstractmethod
+    def hold(self, webhook_id: WebhookId) -> Webhook:
+        """As ``get``; nobody else changes it until this unit of work ends. Raises: NotFound."""
+
+    @abstractmethod
     def replace(self, webhook: Webhook) -> None:
         """Raises: NotFound."""
 

@@ -77,7 +77,7 @@ def settled(due: Due, status: int, at: datetime = NOW + MINUTE) -> Settlement:
         attempted_at=at,
         response_status=status,
         response_body="ok\u20ac",
-        duration_ms=7,
+        duration_ms=0,
     )
     return Settlement(claimed=due.delivery, settled=due.delivery.attempted(attempt, jitter=0))
 

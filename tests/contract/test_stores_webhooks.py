@@ -75,6 +75,7 @@ def test_a_changed_endpoint_is_the_changed_one(units: UnitsOfWork) -> None:
         a_webhook().rotated(NOW + HOUR), url="https://new.example", event_types=("a.b",)
     )
     with units.begin() as work:
+        assert work.webhooks.hold(changed.webhook_id) == a_webhook()
         work.webhooks.replace(changed)
         assert work.webhooks.get(changed.webhook_id) == changed
         with pytest.raises(NotFound):
@@ -100,7 +101,7 @@ def test_a_removed_endpoint_is_not_there_any_more(units: UnitsOfWork) -> None:
         work.webhooks.remove(webhook.webhook_id)
         work.events.add([an_event(ACME)])
     with units.begin() as work:
-        for act in work.webhooks.get, work.webhooks.remove:
+        for act in work.webhooks.get, work.webhooks.hold, work.webhooks.remove:
             with pytest.raises(NotFound):
                 act(webhook.webhook_id)
         with pytest.raises(NotFound):

@@ -11,14 +11,17 @@ from ktrlplane.adapters.memory.clock import ManualClock
 from ktrlplane.adapters.memory.unit_of_work import MemoryUnitsOfWork
 from ktrlplane.domain.access import Scope
 from ktrlplane.domain.ids import OrganizationId
+from ktrlplane.domain.paging import PageRequest
 from ktrlplane.domain.services.audit import verify_chain
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.services.retention import PRUNED_AT_ONCE
+from ktrlplane.domain.webhooks import WebhookAttempt, WebhookStatus
 from ktrlplane.entrypoints import pruning
 from ktrlplane.entrypoints.pruning import PruneEvents
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.ports.unit_of_work import UnitOfWork
-from tests.builders import DAY
+from ktrlplane.ports.webhooks import DeliveryFilter, Settlement
+from tests.builders import DAY, a_webhook
 from tests.contract.test_stores_events import an_event
 from tests.platforms import a_platform
 
@@ -127,3 +130,24 @@ def test_it_stops_between_two_tenants(units: Counting, platform: Platform) -> No
     units.at_each = stop.set
     pruning_of(units, platform)(stop)
     assert [left(units, number) for number in range(3)] == [1, 3, 3]
+
+
+def test_what_is_still_to_be_delivered_is_kept(units: Counting, platform: Platform) -> None:
+    with units.begin() as work:
+        work.webhooks.add(a_webhook(1, scope=tenant(0)))
+        work.webhooks.add(a_webhook(2, scope=tenant(1), status=WebhookStatus.PAUSED))
+    filled(units, 3, 3)
+    pruning = pruning_of(units, platform)
+    with units.begin() as work:
+        due = work.deliveries.claim(platform.now(), platform.now(), limit=1, each=1)
+        attempt = WebhookAttempt(number=1, attempted_at=platform.now(), response_status=200)
+        settled = due[0].delivery.attempted(attempt, jitter=0)
+        work.deliveries.settle([Settlement(claimed=due[0].delivery, settled=settled)])
+        first = due[0].entry.sequence
+    pruning(threading.Event())
+    assert left(units, 0) == (3 if first == 1 else 4)
+    assert left(units, 1) == 1, "nothing but what tells of the pruning"
+    with units.view() as work:
+        assert work.deliveries.first_pending(tenant(0), 3) is not None
+        paused = work.deliveries.of(a_webhook(2).webhook_id, PageRequest(), DeliveryFilter())
+    assert [one.event_type for one in paused.items] == ["audit.pruned"]

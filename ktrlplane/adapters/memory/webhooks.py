@@ -26,6 +26,9 @@ class MemoryWebhooks(Webhooks):
     def get(self, webhook_id: WebhookId) -> Webhook:
         return self._find(webhook_id).webhook
 
+    def hold(self, webhook_id: WebhookId) -> Webhook:
+        return self.get(webhook_id)  # a unit of work has everything to itself
+
     def replace(self, webhook: Webhook) -> None:
         self._find(webhook.webhook_id)
         self._rows.put(Endpoint(webhook))

@@ -42,6 +42,8 @@ _GET: Final = composed(
     columns=_COLUMNS,
 )
 
+_HOLD: Final = _GET + b" FOR NO KEY UPDATE"
+
 _REPLACE: Final = b"""
     UPDATE ktrlplane.webhooks
     SET url = %(url)s, event_types = %(event_types)s, description = %(description)s,
@@ -76,33 +78,27 @@ _COUNT: Final = b"""
     WHERE scope_type = %(scope_type)s AND scope_id = %(scope_id)s AND ended_in IS NULL
 """
 
-_ARRIVED: Final = b"""
-    WITH known AS (
-        SELECT webhook_id FROM ktrlplane.webhooks
-        WHERE webhook_id = ANY(%(webhook_ids)s::text[]) AND failing_since IS NOT NULL
-        ORDER BY webhook_id FOR NO KEY UPDATE
-    )
-    UPDATE ktrlplane.webhooks w SET failing_since = NULL
-    FROM known WHERE w.webhook_id = known.webhook_id
-"""
-
 # In the order of their ids, so that two workers do not wait for each other.
-_FAILED: Final = composed(
+_OBSERVE: Final = composed(
     """
     WITH known AS (
         SELECT webhook_id FROM ktrlplane.webhooks
-        WHERE webhook_id = ANY(%(webhook_ids)s::text[]) AND ended_in IS NULL
+        WHERE webhook_id = ANY(%(failed)s::text[])
+            OR webhook_id = ANY(%(arrived)s::text[]) AND failing_since IS NOT NULL
         ORDER BY webhook_id FOR NO KEY UPDATE
     ), noted AS (
-        UPDATE ktrlplane.webhooks w SET failing_since = coalesce(w.failing_since, %(at)s)
+        UPDATE ktrlplane.webhooks w
+        SET failing_since = CASE
+            WHEN w.webhook_id = ANY(%(failed)s::text[]) THEN coalesce(w.failing_since, %(at)s)
+        END
         FROM known WHERE w.webhook_id = known.webhook_id
-        RETURNING {columns}
+        RETURNING {columns}, w.ended_in
     )
-    SELECT * FROM noted ORDER BY webhook_id
+    SELECT {columns} FROM noted w
+    WHERE webhook_id = ANY(%(failed)s::text[]) AND ended_in IS NULL ORDER BY webhook_id
     """,
     columns=_COLUMNS,
 )
-
 
 _AMONG: Final = composed(
     """
@@ -126,6 +122,12 @@ class PostgresWebhooks(Webhooks):
             raise _not_there(webhook_id)
         return webhook
 
+    def hold(self, webhook_id: WebhookId) -> Webhook:
+        held = self._session.change_returning(_webhook, _HOLD, {"webhook_id": webhook_id})
+        if not held:
+            raise _not_there(webhook_id)
+        return held[0]
+
     def replace(self, webhook: Webhook) -> None:
         if self._session.change(_REPLACE, _values(webhook)) == 0:
             raise _not_there(webhook.webhook_id)
@@ -147,12 +149,8 @@ class PostgresWebhooks(Webhooks):
     def observe(
         self, arrived: Collection[WebhookId], failed: Collection[WebhookId], at: datetime
     ) -> Sequence[Webhook]:
-        if arrived:
-            self._session.change(_ARRIVED, {"webhook_ids": _texts(arrived)})
-        if not failed:
-            return []
-        values = {"webhook_ids": _texts(failed), "at": at}
-        return self._session.change_returning(_webhook, _FAILED, values)
+        values = {"arrived": _texts(arrived), "failed": _texts(failed), "at": at}
+        return self._session.change_returning(_webhook, _OBSERVE, values)
 
 
 def webhooks_among(

@@ -18,6 +18,7 @@ from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.snapshots import changes_of, snapshot
 from ktrlplane.domain.users import ServiceAccount, User
+from ktrlplane.domain.webhooks import Webhook, origin_of
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 Teller = PrincipalId | Actor | None
@@ -129,15 +130,23 @@ SUBJECTS: Final[Mapping[type, Sequence[str]]] = {
     Role: ("role_id", "name"),
     ServiceAccount: ("user_id", "name"),
     User: ("user_id",),
+    Webhook: ("webhook_id", "url", *_SCOPE),
 }
 """What events tell of a thing beside its changes, so that everybody knows which it is."""
 
-UNTOLD: Final = frozenset({"mail_due_at", "mail_attempts", "sent_at"})
-"""What the platform remembers for itself."""
+UNTOLD: Final = frozenset(
+    {
+        *("mail_due_at", "mail_attempts", "sent_at"),
+        *("secret", "former_secret", "former_secret_until", "failing_since"),
+    }
+)
+"""What the platform remembers for itself, and secrets."""
 
 
 def _told(thing: AttrsInstance | None) -> dict[str, Any] | None:
     told = snapshot(thing, UNTOLD)
     if told is not None and isinstance(thing, RoleAssignment):
         told |= {"principal_type": thing.principal_type, "principal_id": told.pop("holder")}
+    if told is not None and isinstance(thing, Webhook):
+        told["url"] = origin_of(thing.url)  # the rest may be a secret
     return told
