@@ -18,9 +18,15 @@ BOOKKEEPING: Final = frozenset(
         "answers",
         "event_chains",
         "events",
+        "deliveries",
         "job_runs",
+        "letters",
+        "notable",
+        "notifications",
+        "preferences",
         "refused_reports",
         "reports",
+        "webhook_attempts",
         "transitions",  # the same again, for the resource's own history
     }
 )

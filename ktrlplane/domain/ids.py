@@ -166,6 +166,20 @@ _MOMENT_DIGITS: Final = 12
 """Of a UUID version 7, those that are its time."""
 
 
+@frozen(order=True)
+class NotificationId(Identity):
+    @classmethod
+    def new(cls, at: datetime) -> Self:
+        return cls(f"ntf_{sortable(at)}")
+
+
+@frozen(order=True)
+class LetterId(Identity):
+    @classmethod
+    def new(cls, at: datetime) -> Self:
+        return cls(f"ltr_{sortable(at)}")
+
+
 class _Numbers:
     """UUIDs version 7 (RFC 9562 section 5.7). Of those that one process makes in the same
     millisecond, one after the other, the later is the greater (section 6.2, method 2)."""

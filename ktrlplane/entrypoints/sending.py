@@ -17,7 +17,6 @@ from attrs import define, field, frozen
 from ktrlplane.domain.ids import DeliveryId, WebhookId
 from ktrlplane.domain.services.deliveries import (
     claim_deliveries,
-    forget_deliveries,
     release_deliveries,
     settle_deliveries,
 )
@@ -38,7 +37,6 @@ LEASE: Final = timedelta(seconds=60)
 the database to note what came of it."""
 WATCH_FOR_S: Final = 0.02
 """How long a run waits for an answer before it looks for what is new."""
-FORGOTTEN_AT_ONCE: Final = 1_000
 FAREWELL_S: Final = 5.0
 """How long a worker that stops waits for answers. What comes later is not noted, and sent once
 more when the lease ends."""
@@ -156,13 +154,3 @@ class SendWebhooks:
 def _sent(due: Due, at: datetime, done: Future[Answered]) -> _Sent:
     closed = isinstance(done.exception(), Closed)
     return _Sent(due, at, None if closed else done.result())
-
-
-@define
-class ForgetDeliveries:
-    _transact: Transact
-    _platform: Platform
-
-    def __call__(self, _stop: threading.Event) -> bool:
-        forget = partial(forget_deliveries, limit=FORGOTTEN_AT_ONCE, platform=self._platform)
-        return self._transact(forget) >= FORGOTTEN_AT_ONCE

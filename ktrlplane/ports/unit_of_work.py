@@ -10,6 +10,7 @@ from ktrlplane.ports.groups import Groups
 from ktrlplane.ports.invitations import Invitations
 from ktrlplane.ports.jobs import JobRuns
 from ktrlplane.ports.limits import LimitOverrides
+from ktrlplane.ports.notifications import Notifications
 from ktrlplane.ports.reports import Inbox, Transitions
 from ktrlplane.ports.stores import Answers, Organizations, Projects, Resources
 from ktrlplane.ports.users import ServiceAccounts, Users
@@ -42,6 +43,7 @@ class UnitOfWork(Protocol):
     answers: Answers
     webhooks: Webhooks
     deliveries: Deliveries
+    notifications: Notifications
 
 
 class UnitsOfWork(Protocol):

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from attrs import evolve
@@ -19,6 +20,7 @@ from ktrlplane.domain.access import Scope
 from ktrlplane.domain.events import EventType
 from ktrlplane.domain.ids import OrganizationId
 from ktrlplane.domain.paging import PageRequest
+from ktrlplane.domain.services.deliveries import forget_deliveries
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.webhooks import (
     DELIVERIES_KEPT_FOR,
@@ -32,7 +34,7 @@ from ktrlplane.domain.webhooks import (
     WebhookStatus,
     new_secret,
 )
-from ktrlplane.entrypoints.sending import EACH, LEASE, ForgetDeliveries, SendWebhooks
+from ktrlplane.entrypoints.sending import EACH, LEASE, SendWebhooks
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.ports.delivery import Answered, Closed, Delivery, Outgoing
 from ktrlplane.ports.events import EventFilter
@@ -356,10 +358,10 @@ def test_what_is_long_over_is_forgotten(
     happen(units)
     clock.advance(timedelta(seconds=1))
     run(job(units, platform, network))
-    forget = ForgetDeliveries(Transact(units), platform)
+    forget = partial(forget_deliveries, limit=10, platform=platform)
     clock.advance(DELIVERIES_KEPT_FOR)
-    assert not forget(NEVER)
+    assert Transact(units)(forget) == 0
     assert len(deliveries(units)) == 1
     clock.advance(timedelta(microseconds=1))
-    assert not forget(NEVER)
+    assert Transact(units)(forget) == 1
     assert len(deliveries(units)) == 0

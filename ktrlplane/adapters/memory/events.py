@@ -10,6 +10,7 @@ from ktrlplane.domain.access import Scope, ScopeType
 from ktrlplane.domain.chains import Entry, Head, Record, chained
 from ktrlplane.domain.events import Event, EventType, patterns_for
 from ktrlplane.domain.ids import EventId, PrincipalId, ProjectId, ResourceId
+from ktrlplane.domain.notifications import is_notable
 from ktrlplane.domain.paging import Page, PageRequest
 from ktrlplane.ports.events import Chain, EventFilter, Events
 
@@ -18,6 +19,7 @@ class MemoryEvents(Events):
     def __init__(self, tables: Tables, webhooks: MemoryWebhooks) -> None:
         self._rows = tables.events
         self._webhooks = webhooks
+        self._notable = tables.notable
         self._chains = tables.event_chains
 
     def add(self, events: Sequence[Event]) -> None:
@@ -27,6 +29,8 @@ class MemoryEvents(Events):
             self._rows.put(entry)
             self._chains.put(evolve(chain, head=entry.head))
             self._webhooks.deliver(entry)
+            if is_notable(event):
+                self._notable.put(entry)
 
     def find(self, event_id: EventId) -> Entry | None:
         return self._rows.find(event_id)

@@ -13,6 +13,7 @@ from ktrlplane.domain.ids import DeliveryId, PrincipalId
 from ktrlplane.domain.invitations import Invitation
 from ktrlplane.domain.jobs import JobRun
 from ktrlplane.domain.limits import LimitOverride
+from ktrlplane.domain.notifications import Letter, Notification, Preference
 from ktrlplane.domain.organizations import Organization
 from ktrlplane.domain.paging import name_key
 from ktrlplane.domain.projects import Project
@@ -125,6 +126,12 @@ class Attempted:
     attempt: WebhookAttempt
 
 
+@frozen
+class Preferring:
+    user_id: PrincipalId
+    preferences: tuple[Preference, ...]
+
+
 @frozen(kw_only=True)
 class Tables:
     organizations: Table[Organization]
@@ -149,6 +156,10 @@ class Tables:
     webhooks: Table[Endpoint]
     deliveries: Table[WebhookDelivery]
     webhook_attempts: Table[Attempted]
+    notable: Table[Entry]
+    notifications: Table[Notification]
+    preferences: Table[Preferring]
+    letters: Table[Letter]
 
     @classmethod
     def empty(cls) -> Self:
@@ -204,6 +215,14 @@ class Tables:
                 lambda row: (row.delivery_id, row.attempt.number),
                 delivery=lambda row: row.delivery_id,
             ),
+            notable=Table(lambda row: row.event.event_id),
+            notifications=Table(
+                lambda row: row.notification_id,
+                user=lambda row: row.user_id,
+                letter=lambda row: row.letter_id,
+            ),
+            preferences=Table(lambda row: row.user_id),
+            letters=Table(lambda row: row.letter_id, user=lambda row: row.user_id),
         )
 
     def draft(self) -> Self:

@@ -12,6 +12,7 @@ from ktrlplane.adapters.memory.inbox import MemoryInbox
 from ktrlplane.adapters.memory.invitations import MemoryInvitations
 from ktrlplane.adapters.memory.job_runs import MemoryJobRuns
 from ktrlplane.adapters.memory.limits import MemoryLimitOverrides
+from ktrlplane.adapters.memory.notifications import MemoryNotifications
 from ktrlplane.adapters.memory.organizations import MemoryOrganizations
 from ktrlplane.adapters.memory.projects import MemoryProjects
 from ktrlplane.adapters.memory.resources import MemoryResources
@@ -37,6 +38,7 @@ class MemoryUnitOfWork(UnitOfWork):
         self.webhooks = MemoryWebhooks(tables)
         self.deliveries = MemoryDeliveries(tables)
         self.events = MemoryEvents(tables, self.webhooks)
+        self.notifications = MemoryNotifications(tables)
         self.job_runs = MemoryJobRuns(tables)
         self.users = MemoryUsers(tables)
         self.service_accounts = MemoryServiceAccounts(tables)

@@ -10,6 +10,7 @@ from ktrlplane.adapters.postgres.prepared import Prepared
 from ktrlplane.adapters.postgres.session import Session, batched
 from ktrlplane.domain.chains import NO_HASH, Entry, Head, Record, chained
 from ktrlplane.domain.events import Event
+from ktrlplane.domain.notifications import NOTABLE
 
 # In the order of their names, so that two who write to the same chains do not wait for each other.
 _HOLD: Final = Prepared.of(b"""
@@ -46,8 +47,15 @@ _DELIVERED: Final = b"""
         WHERE (w.ended_in IS NULL OR w.ended_in = pg_current_xact_id())
             AND w.status <> 'disabled' AND told.type <> 'webhook.test'
             AND w.event_types && ARRAY['*', split_part(told.type, '.', 1) || '.*', told.type]
+    ),
+    noted AS (
+        INSERT INTO ktrlplane.notable_events (event_id, occurred_at)
+        SELECT event_id, occurred_at FROM told
+        WHERE type = ANY(%(notable)s::text[])
+            AND (type <> 'resource.status_changed' OR data #>> '{after,status}' = 'Failed')
     )
 """
+_NOTABLE: Final = sorted(kind.value for kind in NOTABLE)
 
 # Most units of work tell one thing: that is a chain held, an entry put at its end and the chain
 # moved on in one go. What is hashed is as ``domain/chains.py`` writes it.
@@ -147,7 +155,7 @@ def _kept_alone(session: Session, event: Event) -> bool:
     """Whether it was: not where its chain has not begun."""
     unplaced = Record.of(Entry(event=event, sequence=0, previous_hash=NO_HASH, hash=""))
     around = zip(_AROUND, unplaced.hashed_around, strict=True)
-    values = {**_columns(str(event.tenant), unplaced), **dict(around)}
+    values = {**_columns(str(event.tenant), unplaced), **dict(around), "notable": _NOTABLE}
     return bool(session.prepared(bool, _ADD_ONE, values))
 
 
@@ -167,7 +175,7 @@ def _keep_all(session: Session, events: Sequence[Event]) -> None:
     for some in batched(entries):
         rows = [_columns(tenant, Record.of(entry)) for tenant, entry in some]
         values = {name: [row[name] for row in rows] for name in rows[0]}
-        session.prepared(int, _ADD, values)
+        session.prepared(int, _ADD, {**values, "notable": _NOTABLE})
 
 
 def _held(session: Session, tenants: Sequence[str]) -> Mapping[str, Head]:

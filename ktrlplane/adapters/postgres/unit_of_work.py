@@ -19,6 +19,7 @@ from ktrlplane.adapters.postgres.invitations import PostgresInvitations
 from ktrlplane.adapters.postgres.job_runs import PostgresJobRuns
 from ktrlplane.adapters.postgres.limits import PostgresLimitOverrides
 from ktrlplane.adapters.postgres.listening import Listener
+from ktrlplane.adapters.postgres.notifications import PostgresNotifications
 from ktrlplane.adapters.postgres.organizations import PostgresOrganizations
 from ktrlplane.adapters.postgres.pool import Connection, Pool, is_alive
 from ktrlplane.adapters.postgres.prepared import after_rollback
@@ -53,6 +54,7 @@ _STORES: Final[Mapping[str, Callable[[Session], object]]] = {
     "answers": PostgresAnswers,
     "webhooks": PostgresWebhooks,
     "deliveries": PostgresDeliveries,
+    "notifications": PostgresNotifications,
 }
 
 
