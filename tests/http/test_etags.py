@@ -50,6 +50,7 @@ def test_every_answer_with_one_object_is_tagged() -> None:
             "reportStatus",
             "checkLimit",
             "checkLimitInProject",
+            "readNotifications",
         }
         | memberships
         | exports

@@ -21,7 +21,7 @@ from ktrlplane.domain.notifications import (
     Preference,
 )
 from ktrlplane.domain.paging import Page, PageRequest
-from ktrlplane.domain.services.platform import Platform
+from ktrlplane.domain.services.platform import Expectation, Platform, expect
 from ktrlplane.domain.users import User
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
@@ -75,12 +75,18 @@ def read_preferences(work: UnitOfWork, *, actor: PrincipalId, platform: Platform
 
 
 def set_preferences(
-    work: UnitOfWork, wanted: Preferences, *, actor: PrincipalId, platform: Platform
+    work: UnitOfWork,
+    wanted: Preferences,
+    *,
+    as_seen: Expectation[Preferences] | None = None,
+    actor: PrincipalId,
+    platform: Platform,
 ) -> Preferences:
-    """Instead of all that was chosen before. Raises: ValidationFailed."""
+    """Instead of all that was chosen before. Raises: ValidationFailed, PreconditionFailed."""
     faults = list(_faults(wanted.preferences))
     if faults:
         raise ValidationFailed(faults)
+    expect(read_preferences(work, actor=actor, platform=platform), as_seen)
     work.notifications.prefer(actor, wanted.preferences)
     return read_preferences(work, actor=actor, platform=platform)
 

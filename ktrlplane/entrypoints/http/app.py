@@ -23,6 +23,7 @@ from ktrlplane.entrypoints.http import (
     lifecycle,
     limits,
     metrics,
+    notifications,
     openapi,
     organizations,
     problems,
@@ -60,6 +61,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *service_accounts.OPERATIONS,
     *access.OPERATIONS,
     *events.OPERATIONS,
+    *notifications.OPERATIONS,
     *catalog.OPERATIONS,
 )
 
