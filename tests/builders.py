@@ -246,6 +246,23 @@ def a_service_account(
     return ServiceAccount(**known | but)
 
 
+def a_webhook(
+    scope: str = "organization acme", *event_types: str, number: int = 1, **but: Any
+) -> Webhook:
+    """Of all events, unless some are named."""
+    known: dict[str, Any] = {
+        "webhook_id": WebhookId(f"whk_{number:032}"),
+        "scope": on(scope),
+        "url": "https://hooks.example.org/in?key=hidden-key",
+        "event_types": event_types or ("*",),
+        "secret": "whsec_bmV3LW5ldy1uZXctbmV3LW5ldy1uZXctbmV3",
+        "created_by": ALICE,
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    return Webhook(**known | but)
+
+
 def an_answer(text: str = "{}", **but: Any) -> Answer:
     known: dict[str, Any] = {
         "fingerprint": b"\x00request\xff",
@@ -267,6 +284,7 @@ Thing = (
     | GroupMember
     | RoleAssignment
     | Invitation
+    | Webhook
 )
 
 _ADDING: Final[Mapping[type[Thing], Callable[[UnitOfWork, Any], object]]] = {
@@ -280,6 +298,7 @@ _ADDING: Final[Mapping[type[Thing], Callable[[UnitOfWork, Any], object]]] = {
     GroupMember: lambda work, thing: work.groups.put_member(thing),
     RoleAssignment: lambda work, thing: work.assignments.add(thing),
     Invitation: lambda work, thing: work.invitations.add(thing),
+    Webhook: lambda work, thing: work.webhooks.add(thing),
 }
 
 
@@ -308,17 +327,3 @@ def people(units: UnitsOfWork) -> UnitsOfWork:
         work.roles.synchronize(ROLES, PERMISSIONS)
         add(work, *PEOPLE)
     return units
-
-
-def a_webhook(number: int = 1, **but: Any) -> Webhook:
-    known: dict[str, Any] = {
-        "webhook_id": WebhookId(f"whk_{number:04}"),
-        "scope": Scope.of(OrganizationId("acme")),
-        "url": f"https://receiver-{number}.example.org/hooks?key=s3cr3t",
-        "event_types": ("*",),
-        "secret": "whsec_bm90IHZlcnkgc2VjcmV0LCB0aGlzIG9uZSBoZXJlIQ==",
-        "created_by": ALICE,
-        "created_at": NOW,
-        "updated_at": NOW,
-    }
-    return Webhook(**known | but)

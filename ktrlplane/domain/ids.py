@@ -154,16 +154,12 @@ class WebhookId(Identity):
 @frozen(order=True)
 class DeliveryId(Identity):
     @classmethod
-    def of(cls, webhook_id: WebhookId, event_id: EventId) -> Self:
-        """There is one delivery of an event to an endpoint: whoever makes it gives it the same
-        id. It sorts by the time of the event."""
-        moment = event_id.value.removeprefix("evt_")[:_MOMENT_DIGITS]
-        both = f"{webhook_id}{event_id}".encode()
-        return cls(f"dlv_{moment}{sha256(both).hexdigest()[: 32 - _MOMENT_DIGITS]}")
-
-
-_MOMENT_DIGITS: Final = 12
-"""Of a UUID version 7, those that are its time."""
+    def of(cls, event_id: EventId, webhook_id: WebhookId) -> Self:
+        """There is one of each event to each endpoint, and whoever makes it finds the same id.
+        It sorts as the event's does."""
+        time = event_id.value.removeprefix("evt_")[:16]
+        rest = sha256(f"{event_id} {webhook_id}".encode()).hexdigest()[:16]
+        return cls(f"dlv_{time}{rest}")
 
 
 @frozen(order=True)

@@ -1,10 +1,9 @@
-"""Webhooks: endpoints that are told of events, and the deliveries to them (product.md R7.2;
-Standard Webhooks 1.0)."""
+"""Webhooks: endpoints of receivers, who are told of events (product.md R7.2)."""
 
 import base64
 import enum
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Self
 from urllib.parse import urlsplit
@@ -12,40 +11,24 @@ from urllib.parse import urlsplit
 from attrs import evolve, field, frozen
 
 from ktrlplane.domain.access import Scope
-from ktrlplane.domain.chains import Entry
 from ktrlplane.domain.errors import InvalidTransition
-from ktrlplane.domain.events import EventType, patterns_for
-from ktrlplane.domain.ids import DeliveryId, EventId, PrincipalId, WebhookId
+from ktrlplane.domain.events import MAX_PATTERN, Event, EventType, is_a_pattern, patterns_for
+from ktrlplane.domain.ids import PrincipalId, WebhookId
+from ktrlplane.domain.naming import is_a_description
+from ktrlplane.domain.webhook_deliveries import WebhookAttempt
 
-MAX_WEBHOOKS: Final = 50
-"""Endpoints that an organization or a project has at most."""
-MAX_EVENT_TYPES: Final = 50
-MAX_DESCRIPTION: Final = 500
-FORMER_SECRET_LASTS: Final = timedelta(hours=24)
-"""For so long deliveries are signed with the secret from before a rotation too."""
-FAILING_FOR: Final = timedelta(days=5)
-"""An endpoint that has failed for so long, with nothing in between that arrived, is disabled."""
-DELIVERIES_KEPT_FOR: Final = timedelta(days=30)
-
-PAUSES: Final[Sequence[timedelta]] = (
-    timedelta(seconds=5),
-    timedelta(minutes=5),
-    timedelta(minutes=30),
-    timedelta(hours=2),
-    timedelta(hours=5),
-    timedelta(hours=10),
-    timedelta(hours=14),
-    timedelta(hours=20),
-    timedelta(hours=24),
-)
-"""After each attempt that failed, until the next; the one after the last is given up."""
-JITTER: Final = 0.1
-"""The part of a pause that it may be longer, so that what failed together is not tried again
-together."""
+MAX_PATTERNS: Final = 50
+"""Types of events that one endpoint names."""
+OVERLAP: Final = timedelta(hours=24)
+"""For so long the secret before still signs after a rotation."""
+LASTING: Final = timedelta(days=5)
+"""An endpoint where every attempt failed for so long is disabled."""
+_SECRET_BYTES: Final = 32
 
 
-class WebhookStatus(enum.StrEnum):
-    """``paused`` is somebody's wish: events wait. A ``disabled`` endpoint gets none at all."""
+class EndpointStatus(enum.StrEnum):
+    """What happens while one is paused waits for it; what happens while it is disabled passes
+    it by, unless somebody asks for it afterwards."""
 
     ENABLED = "enabled"
     PAUSED = "paused"
@@ -53,189 +36,134 @@ class WebhookStatus(enum.StrEnum):
 
 
 class DisabledReason(enum.StrEnum):
+    """``gone``: the receiver answered 410. ``failing``: nothing arrived for days."""
+
     GONE = "gone"
     FAILING = "failing"
 
 
+MOVES: Final[Mapping[EndpointStatus, frozenset[EndpointStatus]]] = {
+    EndpointStatus.ENABLED: frozenset({EndpointStatus.PAUSED, EndpointStatus.DISABLED}),
+    EndpointStatus.PAUSED: frozenset({EndpointStatus.ENABLED, EndpointStatus.DISABLED}),
+    EndpointStatus.DISABLED: frozenset({EndpointStatus.ENABLED, EndpointStatus.PAUSED}),
+}
+"""Which status may follow which. People enable and pause, receivers' answers disable."""
+
+
 def new_secret() -> str:
-    """32 random bytes, as Standard Webhooks writes secrets."""
-    return f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
+    """As Standard Webhooks writes it."""
+    return f"whsec_{base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()}"
 
 
-def origin_of(url: str) -> str:
-    """Of a URL what others may know of it: the rest may be a secret."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
+def are_patterns(_: object, __: object, value: tuple[str, ...]) -> None:
+    """An attrs validator. Raises ValueError."""
+    if not 1 <= len(value) <= MAX_PATTERNS or not all(map(is_a_pattern, value)):
+        raise ValueError(
+            f"A webhook names 1 to {MAX_PATTERNS} types of events of at most {MAX_PATTERN} "
+            "characters, such as resource.created, resource.* or *."
+        )
 
 
 @frozen(kw_only=True)
 class Webhook:
-    """An endpoint. ``event_types`` are patterns (see ``is_a_pattern``). ``failing_since`` is when
-    the first attempt failed after which nothing has arrived; None where the last one did."""
+    """An endpoint. It is told of events in its scope whose type matches one of ``event_types``.
+
+    ``failing_since`` is when the first attempt failed of those that failed since one last
+    succeeded. ``previous_secret`` signs beside ``secret`` until ``previous_secret_until``.
+    """
 
     webhook_id: WebhookId
     scope: Scope
-    url: str = field(repr=origin_of)
-    event_types: tuple[str, ...]
-    description: str = ""
-    status: WebhookStatus = WebhookStatus.ENABLED
+    url: str = field(repr=False)
+    event_types: tuple[str, ...] = field(validator=are_patterns)
+    description: str = field(default="", validator=is_a_description)
+    status: EndpointStatus = EndpointStatus.ENABLED
     disabled_reason: DisabledReason | None = None
     failing_since: datetime | None = None
     secret: str = field(repr=False)
-    former_secret: str | None = field(default=None, repr=False)
-    former_secret_until: datetime | None = None
+    previous_secret: str | None = field(default=None, repr=False)
+    previous_secret_until: datetime | None = None
     created_by: PrincipalId
     created_at: datetime
     updated_at: datetime
 
-    def signing_secrets(self, now: datetime) -> Sequence[str]:
-        """The newest first."""
-        until = self.former_secret_until
-        if self.former_secret is None or until is None or until <= now:
+    @property
+    def origin(self) -> str:
+        """Of the URL: its rest may be a secret."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    def signing(self, now: datetime) -> Sequence[str]:
+        """The secrets to sign with, the new one first."""
+        if self.previous_secret is None or self.previous_secret_until is None:
             return (self.secret,)
-        return (self.secret, self.former_secret)
+        if self.previous_secret_until <= now:
+            return (self.secret,)
+        return self.secret, self.previous_secret
 
-    def wants(self, kind: str) -> bool:
-        """Whether it is told of events of this type, as long as it is told of any. A test goes
-        to the endpoint that is tested alone."""
-        is_test = kind == EventType.WEBHOOK_TEST
-        return not is_test and not set(self.event_types).isdisjoint(patterns_for(kind))
-
-    def rotated(self, now: datetime) -> Self:
+    def rotated(self, secret: str, now: datetime) -> Self:
+        """The secret before the one that is replaced signs no more."""
         return evolve(
             self,
-            secret=new_secret(),
-            former_secret=self.secret,
-            former_secret_until=now + FORMER_SECRET_LASTS,
+            secret=secret,
+            previous_secret=self.secret,
+            previous_secret_until=now + OVERLAP,
             updated_at=now,
         )
 
-    def set_to(self, status: WebhookStatus, now: datetime) -> Self:
-        """As somebody wishes. Raises: InvalidTransition."""
-        if status is WebhookStatus.DISABLED and self.status is not status:
-            raise InvalidTransition("Only the platform disables an endpoint; pause it instead.")
+    def becoming(
+        self, status: EndpointStatus, now: datetime, reason: DisabledReason | None = None
+    ) -> Self:
+        """Itself where it is that already. What is enabled anew has not failed yet.
+        Raises: InvalidTransition."""
         if status is self.status:
             return self
+        if status not in MOVES[self.status]:
+            raise InvalidTransition(f"An endpoint that is {self.status} cannot be {status}.")
+        was_disabled = self.status is EndpointStatus.DISABLED
         return evolve(
-            self, status=status, disabled_reason=None, failing_since=None, updated_at=now
+            self,
+            status=status,
+            disabled_reason=reason,
+            failing_since=None if was_disabled else self.failing_since,
+            updated_at=now,
         )
 
-    def disabled(self, reason: DisabledReason, now: datetime) -> Self:
-        return evolve(self, status=WebhookStatus.DISABLED, disabled_reason=reason, updated_at=now)
-
-    def has_failed_for_long(self, now: datetime) -> bool:
-        return self.failing_since is not None and self.failing_since <= now - FAILING_FOR
-
-
-class DeliveryStatus(enum.StrEnum):
-    """``failed`` is given up; somebody may have it tried again."""
-
-    PENDING = "pending"
-    DELIVERED = "delivered"
-    FAILED = "failed"
-
-
-@frozen(kw_only=True)
-class WebhookAttempt:
-    """One request, and what came of it: an answer with its status, or a ``failure``, a word of
-    ``ports.delivery.Failure``. ``response_body`` is the beginning of the answer's."""
-
-    number: int
-    attempted_at: datetime
-    response_status: int | None = None
-    failure: str | None = None
-    response_body: str = field(default="", repr=False)
-    duration_ms: int = 0
-
-    @property
-    def ended_at(self) -> datetime:
-        return self.attempted_at + timedelta(milliseconds=self.duration_ms)
-
-    @property
-    def has_arrived(self) -> bool:
-        status = self.response_status
-        return status is not None and 200 <= status < 300  # noqa: PLR2004
-
-    @property
-    def is_gone(self) -> bool:
-        """The receiver says that nobody is there any more (Standard Webhooks, "410 Gone")."""
-        return self.response_status == 410  # noqa: PLR2004
-
-
-@frozen(kw_only=True)
-class WebhookDelivery:
-    """An event on its way to an endpoint. ``attempts`` are all that were made, ``round`` those
-    since somebody last asked for it. While ``claimed_until`` is ahead, it is somebody's to
-    send. ``last`` is the latest attempt."""
-
-    delivery_id: DeliveryId
-    webhook_id: WebhookId
-    event_id: EventId
-    event_type: str
-    status: DeliveryStatus = DeliveryStatus.PENDING
-    attempts: int = 0
-    round: int = 0
-    next_attempt_at: datetime | None
-    claimed_until: datetime | None = None
-    created_at: datetime
-    completed_at: datetime | None = None
-    last: WebhookAttempt | None = None
-
-    @classmethod
-    def due(cls, webhook_id: WebhookId, event_id: EventId, kind: str, now: datetime) -> Self:
-        return cls(
-            delivery_id=DeliveryId.of(webhook_id, event_id),
-            webhook_id=webhook_id,
-            event_id=event_id,
-            event_type=kind,
-            next_attempt_at=now,
-            created_at=now,
-        )
-
-    def is_under_way(self, now: datetime) -> bool:
-        return self.claimed_until is not None and self.claimed_until > now
-
-    def again(self, now: datetime) -> Self:
-        """To be sent now, whatever became of it. What is under way stays so."""
-        if self.is_under_way(now):
+    def after(self, attempt: WebhookAttempt, now: datetime) -> Self:
+        """What it is once it is known what became of an attempt."""
+        if self.status is EndpointStatus.DISABLED:
             return self
-        return evolve(
-            self,
-            status=DeliveryStatus.PENDING,
-            round=0,
-            next_attempt_at=now,
-            claimed_until=None,
-            completed_at=None,
+        if attempt.is_success:
+            return evolve(self, failing_since=None)
+        since = self.failing_since or attempt.attempted_at
+        failing = evolve(self, failing_since=since)
+        if attempt.is_gone:
+            return failing.becoming(EndpointStatus.DISABLED, now, DisabledReason.GONE)
+        if attempt.attempted_at - since >= LASTING:
+            return failing.becoming(EndpointStatus.DISABLED, now, DisabledReason.FAILING)
+        return failing
+
+    def hears(self, event: Event) -> bool:
+        """Whether something of the kind is delivered to it, now that it happens: to one that is
+        paused as well, where it waits."""
+        if self.status is EndpointStatus.DISABLED:
+            return False
+        if event.type is EventType.WEBHOOK_TEST:
+            return addressee(event) == self.webhook_id
+        return self.wants(event)
+
+    def wants(self, event: Event) -> bool:
+        """Whether it is about the scope, and of a type that is asked for."""
+        places = [Scope.of(one) for one in (event.org_id, event.project_id) if one is not None]
+        return (
+            self.scope in places
+            and event.type is not EventType.WEBHOOK_TEST
+            and any(one in self.event_types for one in patterns_for(event.type))
         )
 
-    def attempted(
-        self, attempt: WebhookAttempt, *, not_before: timedelta | None = None, jitter: float
-    ) -> "WebhookDelivery":
-        """``not_before`` is what the receiver asks for; ``jitter`` is from 0 to 1."""
-        done = evolve(
-            self,
-            attempts=attempt.number,
-            round=self.round + 1,
-            claimed_until=None,
-            last=attempt,
-        )
-        if attempt.has_arrived:
-            return _completed(done, DeliveryStatus.DELIVERED, attempt.ended_at)
-        if self.round >= len(PAUSES) or attempt.is_gone:
-            return _completed(done, DeliveryStatus.FAILED, attempt.ended_at)
-        pause = PAUSES[self.round] * (1 + JITTER * jitter)
-        pause = max(pause, not_before or pause)
-        return evolve(done, next_attempt_at=attempt.ended_at + pause)
 
-
-def _completed(delivery: WebhookDelivery, status: DeliveryStatus, at: datetime) -> WebhookDelivery:
-    return evolve(delivery, status=status, next_attempt_at=None, completed_at=at)
-
-
-@frozen(kw_only=True)
-class Due:
-    """A delivery that whoever claimed it is to make, until ``delivery.claimed_until``."""
-
-    delivery: WebhookDelivery
-    webhook: Webhook
-    entry: Entry
+def addressee(event: Event) -> WebhookId | None:
+    """Whom alone an event is for; None for whoever wants it."""
+    if event.type is not EventType.WEBHOOK_TEST:
+        return None
+    return WebhookId(event.data.value["subject"]["webhook_id"])

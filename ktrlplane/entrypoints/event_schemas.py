@@ -182,6 +182,9 @@ _OWN_DATA: Final[Mapping[EventType, Schema]] = {
             "count": {"type": "integer", "minimum": 1},
         }
     ),
+    EventType.WEBHOOK_TEST: _object(
+        {"subject": _object({name: _told(Webhook)[name] for name in SUBJECTS[Webhook]})}
+    ),
 }
 
 

@@ -11,12 +11,12 @@ from attrs import evolve
 
 from ktrlplane.domain.errors import UpstreamError
 from ktrlplane.domain.jobs import Duty
-from ktrlplane.domain.services.deliveries import forget_deliveries
 from ktrlplane.domain.services.idempotency import KEPT_FOR
 from ktrlplane.domain.services.invitations import due_mail, settle_mail
 from ktrlplane.domain.services.notifications import forget_notifications
 from ktrlplane.domain.services.notifying import notify
 from ktrlplane.domain.services.platform import Platform
+from ktrlplane.domain.services.sending import forget_deliveries
 from ktrlplane.entrypoints import mailing
 from ktrlplane.entrypoints.ending import EndDeletions
 from ktrlplane.entrypoints.heeding import HeedReports

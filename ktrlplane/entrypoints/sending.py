@@ -15,18 +15,19 @@ from typing import Final
 from attrs import define, field, frozen
 
 from ktrlplane.domain.ids import DeliveryId, WebhookId
-from ktrlplane.domain.services.deliveries import (
+from ktrlplane.domain.services.platform import Platform
+from ktrlplane.domain.services.sending import (
+    Sent,
     claim_deliveries,
     release_deliveries,
     settle_deliveries,
 )
-from ktrlplane.domain.services.platform import Platform
-from ktrlplane.domain.webhooks import Due, WebhookAttempt, WebhookDelivery
+from ktrlplane.domain.webhook_deliveries import WebhookAttempt
 from ktrlplane.entrypoints.signing import outgoing
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.ports.delivery import Answered, Closed, Delivery
 from ktrlplane.ports.unit_of_work import UnitOfWork
-from ktrlplane.ports.webhooks import Settlement
+from ktrlplane.ports.webhooks import Due
 
 EACH: Final = 16
 """Requests to one endpoint that one worker has under way."""
@@ -43,7 +44,7 @@ more when the lease ends."""
 
 
 @frozen
-class _Sent:
+class _Over:
     due: Due
     at: datetime
     answered: Answered | None
@@ -58,9 +59,9 @@ class SendWebhooks:
     _transact: Transact
     _platform: Platform
     _delivery: Delivery
-    _jitter: Callable[[], float] = random.random
+    _jitter: Callable[[], float] = lambda: random.uniform(-1, 1)  # noqa: S311
     _under_way: dict[DeliveryId, Due] = field(factory=dict)
-    _over: SimpleQueue[_Sent] = field(factory=SimpleQueue)
+    _over: SimpleQueue[_Over] = field(factory=SimpleQueue)
 
     def __call__(self, stop: threading.Event) -> bool:
         """Whether something was sent or answered: then there may be more."""
@@ -96,37 +97,30 @@ class SendWebhooks:
         try:
             future = self._delivery.send(outgoing(due, at))
         except Closed:
-            self._over.put(_Sent(due, at, None))
+            self._over.put(_Over(due, at, None))
         else:
-            future.add_done_callback(lambda done: self._over.put(_sent(due, at, done)))
+            future.add_done_callback(lambda done: self._over.put(_over(due, at, done)))
 
     def _settle(self, wait_s: float) -> bool:
         """What is over; waits for it where nothing is."""
         over = self._take(wait_s)
         if not over:
             return False
-        settlements = [
-            self._settlement(one.due, one.at, one.answered)
-            for one in over
-            if one.answered is not None
+        sent = [
+            self._sent(one.due, one.at, one.answered) for one in over if one.answered is not None
         ]
-        unsent = [one.due.delivery for one in over if one.answered is None]
-        self._transact(lambda work: self._keep(work, settlements, unsent))
+        unsent = [one.due for one in over if one.answered is None]
+        self._transact(lambda work: self._keep(work, sent, unsent))
         return True
 
-    def _keep(
-        self,
-        work: UnitOfWork,
-        settlements: Sequence[Settlement],
-        unsent: Sequence[WebhookDelivery],
-    ) -> None:
-        if settlements:
-            settle_deliveries(work, settlements, platform=self._platform)
+    def _keep(self, work: UnitOfWork, sent: Sequence[Sent], unsent: Sequence[Due]) -> None:
+        if sent:
+            settle_deliveries(work, sent, platform=self._platform)
         if unsent:
             release_deliveries(work, unsent, platform=self._platform)
 
-    def _take(self, wait_s: float) -> Sequence[_Sent]:
-        over: list[_Sent] = []
+    def _take(self, wait_s: float) -> Sequence[_Over]:
+        over: list[_Over] = []
         if self._under_way:
             with suppress(Empty):
                 over.append(self._over.get(timeout=wait_s))
@@ -136,7 +130,7 @@ class SendWebhooks:
             del self._under_way[one.due.delivery.delivery_id]
         return over
 
-    def _settlement(self, due: Due, at: datetime, answered: Answered) -> Settlement:
+    def _sent(self, due: Due, at: datetime, answered: Answered) -> Sent:
         attempt = WebhookAttempt(
             number=due.delivery.attempts + 1,
             attempted_at=at,
@@ -145,12 +139,11 @@ class SendWebhooks:
             response_body=answered.body,
             duration_ms=answered.duration_ms,
         )
-        settled = due.delivery.attempted(
-            attempt, not_before=answered.retry_after, jitter=self._jitter()
+        return Sent(
+            due=due, attempt=attempt, retry_after=answered.retry_after, jitter=self._jitter()
         )
-        return Settlement(claimed=due.delivery, settled=settled)
 
 
-def _sent(due: Due, at: datetime, done: Future[Answered]) -> _Sent:
+def _over(due: Due, at: datetime, done: Future[Answered]) -> _Over:
     closed = isinstance(done.exception(), Closed)
-    return _Sent(due, at, None if closed else done.result())
+    return _Over(due, at, None if closed else done.result())

@@ -7,8 +7,8 @@ from standardwebhooks import Webhook as Signer
 
 from ktrlplane.domain.chains import Entry
 from ktrlplane.domain.paging import time_key
-from ktrlplane.domain.webhooks import Due
 from ktrlplane.ports.delivery import Outgoing
+from ktrlplane.ports.webhooks import Due
 
 USER_AGENT: Final = "KtrlPlane-Webhooks/1"
 
@@ -16,9 +16,7 @@ USER_AGENT: Final = "KtrlPlane-Webhooks/1"
 def outgoing(due: Due, at: datetime) -> Outgoing:
     """The request, as of ``at``. Its id is the event's, however often it is sent."""
     at, body, event_id = at.astimezone(UTC), body_of(due.entry), due.delivery.event_id.value
-    signatures = [
-        Signer(secret).sign(event_id, at, body) for secret in due.webhook.signing_secrets(at)
-    ]
+    signatures = [Signer(secret).sign(event_id, at, body) for secret in due.webhook.signing(at)]
     return Outgoing(
         url=due.webhook.url,
         headers={

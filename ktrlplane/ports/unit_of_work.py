@@ -14,7 +14,7 @@ from ktrlplane.ports.notifications import Notifications
 from ktrlplane.ports.reports import Inbox, Transitions
 from ktrlplane.ports.stores import Answers, Organizations, Projects, Resources
 from ktrlplane.ports.users import ServiceAccounts, Users
-from ktrlplane.ports.webhooks import Deliveries, Webhooks
+from ktrlplane.ports.webhooks import Webhooks
 
 
 class UnitOfWork(Protocol):
@@ -42,7 +42,6 @@ class UnitOfWork(Protocol):
     access: Access
     answers: Answers
     webhooks: Webhooks
-    deliveries: Deliveries
     notifications: Notifications
 
 

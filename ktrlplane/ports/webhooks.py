@@ -1,28 +1,28 @@
-"""Endpoints of webhooks, and what is delivered to them."""
+"""Endpoints of receivers, and what is delivered to them: the queue of what is to be sent."""
 
 from abc import abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from attrs import frozen
 
 from ktrlplane.domain.access import Scope
+from ktrlplane.domain.chains import Entry
 from ktrlplane.domain.ids import DeliveryId, WebhookId
 from ktrlplane.domain.paging import Page, PageRequest
-from ktrlplane.domain.webhooks import (
+from ktrlplane.domain.webhook_deliveries import (
     DeliveryStatus,
-    Due,
-    Webhook,
     WebhookAttempt,
     WebhookDelivery,
 )
+from ktrlplane.domain.webhooks import Webhook
 
 
 @frozen(kw_only=True)
 class DeliveryFilter:
-    """``types`` are patterns (see ``is_a_pattern``), of which one must match. ``since`` is
-    included, ``until`` is not; they are of when a delivery was made."""
+    """``types`` are patterns, as in ``EventFilter``. ``since`` is included, ``until`` is not:
+    times when a delivery was made."""
 
     status: DeliveryStatus | None = None
     types: Sequence[str] | None = None
@@ -31,92 +31,84 @@ class DeliveryFilter:
 
 
 @frozen(kw_only=True)
-class Settlement:
-    """A claimed delivery as it was claimed, and as it is after an attempt."""
+class Due:
+    """A delivery to be sent now by who claimed it, with the endpoint as it is then and the
+    event in its place in the log."""
 
-    claimed: WebhookDelivery
-    settled: WebhookDelivery
+    delivery: WebhookDelivery
+    webhook: Webhook
+    entry: Entry
 
-    @property
-    def attempt(self) -> WebhookAttempt:
-        assert self.settled.last is not None, "an attempt was made"
-        return self.settled.last
+
+@frozen(kw_only=True)
+class Outcome:
+    """``delivery`` is what a claimed one has become by ``attempt``."""
+
+    delivery: WebhookDelivery
+    attempt: WebhookAttempt
 
 
 class Webhooks(Protocol):
-    """Endpoints. Once the unit of work commits, each event that was added in it has a delivery
-    to each endpoint of its organization and of its project that wants it and is not disabled.
+    """What happens is delivered to every endpoint that hears it (``Webhook.hears``): the delivery
+    is there once the unit of work commits that tells the event, and with it alone. There is one
+    of an event to an endpoint. Of an endpoint or event that is gone nothing is delivered."""
 
-    One that has ended is not there any more. Of one whose scope has ended the deliveries that
-    are pending are still made, those of the unit of work that ended it included."""
+    # -- endpoints -----------------------------------------------------------------------------
 
     @abstractmethod
     def add(self, webhook: Webhook) -> None: ...
 
     @abstractmethod
-    def get(self, webhook_id: WebhookId) -> Webhook:
-        """Raises: NotFound."""
-
-    @abstractmethod
-    def hold(self, webhook_id: WebhookId) -> Webhook:
-        """As ``get``; nobody else changes it until this unit of work ends. Raises: NotFound."""
+    def find(self, webhook_id: WebhookId) -> Webhook | None: ...
 
     @abstractmethod
     def replace(self, webhook: Webhook) -> None:
-        """Raises: NotFound."""
+        """What is pending to one that is disabled by it is cancelled, at ``updated_at``.
+        Raises: NotFound."""
 
     @abstractmethod
     def remove(self, webhook_id: WebhookId) -> None:
-        """With what is pending. Raises: NotFound."""
-
-    @abstractmethod
-    def end(self, scope: Scope) -> None:
-        """Those that are directly at ``scope``, which ends."""
+        """Nothing is delivered there from then on. Raises: NotFound."""
 
     @abstractmethod
     def of(self, scope: Scope, page: PageRequest) -> Page[Webhook]:
-        """Directly at ``scope``. Sorted by time, whichever sort is asked for."""
+        """Of the scope itself. Sorted by time, whichever sort is asked for."""
 
     @abstractmethod
     def count(self, scope: Scope) -> int:
-        """Directly at ``scope``."""
+        """How many ``of`` has."""
 
     @abstractmethod
-    def observe(
-        self, arrived: Collection[WebhookId], failed: Collection[WebhookId], at: datetime
-    ) -> Sequence[Webhook]:
-        """That something arrived at some of them and nothing did at others: keeps
-        ``failing_since``. Those others as they are now, by id; nobody else changes them until
-        this unit of work ends."""
+    def held(self, webhook_ids: Sequence[WebhookId]) -> Sequence[Webhook]:
+        """Those that are there, by id; nobody else changes them until the unit of work ends."""
 
-
-class Deliveries(Protocol):
-    @abstractmethod
-    def add(self, delivery: WebhookDelivery) -> None:
-        """Nothing where there is one of this event to this endpoint."""
+    # -- deliveries, for people ----------------------------------------------------------------
 
     @abstractmethod
-    def get(self, webhook_id: WebhookId, delivery_id: DeliveryId) -> WebhookDelivery:
-        """Raises: NotFound, also for another endpoint's."""
+    def find_delivery(self, delivery_id: DeliveryId) -> WebhookDelivery | None:
+        """Of an endpoint that is there."""
 
     @abstractmethod
-    def replace(self, delivery: WebhookDelivery) -> None:
-        """Raises: NotFound."""
-
-    @abstractmethod
-    def of(
+    def deliveries_of(
         self, webhook_id: WebhookId, page: PageRequest, where: DeliveryFilter
     ) -> Page[WebhookDelivery]:
         """Sorted by time, whichever sort is asked for."""
 
     @abstractmethod
-    def attempts(self, delivery_id: DeliveryId) -> Sequence[WebhookAttempt]:
-        """By number."""
+    def attempts_of(self, delivery_id: DeliveryId) -> Sequence[WebhookAttempt]:
+        """Of those whose outcome is known, by number."""
 
     @abstractmethod
-    def recover(self, webhook: Webhook, since: datetime, now: datetime) -> int:
-        """Makes due what happened from ``since`` on, the endpoint wants and has not got: what
-        was given up, and what there is no delivery of. How many there were."""
+    def ask_again(self, delivery_id: DeliveryId, at: datetime) -> None:
+        """See ``WebhookDelivery.asked_again``."""
+
+    @abstractmethod
+    def recover(self, webhook: Webhook, since: datetime, at: datetime, limit: int) -> int:
+        """Has what happened from then on and was not delivered to the endpoint sent again, or at
+        last where it passed it by, the oldest first: at most ``limit``, and how many. What is
+        pending anyhow is none of them."""
+
+    # -- the queue -----------------------------------------------------------------------------
 
     @abstractmethod
     def claim(
@@ -124,35 +116,34 @@ class Deliveries(Protocol):
         now: datetime,
         until: datetime,
         *,
-        limit: int,
         each: int,
-        busy: Mapping[WebhookId, int] | None = None,
+        limit: int,
+        busy: Mapping[WebhookId, int],
     ) -> Sequence[Due]:
-        """Pending ones that are due, of endpoints that are enabled, and nobody else's until
-        ``until``: ``limit`` at most, of one endpoint no more than ``each`` less what it is
-        ``busy`` with. The longest due first of each endpoint, and all endpoints by turns."""
+        """What is due at ``now`` to endpoints that are enabled, nobody else's before ``until``,
+        claimed (``WebhookDelivery.claimed``): ``limit`` at most, and at most ``each`` to one
+        endpoint, less what ``busy`` says of it. Of each endpoint the longest due first, and of
+        all of them the first before any second."""
 
     @abstractmethod
-    def release(self, claimed: Sequence[WebhookDelivery], now: datetime) -> None:
-        """Gives back what was claimed and not sent."""
+    def settle(self, outcomes: Sequence[Outcome]) -> Sequence[DeliveryId]:
+        """Keeps the attempts and what the deliveries have become by them. Which ones: nothing
+        changes by an outcome whose claim is not the last one any more (what is asked for again
+        is not that either), or of what is gone. What was cancelled meanwhile has been delivered,
+        if it was, and else stays cancelled."""
 
     @abstractmethod
-    def settle(self, settlements: Sequence[Settlement]) -> Collection[DeliveryId]:
-        """Keeps attempts and what came of them. Those of deliveries that were still this
-        claimer's: of others nothing is kept."""
+    def release(self, deliveries: Sequence[WebhookDelivery], now: datetime) -> None:
+        """Claimed ones that were not sent: due at once, for whoever asks. Those of claims
+        that are not the last ones any more stay as they are."""
 
     @abstractmethod
     def forget(self, before: datetime, limit: int) -> int:
-        """Forgets some that were completed before then, and of endpoints that have ended what
-        is not to be sent any more, and those endpoints when nothing is left. How many
-        deliveries and endpoints there were."""
+        """Forgets deliveries that were made before, the oldest first, unless they are still to be
+        sent, those of endpoints that are gone, and endpoints of scopes that are, once nothing
+        is to be sent there any more. At most about ``limit``, and how many."""
 
     @abstractmethod
-    def first_pending(self, tenant: Scope, through: int) -> int | None:
-        """The number of the tenant's first entry, up to number ``through``, that is still to be
-        delivered to an enabled endpoint."""
-
-    @abstractmethod
-    def drop(self, tenant: Scope, through: int) -> None:
-        """Gives up what is pending of the tenant's entries up to number ``through``, which are
-        about to be forgotten."""
+    def first_undelivered(self, tenant: Scope) -> int | None:
+        """The number of the first entry in the chain of ``tenant`` that is still to be sent to
+        an endpoint that is enabled."""

@@ -174,6 +174,7 @@ def test_whoever_is_given_something_is_told_and_nobody_of_what_they_did(world: W
     group = ada.create_group(ACME, name="Crew <b>")
     ada.add_member(group.group_id, "cleo")
     ada.grant("Viewer", group=group.group_id, on=PLANT)
+    world.run("notify")
     world.people["bob"].add_member(group.group_id, "bob")
     assert world.titles("ada") == []
     assert world.titles("bob") == ['You have the role Owner on the organization "Acme"']

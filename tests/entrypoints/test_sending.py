@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -20,18 +21,20 @@ from ktrlplane.domain.access import Scope
 from ktrlplane.domain.events import EventType
 from ktrlplane.domain.ids import OrganizationId
 from ktrlplane.domain.paging import PageRequest
-from ktrlplane.domain.services.deliveries import forget_deliveries
 from ktrlplane.domain.services.platform import Platform
-from ktrlplane.domain.webhooks import (
-    DELIVERIES_KEPT_FOR,
-    FAILING_FOR,
-    JITTER,
-    PAUSES,
+from ktrlplane.domain.services.sending import forget_deliveries
+from ktrlplane.domain.webhook_deliveries import (
+    MAX_JITTER,
+    RETENTION,
+    SCHEDULE,
     DeliveryStatus,
-    DisabledReason,
-    Webhook,
     WebhookDelivery,
-    WebhookStatus,
+)
+from ktrlplane.domain.webhooks import (
+    LASTING,
+    DisabledReason,
+    EndpointStatus,
+    Webhook,
     new_secret,
 )
 from ktrlplane.entrypoints.sending import EACH, LEASE, SendWebhooks
@@ -39,13 +42,20 @@ from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.ports.delivery import Answered, Closed, Delivery, Outgoing
 from ktrlplane.ports.events import EventFilter
 from ktrlplane.ports.webhooks import DeliveryFilter
-from tests.builders import a_webhook
+from tests.builders import a_webhook, an_organization, keep
 from tests.contract.test_stores_events import an_event
 from tests.platforms import a_platform
 
 ACME = Scope.of(OrganizationId("acme"))
-URL = a_webhook().url
-PENDING, DELIVERED, FAILED = DeliveryStatus
+
+
+def endpoint(number: int = 1, **but: Any) -> Webhook:
+    url = f"https://receiver-{number}.example.org/hooks?key=s3cr3t"
+    return a_webhook(number=number, **{"url": url} | but)
+
+
+URL = endpoint().url
+PENDING, DELIVERED, FAILED, CANCELLED = DeliveryStatus
 NEVER = threading.Event()
 
 
@@ -115,8 +125,10 @@ def run(sending: SendWebhooks) -> None:
 
 def deliveries(units: MemoryUnitsOfWork, number: int = 1) -> Sequence[WebhookDelivery]:
     with units.view() as work:
-        webhook_id = a_webhook(number).webhook_id
-        return work.deliveries.of(webhook_id, PageRequest(limit=200), DeliveryFilter()).items
+        webhook_id = endpoint(number).webhook_id
+        return work.webhooks.deliveries_of(
+            webhook_id, PageRequest(limit=200), DeliveryFilter()
+        ).items
 
 
 def test_an_event_arrives_signed(
@@ -129,7 +141,7 @@ def test_an_event_arrives_signed(
         return Reply(204)
 
     network.receive(URL, receive)
-    webhook = a_webhook(secret=new_secret())
+    webhook = endpoint(secret=new_secret())
     add(units, webhook)
     now = evolve(platform, clock=SystemClock())  # the verifier has no other clock
     event = an_event(ACME, after="caf\u00e9")
@@ -160,7 +172,7 @@ def test_for_a_day_after_a_rotation_both_secrets_verify(
         return Reply()
 
     network.receive(URL, receive)
-    rotated = a_webhook().rotated(clock.now())
+    rotated = endpoint().rotated(new_secret(), clock.now())
     add(units, rotated)
     sending = job(units, platform, network)
     happen(units)
@@ -171,7 +183,7 @@ def test_for_a_day_after_a_rotation_both_secrets_verify(
     run(sending)
     both, one = (request.headers["Webhook-Signature"].split() for request in received)
     assert (len(both), len(one)) == (2, 1)
-    for secret, signature in ((rotated.secret, both[0]), (rotated.former_secret, both[1])):
+    for secret, signature in ((rotated.secret, both[0]), (rotated.previous_secret, both[1])):
         assert secret is not None
         at = clock.now() - timedelta(seconds=1)
         body = received[0].body.decode()
@@ -189,19 +201,21 @@ def test_what_fails_is_tried_again_on_schedule_and_then_given_up(
         return Reply(302, b"elsewhere", {"Location": "https://elsewhere.example.org/"})
 
     network.receive(URL, receive)
-    add(units, a_webhook())
+    add(units, endpoint())
     happen(units)
     clock.advance(timedelta(seconds=1))  # events are told a little later than they are made
     start = clock.now()
     sending = job(units, platform, network)
     run(sending)
-    for pause in PAUSES:
-        whole = pause * (1 + JITTER / 2)
+    for pause in SCHEDULE:
+        whole = pause * (1 + MAX_JITTER / 2)
         clock.advance(whole - timedelta(microseconds=1))
         run(sending)
         clock.advance(timedelta(microseconds=1))
         run(sending)
-    gone = [sum(PAUSES[:n], timedelta()) * (1 + JITTER / 2) for n in range(len(PAUSES) + 1)]
+    gone = [
+        sum(SCHEDULE[:n], timedelta()) * (1 + MAX_JITTER / 2) for n in range(len(SCHEDULE) + 1)
+    ]
     assert times == gone
     (delivery,) = deliveries(units)
     assert (delivery.status, delivery.attempts) == (FAILED, 10)
@@ -213,7 +227,7 @@ def test_a_receiver_that_asks_for_time_gets_it(
     units: MemoryUnitsOfWork, platform: Platform, network: MemoryDelivery, clock: ManualClock
 ) -> None:
     network.receive(URL, lambda _: Reply(503, headers={"Retry-After": "120"}))
-    add(units, a_webhook())
+    add(units, endpoint())
     happen(units)
     clock.advance(timedelta(seconds=1))
     run(job(units, platform, network))
@@ -225,7 +239,7 @@ def test_who_is_gone_is_disabled_and_that_is_told(
     units: MemoryUnitsOfWork, platform: Platform, network: MemoryDelivery, clock: ManualClock
 ) -> None:
     network.receive(URL, lambda _: Reply(410))
-    add(units, a_webhook())
+    add(units, endpoint())
     happen(units, 2)
     clock.advance(timedelta(seconds=1))
     sending = job(units, platform, network)
@@ -233,7 +247,8 @@ def test_who_is_gone_is_disabled_and_that_is_told(
     happen(units)
     run(sending)
     with units.view() as work:
-        webhook = work.webhooks.get(a_webhook().webhook_id)
+        webhook = work.webhooks.find(endpoint().webhook_id)
+        assert webhook is not None
         where = EventFilter(types=["webhook.*"])
         (told,) = work.events.of(ACME, PageRequest(), where).items
     assert webhook.disabled_reason is DisabledReason.GONE
@@ -246,40 +261,42 @@ def test_five_days_of_nothing_but_failures_disable(
     units: MemoryUnitsOfWork, platform: Platform, network: MemoryDelivery, clock: ManualClock
 ) -> None:
     network.receive(URL, lambda _: Reply(500))
-    add(units, a_webhook())
+    add(units, endpoint())
     sending = job(units, platform, network)
     begun = clock.now()
 
-    def status() -> WebhookStatus:
+    def status() -> EndpointStatus:
         happen(units)
         clock.advance(timedelta(seconds=1))
         run(sending)
         with units.view() as work:
-            return work.webhooks.get(a_webhook().webhook_id).status
+            webhook = work.webhooks.find(endpoint().webhook_id)
+            assert webhook is not None
+            return webhook.status
 
-    assert status() is WebhookStatus.ENABLED
-    clock.set(begun + FAILING_FOR - timedelta(seconds=1))
+    assert status() is EndpointStatus.ENABLED
+    clock.set(begun + LASTING - timedelta(seconds=1))
     network.receive(URL, lambda _: Reply(200))
-    assert status() is WebhookStatus.ENABLED
+    assert status() is EndpointStatus.ENABLED
     network.receive(URL, lambda _: Reply(500))
-    clock.set(begun + FAILING_FOR + timedelta(hours=1))
-    assert status() is WebhookStatus.ENABLED
-    clock.set(begun + 2 * FAILING_FOR)
-    assert status() is WebhookStatus.ENABLED
-    clock.set(begun + 2 * FAILING_FOR + timedelta(hours=2))
-    assert status() is WebhookStatus.DISABLED
+    clock.set(begun + LASTING + timedelta(hours=1))
+    assert status() is EndpointStatus.ENABLED
+    clock.set(begun + 2 * LASTING)
+    assert status() is EndpointStatus.ENABLED
+    clock.set(begun + 2 * LASTING + timedelta(hours=2))
+    assert status() is EndpointStatus.DISABLED
 
 
 def test_an_endpoint_that_stalls_has_no_other_wait(
     units: MemoryUnitsOfWork, platform: Platform, clock: ManualClock
 ) -> None:
     network = Stalling()
-    add(units, a_webhook(1), a_webhook(2))
+    add(units, endpoint(1), endpoint(2))
     happen(units, 3 * EACH)
     clock.advance(timedelta(seconds=1))
     sending = job(units, platform, network)
     run(sending)
-    slow, quick = a_webhook(1).url, a_webhook(2).url
+    slow, quick = endpoint(1).url, endpoint(2).url
     assert [out.url for out, _ in network.sent].count(slow) == EACH
     for _ in range(3):
         for out, future in network.sent:
@@ -295,7 +312,7 @@ def test_a_worker_that_stops_waits_for_what_is_under_way(
     units: MemoryUnitsOfWork, platform: Platform, clock: ManualClock
 ) -> None:
     network = Stalling()
-    add(units, a_webhook())
+    add(units, endpoint())
     happen(units, 2)
     clock.advance(timedelta(seconds=1))
     sending = job(units, platform, network)
@@ -313,7 +330,7 @@ def test_what_was_not_sent_is_given_back(
     units: MemoryUnitsOfWork, platform: Platform, clock: ManualClock
 ) -> None:
     network = Stalling()
-    add(units, a_webhook())
+    add(units, endpoint())
     happen(units, EACH + 1)
     clock.advance(timedelta(seconds=1))
     sending = job(units, platform, network)
@@ -321,7 +338,7 @@ def test_what_was_not_sent_is_given_back(
     network.close()
     sending(NEVER)
     sending.close()
-    assert {one.claimed_until for one in deliveries(units)} == {None}
+    assert {one.leased_until for one in deliveries(units)} == {None}
     assert {one.attempts for one in deliveries(units)} == {0}
     other = Stalling()
     run(job(units, platform, other))
@@ -331,7 +348,7 @@ def test_what_was_not_sent_is_given_back(
 def test_what_a_dead_worker_had_claimed_is_sent_when_the_lease_ends(
     units: MemoryUnitsOfWork, platform: Platform, clock: ManualClock, network: MemoryDelivery
 ) -> None:
-    add(units, a_webhook())
+    add(units, endpoint())
     happen(units)
     clock.advance(timedelta(seconds=1))
     dead = Stalling()
@@ -354,12 +371,13 @@ def test_what_is_long_over_is_forgotten(
     units: MemoryUnitsOfWork, platform: Platform, clock: ManualClock, network: MemoryDelivery
 ) -> None:
     network.receive(URL, lambda _: Reply(200))
-    add(units, a_webhook())
-    happen(units)
-    clock.advance(timedelta(seconds=1))
+    keep(units, an_organization())
+    add(units, endpoint())
+    with units.begin() as work:
+        work.events.add([evolve(an_event(ACME), occurred_at=clock.now())])
     run(job(units, platform, network))
     forget = partial(forget_deliveries, limit=10, platform=platform)
-    clock.advance(DELIVERIES_KEPT_FOR)
+    clock.advance(RETENTION)
     assert Transact(units)(forget) == 0
     assert len(deliveries(units)) == 1
     clock.advance(timedelta(microseconds=1))

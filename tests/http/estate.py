@@ -18,6 +18,7 @@ SOON: Final = "2026-01-01T00:10:00Z"
 GRANT: Final = {"user_id": "auth0|linus", "role_id": "Viewer"}
 LATER: Final = {"expires_at": "2030-01-01T00:00:00Z"}
 OTHER: Final = {"name": "Other"}
+WEBHOOK: Final = {"url": "https://hooks.example.org/in", "event_types": ["project.*"]}
 CHECKS: Final = {"checks": [{"scope_type": "organization", "scope_id": "acme", "action": "read"}]}
 
 BODIES: Final[Mapping[str, Callable[[World], Any]]] = {
@@ -47,6 +48,9 @@ BODIES: Final[Mapping[str, Callable[[World], Any]]] = {
         for place in ("", "InProject")
     },
     "overrideLimit": lambda world: world.an_override(),
+    **{f"create{place}Webhook": lambda _: WEBHOOK for place in ("Organization", "Project")},
+    "updateWebhook": lambda _: {"description": "Other"},
+    "recoverDeliveries": lambda _: {"since": "2026-01-01T00:00:00Z"},
     "readNotifications": lambda _: {},
     "setPreferences": lambda _: {"preferences": [{"event_type": "resource.*", "email": "daily"}]},
     "setAuditRetention": lambda _: {"days": 90},
@@ -140,6 +144,10 @@ def an_estate(world: World) -> Estate:
         "group_id alone": _a_group(ada, "Watch"),
         "notification_id": _a_notification(world, ada),
     }
+    webhook = ada.makes("/organizations/acme/webhooks", WEBHOOK)
+    tested = ada.post(f"/webhooks/{webhook['webhook_id']}/test").json
+    found["webhook_id"] = str(webhook["webhook_id"])
+    found["delivery_id"] = str(tested["delivery_id"])
     return Estate(world=world, owner=ada, operator=operator, found=found | _on_every_scope(ada))
 
 

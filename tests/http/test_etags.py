@@ -50,6 +50,13 @@ def test_every_answer_with_one_object_is_tagged() -> None:
             "reportStatus",
             "checkLimit",
             "checkLimitInProject",
+            # Secrets are shown once; what is sent anew is read by its id.
+            "createOrganizationWebhook",
+            "createProjectWebhook",
+            "rotateWebhookSecret",
+            "testWebhook",
+            "recoverDeliveries",
+            "redeliver",
             "readNotifications",
         }
         | memberships

@@ -75,6 +75,10 @@ def _told(document: Any) -> Any:
         "group_id",
         "role_id",
         "override_id",
+        "webhook_id",
+        "secret",
+        "delivery_id",
+        "event_id",
     )
     untold = ("user", "gains", "losses", "is_whole", "price_before", "price_after")
     theirs = ("acme", "other", "plant", "mill", "store", "depot", "one")

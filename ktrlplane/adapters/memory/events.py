@@ -5,7 +5,7 @@ from attrs import evolve
 
 from ktrlplane.adapters.memory.lists import by_time
 from ktrlplane.adapters.memory.tables import Tables
-from ktrlplane.adapters.memory.webhooks import MemoryWebhooks
+from ktrlplane.adapters.memory.webhooks import deliver, drop_deliveries_of
 from ktrlplane.domain.access import Scope, ScopeType
 from ktrlplane.domain.chains import Entry, Head, Record, chained
 from ktrlplane.domain.events import Event, EventType, patterns_for
@@ -16,11 +16,11 @@ from ktrlplane.ports.events import Chain, EventFilter, Events
 
 
 class MemoryEvents(Events):
-    def __init__(self, tables: Tables, webhooks: MemoryWebhooks) -> None:
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
         self._rows = tables.events
-        self._webhooks = webhooks
-        self._notable = tables.notable
         self._chains = tables.event_chains
+        self._told: list[Event] = []
 
     def add(self, events: Sequence[Event]) -> None:
         for event in events:
@@ -28,9 +28,14 @@ class MemoryEvents(Events):
             (entry,) = chained(chain.head, [event])
             self._rows.put(entry)
             self._chains.put(evolve(chain, head=entry.head))
-            self._webhooks.deliver(entry)
+            self._told.append(event)
             if is_notable(event):
-                self._notable.put(entry)
+                self._tables.notable.put(entry)
+
+    def finish(self) -> None:
+        """At the end of a unit of work: what was told is on its way to whoever hears it."""
+        for event in self._told:
+            deliver(self._tables, event)
 
     def find(self, event_id: EventId) -> Entry | None:
         return self._rows.find(event_id)
@@ -80,6 +85,7 @@ class MemoryEvents(Events):
         gone = [one for one in self._rows.where(tenant=tenant) if one.sequence <= through.sequence]
         for entry in gone:
             self._rows.drop(entry.event.event_id)
+            drop_deliveries_of(self._tables, entry.event.event_id)
         if gone:
             self._chains.put(evolve(self._known(tenant), pruned=through))
         return len(gone)

@@ -6,7 +6,7 @@ from typing import Any, Final, Generic, Self, TypeVar
 
 from attrs import evolve, fields, frozen
 
-from ktrlplane.domain.access import PermissionEntry, Role, RoleAssignment, Scope
+from ktrlplane.domain.access import PermissionEntry, Role, RoleAssignment
 from ktrlplane.domain.chains import Entry
 from ktrlplane.domain.groups import Group, GroupMember
 from ktrlplane.domain.ids import DeliveryId, PrincipalId
@@ -20,7 +20,8 @@ from ktrlplane.domain.projects import Project
 from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.transitions import Transition
 from ktrlplane.domain.users import ServiceAccount, User
-from ktrlplane.domain.webhooks import Webhook, WebhookAttempt, WebhookDelivery
+from ktrlplane.domain.webhook_deliveries import WebhookAttempt, WebhookDelivery
+from ktrlplane.domain.webhooks import Webhook
 from ktrlplane.ports.events import Chain
 from ktrlplane.ports.reports import Refused, Waiting
 from ktrlplane.ports.stores import Answer
@@ -109,25 +110,17 @@ class Kept:
 
 
 @frozen
-class Endpoint:
-    """``has_ended`` is whether it gets no new deliveries."""
+class KeptAttempt:
+    """An attempt and of which delivery it was."""
 
-    webhook: Webhook
-    has_ended: bool = False
-
-    @property
-    def scope(self) -> Scope:
-        return self.webhook.scope
-
-
-@frozen
-class Attempted:
     delivery_id: DeliveryId
     attempt: WebhookAttempt
 
 
 @frozen
 class Preferring:
+    """What somebody has chosen."""
+
     user_id: PrincipalId
     preferences: tuple[Preference, ...]
 
@@ -151,11 +144,11 @@ class Tables:
     refused_reports: Table[Refused]
     events: Table[Entry]
     event_chains: Table[Chain]
+    webhooks: Table[Webhook]
+    webhook_deliveries: Table[WebhookDelivery]
+    webhook_attempts: Table[KeptAttempt]
     job_runs: Table[JobRun]
     answers: Table[Kept]
-    webhooks: Table[Endpoint]
-    deliveries: Table[WebhookDelivery]
-    webhook_attempts: Table[Attempted]
     notable: Table[Entry]
     notifications: Table[Notification]
     preferences: Table[Preferring]
@@ -203,10 +196,8 @@ class Tables:
                 resource=lambda row: row.event.resource_id,
             ),
             event_chains=Table(lambda row: row.tenant),
-            job_runs=Table(lambda row: row.job),
-            answers=Table(lambda row: (row.principal, row.key)),
-            webhooks=Table(lambda row: row.webhook.webhook_id, scope=lambda row: row.scope),
-            deliveries=Table(
+            webhooks=Table(lambda row: row.webhook_id, scope=lambda row: row.scope),
+            webhook_deliveries=Table(
                 lambda row: row.delivery_id,
                 webhook=lambda row: row.webhook_id,
                 event=lambda row: row.event_id,
@@ -215,6 +206,8 @@ class Tables:
                 lambda row: (row.delivery_id, row.attempt.number),
                 delivery=lambda row: row.delivery_id,
             ),
+            job_runs=Table(lambda row: row.job),
+            answers=Table(lambda row: (row.principal, row.key)),
             notable=Table(lambda row: row.event.event_id),
             notifications=Table(
                 lambda row: row.notification_id,

@@ -5,7 +5,6 @@ from threading import Lock
 from ktrlplane.adapters.memory.access import MemoryAccess
 from ktrlplane.adapters.memory.answers import MemoryAnswers
 from ktrlplane.adapters.memory.assignments import MemoryAssignments
-from ktrlplane.adapters.memory.deliveries import MemoryDeliveries
 from ktrlplane.adapters.memory.events import MemoryEvents
 from ktrlplane.adapters.memory.groups import MemoryGroups
 from ktrlplane.adapters.memory.inbox import MemoryInbox
@@ -35,9 +34,8 @@ class MemoryUnitOfWork(UnitOfWork):
         self.limit_overrides = MemoryLimitOverrides(tables)
         self.transitions = MemoryTransitions(tables)
         self.inbox = MemoryInbox(tables)
+        self.events = MemoryEvents(tables)
         self.webhooks = MemoryWebhooks(tables)
-        self.deliveries = MemoryDeliveries(tables)
-        self.events = MemoryEvents(tables, self.webhooks)
         self.notifications = MemoryNotifications(tables)
         self.job_runs = MemoryJobRuns(tables)
         self.users = MemoryUsers(tables)
@@ -66,7 +64,9 @@ class MemoryUnitsOfWork(UnitsOfWork):
         try:
             draft = self._committed.draft()
             try:
-                yield MemoryUnitOfWork(draft)
+                work = MemoryUnitOfWork(draft)
+                yield work
+                work.events.finish()
             finally:
                 draft.seal()
             self._committed = draft

@@ -1,100 +1,258 @@
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 
 from attrs import evolve
 
 from ktrlplane.adapters.memory.lists import by_time
-from ktrlplane.adapters.memory.tables import Endpoint, Tables
-from ktrlplane.domain.access import Scope
-from ktrlplane.domain.chains import Entry
+from ktrlplane.adapters.memory.tables import KeptAttempt, Tables
+from ktrlplane.domain.access import Scope, ScopeType
 from ktrlplane.domain.errors import NotFound
-from ktrlplane.domain.ids import WebhookId
+from ktrlplane.domain.events import Event, patterns_for
+from ktrlplane.domain.ids import DeliveryId, EventId, OrganizationId, ProjectId, WebhookId
 from ktrlplane.domain.paging import Page, PageRequest
-from ktrlplane.domain.webhooks import DeliveryStatus, Webhook, WebhookDelivery, WebhookStatus
-from ktrlplane.ports.webhooks import Webhooks
+from ktrlplane.domain.projects import ProjectStatus
+from ktrlplane.domain.webhook_deliveries import (
+    DeliveryStatus,
+    WebhookAttempt,
+    WebhookDelivery,
+)
+from ktrlplane.domain.webhooks import EndpointStatus, Webhook
+from ktrlplane.ports.webhooks import DeliveryFilter, Due, Outcome, Webhooks
 
 
 class MemoryWebhooks(Webhooks):
     def __init__(self, tables: Tables) -> None:
+        self._tables = tables
         self._rows = tables.webhooks
-        self._deliveries = tables.deliveries
-        self._ended_here: set[WebhookId] = set()
+        self._deliveries = tables.webhook_deliveries
+        self._attempts = tables.webhook_attempts
 
     def add(self, webhook: Webhook) -> None:
-        self._rows.put(Endpoint(webhook))
+        self._rows.put(webhook)
 
-    def get(self, webhook_id: WebhookId) -> Webhook:
-        return self._find(webhook_id).webhook
-
-    def hold(self, webhook_id: WebhookId) -> Webhook:
-        return self.get(webhook_id)  # a unit of work has everything to itself
+    def find(self, webhook_id: WebhookId) -> Webhook | None:
+        return self._rows.find(webhook_id)
 
     def replace(self, webhook: Webhook) -> None:
-        self._find(webhook.webhook_id)
-        self._rows.put(Endpoint(webhook))
+        self._require(webhook.webhook_id)
+        self._rows.put(webhook)
+        if webhook.status is EndpointStatus.DISABLED:
+            for one in self._deliveries.where(webhook=webhook.webhook_id):
+                if one.status is DeliveryStatus.PENDING:
+                    self._deliveries.put(one.cancelled(webhook.updated_at))
 
     def remove(self, webhook_id: WebhookId) -> None:
-        webhook = evolve(self.get(webhook_id), status=WebhookStatus.DISABLED)
-        self._rows.put(Endpoint(webhook, has_ended=True))
-
-    def end(self, scope: Scope) -> None:
-        for webhook in self._at(scope):
-            self._rows.put(Endpoint(webhook, has_ended=True))
-            self._ended_here.add(webhook.webhook_id)
+        self._require(webhook_id)
+        self._rows.drop(webhook_id)
 
     def of(self, scope: Scope, page: PageRequest) -> Page[Webhook]:
-        return by_time(self._at(scope), page, _place)
+        return by_time(self._rows.where(scope=scope), page, _place)
 
     def count(self, scope: Scope) -> int:
-        return len(self._at(scope))
+        return len(self._rows.where(scope=scope))
 
-    def observe(
-        self, arrived: Collection[WebhookId], failed: Collection[WebhookId], at: datetime
-    ) -> Sequence[Webhook]:
-        for webhook_id in arrived:
-            self._note(webhook_id, None)
-        for webhook_id in failed:
-            row = self._rows.find(webhook_id)
-            if row is not None:
-                self._note(webhook_id, row.webhook.failing_since or at)
-        rows = [self._rows.find(webhook_id) for webhook_id in sorted(failed)]
-        return [row.webhook for row in rows if row is not None and not row.has_ended]
+    def held(self, webhook_ids: Sequence[WebhookId]) -> Sequence[Webhook]:
+        found = map(self._rows.find, sorted(set(webhook_ids)))
+        return [one for one in found if one is not None]
 
-    def deliver(self, entry: Entry) -> None:
-        """What has just been added to the log, to whoever wants it."""
-        event = entry.event
-        at = [None if one is None else Scope.of(one) for one in (event.org_id, event.project_id)]
-        rows = [row for scope in at for row in self._rows.where(scope=scope)]
-        for row in rows:
-            webhook = row.webhook
-            is_there = not row.has_ended or webhook.webhook_id in self._ended_here
-            is_disabled = webhook.status is WebhookStatus.DISABLED
-            if is_there and not is_disabled and webhook.wants(event.type):
-                made = WebhookDelivery.due(
-                    webhook.webhook_id, event.event_id, event.type, event.occurred_at
-                )
-                self._deliveries.put(made)
+    def find_delivery(self, delivery_id: DeliveryId) -> WebhookDelivery | None:
+        found = self._deliveries.find(delivery_id)
+        return None if found is None or self._rows.find(found.webhook_id) is None else found
 
-    def _note(self, webhook_id: WebhookId, failing_since: datetime | None) -> None:
-        row = self._rows.find(webhook_id)
-        if row is not None and row.webhook.failing_since != failing_since:
-            webhook = evolve(row.webhook, failing_since=failing_since)
-            self._rows.put(evolve(row, webhook=webhook))
+    def deliveries_of(
+        self, webhook_id: WebhookId, page: PageRequest, where: DeliveryFilter
+    ) -> Page[WebhookDelivery]:
+        matches = _matching(where)
+        theirs = [one for one in self._deliveries.where(webhook=webhook_id) if matches(one)]
+        return by_time(theirs, page, _age)
 
-    def _find(self, webhook_id: WebhookId) -> Endpoint:
-        row = self._rows.find(webhook_id)
-        if row is None or row.has_ended:
+    def attempts_of(self, delivery_id: DeliveryId) -> Sequence[WebhookAttempt]:
+        kept = (one.attempt for one in self._attempts.where(delivery=delivery_id))
+        return sorted(kept, key=lambda attempt: attempt.number)
+
+    def ask_again(self, delivery_id: DeliveryId, at: datetime) -> None:
+        found = self._deliveries.find(delivery_id)
+        if found is not None:
+            self._deliveries.put(found.asked_again(at))
+
+    def recover(self, webhook: Webhook, since: datetime, at: datetime, limit: int) -> int:
+        theirs = sorted(self._deliveries.where(webhook=webhook.webhook_id), key=_age)
+        known = {one.event_id for one in theirs}
+        again = [
+            one.asked_again(at)
+            for one in theirs
+            if one.created_at >= since
+            and one.status in (DeliveryStatus.FAILED, DeliveryStatus.CANCELLED)
+        ]
+        missed = sorted(
+            (entry.event for entry in self._tables.events.all()),
+            key=lambda event: (event.occurred_at, event.event_id),
+        )
+        made = [
+            WebhookDelivery.made(event, webhook.webhook_id, at)
+            for event in missed
+            if event.occurred_at >= since and event.event_id not in known and webhook.wants(event)
+        ]
+        recovered = [*again, *made][:limit]
+        for one in recovered:
+            self._deliveries.put(one)
+        return len(recovered)
+
+    def claim(
+        self,
+        now: datetime,
+        until: datetime,
+        *,
+        each: int,
+        limit: int,
+        busy: Mapping[WebhookId, int],
+    ) -> Sequence[Due]:
+        ranked = [
+            (rank, one.next_attempt_at, one.delivery_id, webhook, one)
+            for webhook in self._enabled()
+            for rank, one in enumerate(
+                self._due(webhook, now)[: max(each - busy.get(webhook.webhook_id, 0), 0)]
+            )
+        ]
+        ranked.sort(key=lambda place: place[:3])
+        return [self._claimed(one, webhook, until) for *_, webhook, one in ranked[:limit]]
+
+    def settle(self, outcomes: Sequence[Outcome]) -> Sequence[DeliveryId]:
+        return [one.delivery.delivery_id for one in outcomes if self._settled(one)]
+
+    def release(self, deliveries: Sequence[WebhookDelivery], now: datetime) -> None:
+        for one in deliveries:
+            kept = self._of_claim(one)
+            if kept is not None and kept.status is DeliveryStatus.PENDING:
+                self._deliveries.put(kept.released(now))
+
+    def forget(self, before: datetime, limit: int) -> int:
+        old = [one for one in self._deliveries.all() if self._is_over(one, before)]
+        gone = list(islice(sorted(old, key=_age), limit))
+        drop_deliveries(self._tables, gone)
+        ended = [one for one in self._rows.all() if self._has_ended(one)][: limit - len(gone)]
+        for webhook in ended:
+            self._rows.drop(webhook.webhook_id)
+        return len(gone) + len(ended)
+
+    def first_undelivered(self, tenant: Scope) -> int | None:
+        enabled = {one.webhook_id for one in self._enabled()}
+        waiting = (
+            entry.sequence
+            for entry in self._tables.events.where(tenant=tenant)
+            for one in self._deliveries.where(event=entry.event.event_id)
+            if one.status is DeliveryStatus.PENDING and one.webhook_id in enabled
+        )
+        return min(waiting, default=None)
+
+    def _require(self, webhook_id: WebhookId) -> None:
+        if self._rows.find(webhook_id) is None:
             raise NotFound(f"There is no webhook {webhook_id}.")
-        return row
 
-    def _at(self, scope: Scope) -> list[Webhook]:
-        return [row.webhook for row in self._rows.where(scope=scope) if not row.has_ended]
+    def _enabled(self) -> list[Webhook]:
+        return [one for one in self._rows.all() if one.status is EndpointStatus.ENABLED]
+
+    def _due(self, webhook: Webhook, now: datetime) -> list[WebhookDelivery]:
+        due = [
+            (one.next_attempt_at, one.delivery_id, one)
+            for one in self._deliveries.where(webhook=webhook.webhook_id)
+            if one.next_attempt_at is not None and one.next_attempt_at <= now
+        ]
+        return [one for *_, one in sorted(due, key=lambda place: place[:2])]
+
+    def _claimed(self, due: WebhookDelivery, webhook: Webhook, until: datetime) -> Due:
+        claimed = due.claimed(until)
+        self._deliveries.put(claimed)
+        entry = self._tables.events.find(due.event_id)
+        assert entry is not None, "deliveries go with their events"
+        return Due(delivery=claimed, webhook=webhook, entry=entry)
+
+    def _of_claim(self, delivery: WebhookDelivery) -> WebhookDelivery | None:
+        kept = self.find_delivery(delivery.delivery_id)
+        return None if kept is None or kept.claims != delivery.claims else kept
+
+    def _settled(self, outcome: Outcome) -> bool:
+        kept, told = self._of_claim(outcome.delivery), outcome.delivery
+        if kept is None or kept.status in (DeliveryStatus.DELIVERED, DeliveryStatus.FAILED):
+            return False
+        if kept.attempts >= told.attempts:
+            return False
+        if kept.status is DeliveryStatus.CANCELLED and not outcome.attempt.is_success:
+            told = evolve(
+                told,
+                status=kept.status,
+                next_attempt_at=None,
+                completed_at=kept.completed_at,
+            )
+        self._deliveries.put(told)
+        self._attempts.put(KeptAttempt(told.delivery_id, outcome.attempt))
+        return True
+
+    def _is_over(self, delivery: WebhookDelivery, before: datetime) -> bool:
+        webhook = self._rows.find(delivery.webhook_id)
+        if webhook is None:
+            return True
+        pending = delivery.status is DeliveryStatus.PENDING
+        return delivery.created_at < before and not (
+            pending and webhook.status is EndpointStatus.ENABLED
+        )
+
+    def _has_ended(self, webhook: Webhook) -> bool:
+        """Whether its scope has, and nothing is on its way there any more."""
+        if not _is_gone(self._tables, webhook.scope):
+            return False
+        theirs = self._deliveries.where(webhook=webhook.webhook_id)
+        return webhook.status is not EndpointStatus.ENABLED or all(
+            one.status is not DeliveryStatus.PENDING for one in theirs
+        )
 
 
-def is_to_be_sent(endpoint: Endpoint, delivery: WebhookDelivery) -> bool:
-    is_enabled = endpoint.webhook.status is WebhookStatus.ENABLED
-    return is_enabled and delivery.status is DeliveryStatus.PENDING
+def deliver(tables: Tables, event: Event) -> None:
+    """To whoever hears it, at the end of the unit of work that tells it."""
+    scopes = [Scope.of(one) for one in (event.org_id, event.project_id) if one is not None]
+    for scope in scopes:
+        for webhook in tables.webhooks.where(scope=scope):
+            if webhook.hears(event):
+                made = WebhookDelivery.made(event, webhook.webhook_id, event.occurred_at)
+                tables.webhook_deliveries.put(made)
+
+
+def drop_deliveries(tables: Tables, deliveries: Sequence[WebhookDelivery]) -> None:
+    for one in deliveries:
+        for kept in tables.webhook_attempts.where(delivery=one.delivery_id):
+            tables.webhook_attempts.drop((one.delivery_id, kept.attempt.number))
+        tables.webhook_deliveries.drop(one.delivery_id)
+
+
+def drop_deliveries_of(tables: Tables, event_id: EventId) -> None:
+    drop_deliveries(tables, tables.webhook_deliveries.where(event=event_id))
+
+
+def _is_gone(tables: Tables, scope: Scope) -> bool:
+    if scope.scope_type is ScopeType.ORGANIZATION:
+        organization = tables.organizations.find(OrganizationId(scope.scope_id))
+        return organization is None or organization.deleted_at is not None
+    project = tables.projects.find(ProjectId(scope.scope_id))
+    return project is None or project.status is ProjectStatus.DELETED
+
+
+def _matching(where: DeliveryFilter) -> Callable[[WebhookDelivery], bool]:
+    def matches(one: WebhookDelivery) -> bool:
+        patterns = patterns_for(one.event_type)
+        return (
+            where.status in (None, one.status)
+            and (where.types is None or any(pattern in where.types for pattern in patterns))
+            and (where.since is None or one.created_at >= where.since)
+            and (where.until is None or one.created_at < where.until)
+        )
+
+    return matches
 
 
 def _place(webhook: Webhook) -> tuple[datetime, str]:
     return webhook.created_at, webhook.webhook_id.value
+
+
+def _age(delivery: WebhookDelivery) -> tuple[datetime, str]:
+    return delivery.created_at, delivery.delivery_id.value

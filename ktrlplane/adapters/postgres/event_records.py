@@ -27,9 +27,16 @@ RETAIN: Final = b"""
 """
 
 # Who is slower finds the rows gone when those who were faster have committed, and the chain is
-# held no longer than it takes to commit.
+# held no longer than it takes to commit. What is delivered of an event goes with it.
 PRUNE: Final = b"""
-    DELETE FROM ktrlplane.events WHERE tenant = %(tenant)s AND sequence <= %(through)s
+    WITH gone AS (
+        DELETE FROM ktrlplane.events WHERE tenant = %(tenant)s AND sequence <= %(through)s
+        RETURNING event_id
+    ),
+    undelivered AS (
+        DELETE FROM ktrlplane.webhook_deliveries d USING gone WHERE d.event_id = gone.event_id
+    )
+    SELECT count(*) AS total FROM gone
 """
 MARK: Final = b"""
     UPDATE ktrlplane.event_chains

@@ -9,8 +9,10 @@ from attrs import asdict
 from ktrlplane.adapters.postgres.prepared import Prepared
 from ktrlplane.adapters.postgres.session import Session, batched
 from ktrlplane.domain.chains import NO_HASH, Entry, Head, Record, chained
-from ktrlplane.domain.events import Event
-from ktrlplane.domain.notifications import NOTABLE
+from ktrlplane.domain.events import Event, patterns_for
+from ktrlplane.domain.notifications import is_notable
+from ktrlplane.domain.paging import time_key
+from ktrlplane.domain.webhooks import addressee
 
 # In the order of their names, so that two who write to the same chains do not wait for each other.
 _HOLD: Final = Prepared.of(b"""
@@ -27,35 +29,40 @@ _BEGIN: Final = b"""
     ON CONFLICT DO NOTHING
 """
 
-# What is told goes to every endpoint that wants it, in the same statement: no delivery can be
-# missed that way. A test is for the endpoint that is tested alone.
+# A delivery to each endpoint that hears of it (``Webhook.hears``). ``told`` are the entries, with
+# ``decided_at``, ``patterns`` and ``addressee``. It costs a look into a small index where there
+# are none.
 _DELIVERED: Final = b"""
-    delivered AS (
+    sent AS (
         INSERT INTO ktrlplane.webhook_deliveries (
-            delivery_id, webhook_id, event_id, event_type, status, next_attempt_at, created_at
+            delivery_id, webhook_id, event_id, event_type, next_attempt_at, created_at
         )
         SELECT
-            'dlv_' || substr(told.event_id, 5, 12) || left(
-                encode(sha256(convert_to(w.webhook_id || told.event_id, 'UTF8')), 'hex'), 20
-            ),
-            w.webhook_id, told.event_id, told.type, 'pending', told.occurred_at, told.occurred_at
+            'dlv_' || substr(told.event_id, 5, 16) || substr(encode(sha256(convert_to(
+                told.event_id || ' ' || hearing.webhook_id, 'UTF8'
+            )), 'hex'), 1, 16),
+            hearing.webhook_id, told.event_id, told.type, told.decided_at, told.decided_at
         FROM told
         CROSS JOIN LATERAL (
-            VALUES ('organization', told.org_id), ('project', told.project_id)
-        ) AS place (scope_type, scope_id)
-        JOIN ktrlplane.webhooks w USING (scope_type, scope_id)
-        WHERE (w.ended_in IS NULL OR w.ended_in = pg_current_xact_id())
-            AND w.status <> 'disabled' AND told.type <> 'webhook.test'
-            AND w.event_types && ARRAY['*', split_part(told.type, '.', 1) || '.*', told.type]
+            SELECT webhook_id, event_types, status FROM ktrlplane.webhooks
+            WHERE scope_type = 'organization' AND scope_id = told.org_id
+            UNION ALL
+            SELECT webhook_id, event_types, status FROM ktrlplane.webhooks
+            WHERE scope_type = 'project' AND scope_id = told.project_id
+        ) hearing
+        WHERE hearing.status <> 'disabled' AND CASE
+            WHEN told.type = 'webhook.test' THEN hearing.webhook_id = told.addressee
+            ELSE hearing.event_types && string_to_array(told.patterns, ' ')
+        END
     ),
+"""
+# Events that somebody may be to be told of (``notifications.is_notable``) wait for it.
+_NOTED: Final = b"""
     noted AS (
         INSERT INTO ktrlplane.notable_events (event_id, occurred_at)
-        SELECT event_id, occurred_at FROM told
-        WHERE type = ANY(%(notable)s::text[])
-            AND (type <> 'resource.status_changed' OR data #>> '{after,status}' = 'Failed')
+        SELECT event_id, occurred_at FROM told WHERE is_notable
     )
 """
-_NOTABLE: Final = sorted(kind.value for kind in NOTABLE)
 
 # Most units of work tell one thing: that is a chain held, an entry put at its end and the chain
 # moved on in one go. What is hashed is as ``domain/chains.py`` writes it.
@@ -97,12 +104,14 @@ _ADD_ONE: Final = Prepared.of(
             %(actor_type)s, %(actor_id)s, %(org_id)s, %(project_id)s, %(resource_id)s,
             %(request_id)s, %(data)s::json, decode(previous_hash, 'hex'), hash
         FROM entry
-        RETURNING *
-    ),"""
-    + _DELIVERED
-    + b"""
-    SELECT true FROM told
+        RETURNING event_id, type, org_id, project_id, %(occurred_at)s::timestamptz AS decided_at,
+            occurred_at, %(patterns)s::text AS patterns, %(addressee)s::text AS addressee,
+            %(is_notable)s::boolean AS is_notable
+    ),
 """
+    + _DELIVERED
+    + _NOTED
+    + b"SELECT true FROM told"
 )
 
 _ADD: Final = Prepared.of(
@@ -113,10 +122,12 @@ _ADD: Final = Prepared.of(
             %(version)s::int[], %(occurred_at)s::timestamptz[], %(actor_type)s::text[],
             %(actor_id)s::text[], %(org_id)s::text[], %(project_id)s::text[],
             %(resource_id)s::text[], %(request_id)s::text[], %(data)s::text[],
-            %(previous_hash)s::bytea[], %(hash)s::bytea[]
+            %(previous_hash)s::bytea[], %(hash)s::bytea[], %(decided_at)s::timestamptz[],
+            %(patterns)s::text[], %(addressee)s::text[], %(is_notable)s::boolean[]
         ) AS made (
             event_id, tenant, sequence, type, version, occurred_at, actor_type, actor_id, org_id,
-            project_id, resource_id, request_id, data, previous_hash, hash
+            project_id, resource_id, request_id, data, previous_hash, hash, decided_at, patterns,
+            addressee, is_notable
         )
     ),
     heads AS (
@@ -127,7 +138,7 @@ _ADD: Final = Prepared.of(
         ) last
         WHERE chain.tenant = last.tenant
     ),
-    told AS (
+    kept AS (
         INSERT INTO ktrlplane.events (
             event_id, tenant, sequence, type, version, occurred_at, actor_type, actor_id, org_id,
             project_id, resource_id, request_id, data, previous_hash, hash
@@ -136,12 +147,12 @@ _ADD: Final = Prepared.of(
             event_id, tenant, sequence, type, version, occurred_at, actor_type, actor_id, org_id,
             project_id, resource_id, request_id, data::json, previous_hash, hash
         FROM entries
-        RETURNING *
-    ),"""
-    + _DELIVERED
-    + b"""
-    SELECT count(*) FROM told
+    ),
+    told AS (SELECT * FROM entries),
 """
+    + _DELIVERED
+    + _NOTED
+    + b"SELECT true"
 )
 
 
@@ -155,7 +166,8 @@ def _kept_alone(session: Session, event: Event) -> bool:
     """Whether it was: not where its chain has not begun."""
     unplaced = Record.of(Entry(event=event, sequence=0, previous_hash=NO_HASH, hash=""))
     around = zip(_AROUND, unplaced.hashed_around, strict=True)
-    values = {**_columns(str(event.tenant), unplaced), **dict(around), "notable": _NOTABLE}
+    columns = _columns(str(event.tenant), unplaced)
+    values = {**columns, **_delivered(event), **dict(around)}
     return bool(session.prepared(bool, _ADD_ONE, values))
 
 
@@ -168,14 +180,17 @@ def _keep_all(session: Session, events: Sequence[Event]) -> None:
         of_tenants.setdefault(str(event.tenant), []).append(event)
     heads = _held(session, sorted(of_tenants))
     entries = [
-        (tenant, entry)
+        (tenant, event, entry)
         for tenant, told in of_tenants.items()
-        for entry in chained(heads[tenant], told)
+        for event, entry in zip(told, chained(heads[tenant], told), strict=True)
     ]
     for some in batched(entries):
-        rows = [_columns(tenant, Record.of(entry)) for tenant, entry in some]
+        rows = [
+            {**_columns(tenant, Record.of(entry)), **_delivered(event)}
+            for tenant, event, entry in some
+        ]
         values = {name: [row[name] for row in rows] for name in rows[0]}
-        session.prepared(int, _ADD, {**values, "notable": _NOTABLE})
+        session.prepared(bool, _ADD, values)
 
 
 def _held(session: Session, tenants: Sequence[str]) -> Mapping[str, Head]:
@@ -195,6 +210,16 @@ def _columns(tenant: str, record: Record) -> Mapping[str, str | None]:
     for name in ("previous_hash", "hash"):
         kept[name] = f"\\x{kept[name]}"
     return kept
+
+
+def _delivered(event: Event) -> Mapping[str, str | None]:
+    only = addressee(event)
+    return {
+        "decided_at": time_key(event.occurred_at),
+        "patterns": " ".join(patterns_for(event.type)),
+        "addressee": None if only is None else only.value,
+        "is_notable": "true" if is_notable(event) else "false",
+    }
 
 
 def _head(tenant: str, sequence: int, last: str, occurred_at: datetime | None) -> tuple[str, Head]:

@@ -5,15 +5,9 @@ from typing import Any, Final
 from attrs import evolve
 from psycopg.sql import SQL
 
-from ktrlplane.adapters.postgres.event_lists import (
-    COLUMNS,
-    WHOLE,
-    counted,
-    entry_of,
-    shown,
-    values_of,
-)
+from ktrlplane.adapters.postgres.event_lists import COLUMNS, WHOLE, counted, shown, values_of
 from ktrlplane.adapters.postgres.event_records import LAST_BEFORE, MARK, PRUNE, RECORDS, RETAIN
+from ktrlplane.adapters.postgres.event_rows import entry_of
 from ktrlplane.adapters.postgres.event_writing import keep
 from ktrlplane.adapters.postgres.lists import composed, count_of
 from ktrlplane.adapters.postgres.session import Session
@@ -114,7 +108,7 @@ class PostgresEvents(Events):
             "hash": through.hash,
             "at": through.occurred_at,
         }
-        gone = self._session.change(PRUNE, values)
+        (gone,) = self._session.change_returning(_count, PRUNE, values)
         if gone:
             self._session.before_commit(lambda: self._session.change(MARK, values))
         return gone
@@ -140,6 +134,10 @@ def _chain(
         pruned=Head(sequence=pruned_sequence, hash=pruned_hash, occurred_at=pruned_at),
         retention_days=retention_days,
     )
+
+
+def _count(*, total: int) -> int:
+    return total
 
 
 def _place(entry: Entry) -> Cursor:

@@ -11,7 +11,6 @@ from ktrlplane.adapters.postgres.access import PostgresAccess
 from ktrlplane.adapters.postgres.answers import PostgresAnswers
 from ktrlplane.adapters.postgres.assignments import PostgresAssignments
 from ktrlplane.adapters.postgres.decisions import Decisions
-from ktrlplane.adapters.postgres.deliveries import PostgresDeliveries
 from ktrlplane.adapters.postgres.events import PostgresEvents
 from ktrlplane.adapters.postgres.groups import PostgresGroups
 from ktrlplane.adapters.postgres.inbox import PostgresInbox
@@ -53,7 +52,6 @@ _STORES: Final[Mapping[str, Callable[[Session], object]]] = {
     "access": PostgresAccess,
     "answers": PostgresAnswers,
     "webhooks": PostgresWebhooks,
-    "deliveries": PostgresDeliveries,
     "notifications": PostgresNotifications,
 }
 

@@ -1,112 +1,106 @@
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from attrs import evolve
 from psycopg.sql import SQL
 
+from ktrlplane.adapters.postgres import webhook_queries as queries
 from ktrlplane.adapters.postgres.lists import Listing, composed, count_of
-from ktrlplane.adapters.postgres.session import Session
+from ktrlplane.adapters.postgres.session import Session, batched, rows_of
+from ktrlplane.adapters.postgres.webhook_rows import (
+    DELIVERY,
+    LAST,
+    WEBHOOK,
+    delivery_of,
+    due_of,
+    outcome_row,
+    webhook_of,
+    webhook_values,
+)
 from ktrlplane.domain.access import Scope, ScopeType
 from ktrlplane.domain.errors import NotFound
-from ktrlplane.domain.ids import PrincipalId, WebhookId
+from ktrlplane.domain.ids import DeliveryId, WebhookId
 from ktrlplane.domain.paging import Cursor, Page, PageRequest, time_key
-from ktrlplane.domain.webhooks import DisabledReason, Webhook, WebhookStatus
-from ktrlplane.ports.webhooks import Webhooks
+from ktrlplane.domain.webhook_deliveries import WebhookAttempt, WebhookDelivery
+from ktrlplane.domain.webhooks import EndpointStatus, Webhook
+from ktrlplane.ports.webhooks import DeliveryFilter, Due, Outcome, Webhooks
 
-_COLUMNS: Final = SQL("""
-    w.webhook_id, w.scope_type, w.scope_id, w.url, w.event_types, w.description, w.status,
-    w.disabled_reason, w.failing_since, w.secret, w.former_secret, w.former_secret_until,
-    w.created_by, w.created_at, w.updated_at
-""")
-
-_ADD: Final = b"""
+_ADD: Final = """
     INSERT INTO ktrlplane.webhooks (
         webhook_id, scope_type, scope_id, url, event_types, description, status,
-        disabled_reason, failing_since, secret, former_secret, former_secret_until, created_by,
-        created_at, updated_at
+        disabled_reason, failing_since, secret, previous_secret, previous_secret_until,
+        created_by, created_at, updated_at
     )
     VALUES (
         %(webhook_id)s, %(scope_type)s, %(scope_id)s, %(url)s, %(event_types)s,
         %(description)s, %(status)s, %(disabled_reason)s, %(failing_since)s, %(secret)s,
-        %(former_secret)s, %(former_secret_until)s, %(created_by)s, %(created_at)s,
+        %(previous_secret)s, %(previous_secret_until)s, %(created_by)s, %(created_at)s,
         %(updated_at)s
     )
 """
-
-_GET: Final = composed(
+_FIND: Final = composed(
+    "SELECT {columns} FROM ktrlplane.webhooks w WHERE webhook_id = %(webhook_id)s",
+    columns=WEBHOOK,
+)
+_HOLD: Final = composed(
     """
     SELECT {columns} FROM ktrlplane.webhooks w
-    WHERE webhook_id = %(webhook_id)s AND ended_in IS NULL
+    WHERE webhook_id = ANY(%(webhook_ids)s) ORDER BY webhook_id FOR NO KEY UPDATE
     """,
-    columns=_COLUMNS,
+    columns=WEBHOOK,
 )
-
-_HOLD: Final = _GET + b" FOR NO KEY UPDATE"
-
-_REPLACE: Final = b"""
+_REPLACE: Final = """
     UPDATE ktrlplane.webhooks
     SET url = %(url)s, event_types = %(event_types)s, description = %(description)s,
         status = %(status)s, disabled_reason = %(disabled_reason)s,
         failing_since = %(failing_since)s, secret = %(secret)s,
-        former_secret = %(former_secret)s, former_secret_until = %(former_secret_until)s,
-        updated_at = %(updated_at)s
-    WHERE webhook_id = %(webhook_id)s AND ended_in IS NULL
+        previous_secret = %(previous_secret)s,
+        previous_secret_until = %(previous_secret_until)s, updated_at = %(updated_at)s
+    WHERE webhook_id = %(webhook_id)s
 """
-
-_REMOVE: Final = b"""
-    UPDATE ktrlplane.webhooks SET ended_in = pg_current_xact_id(), status = 'disabled'
-    WHERE webhook_id = %(webhook_id)s AND ended_in IS NULL
+_REMOVE: Final = "DELETE FROM ktrlplane.webhooks WHERE webhook_id = %(webhook_id)s"
+_COUNT: Final = """
+    SELECT count(*) AS total FROM ktrlplane.webhooks
+    WHERE scope_type = %(scope_type)s AND scope_id = %(scope_id)s
 """
-
-_END: Final = b"""
-    UPDATE ktrlplane.webhooks SET ended_in = pg_current_xact_id()
-    WHERE scope_type = %(scope_type)s AND scope_id = %(scope_id)s AND ended_in IS NULL
-"""
-
 _OF: Final = Listing(
     columns=SQL("*"),
     rows=SQL("""
         SELECT {} FROM ktrlplane.webhooks w
-        WHERE scope_type = %(scope_type)s AND scope_id = %(scope_id)s AND ended_in IS NULL
-    """).format(_COLUMNS),
+        WHERE scope_type = %(scope_type)s AND scope_id = %(scope_id)s
+    """).format(WEBHOOK),
     identity=SQL("webhook_id"),
 )
-
-_COUNT: Final = b"""
-    SELECT count(*) AS total FROM ktrlplane.webhooks
-    WHERE scope_type = %(scope_type)s AND scope_id = %(scope_id)s AND ended_in IS NULL
+_FIND_DELIVERY: Final = composed(
+    """
+    SELECT {columns} FROM ktrlplane.webhook_deliveries d
+    JOIN ktrlplane.webhooks w USING (webhook_id)
+    {last}
+    WHERE d.delivery_id = %(delivery_id)s
+    """,
+    columns=DELIVERY,
+    last=LAST,
+)
+_DELIVERIES_OF: Final = Listing(
+    columns=SQL("*"),
+    rows=SQL("""
+        SELECT {} FROM ktrlplane.webhook_deliveries d {} WHERE d.webhook_id = %(webhook_id)s
+    """).format(DELIVERY, LAST),
+    identity=SQL("delivery_id"),
+    filters={
+        "status": SQL("status = %(status)s"),
+        "types": SQL(
+            "%(types)s::text[] && ARRAY['*', split_part(event_type, '.', 1) || '.*', event_type]"
+        ),
+        "since": SQL("created_at >= %(since)s"),
+        "until": SQL("created_at < %(until)s"),
+    },
+)
+_ATTEMPTS_OF: Final = """
+    SELECT number, attempted_at, response_status, failure, response_body, duration_ms
+    FROM ktrlplane.webhook_attempts WHERE delivery_id = %(delivery_id)s ORDER BY number
 """
-
-# In the order of their ids, so that two workers do not wait for each other.
-_OBSERVE: Final = composed(
-    """
-    WITH known AS (
-        SELECT webhook_id FROM ktrlplane.webhooks
-        WHERE webhook_id = ANY(%(failed)s::text[])
-            OR webhook_id = ANY(%(arrived)s::text[]) AND failing_since IS NOT NULL
-        ORDER BY webhook_id FOR NO KEY UPDATE
-    ), noted AS (
-        UPDATE ktrlplane.webhooks w
-        SET failing_since = CASE
-            WHEN w.webhook_id = ANY(%(failed)s::text[]) THEN coalesce(w.failing_since, %(at)s)
-        END
-        FROM known WHERE w.webhook_id = known.webhook_id
-        RETURNING {columns}, w.ended_in
-    )
-    SELECT {columns} FROM noted w
-    WHERE webhook_id = ANY(%(failed)s::text[]) AND ended_in IS NULL ORDER BY webhook_id
-    """,
-    columns=_COLUMNS,
-)
-
-_AMONG: Final = composed(
-    """
-    SELECT {columns} FROM ktrlplane.webhooks w
-    WHERE webhook_id = ANY(%(webhook_ids)s::text[])
-    """,
-    columns=_COLUMNS,
-)
 
 
 class PostgresWebhooks(Webhooks):
@@ -114,82 +108,119 @@ class PostgresWebhooks(Webhooks):
         self._session = session
 
     def add(self, webhook: Webhook) -> None:
-        self._session.change(_ADD, _values(webhook))
+        self._session.change(_ADD, webhook_values(webhook))
 
-    def get(self, webhook_id: WebhookId) -> Webhook:
-        webhook = self._session.one(_webhook, _GET, {"webhook_id": webhook_id})
-        if webhook is None:
-            raise _not_there(webhook_id)
-        return webhook
-
-    def hold(self, webhook_id: WebhookId) -> Webhook:
-        held = self._session.change_returning(_webhook, _HOLD, {"webhook_id": webhook_id})
-        if not held:
-            raise _not_there(webhook_id)
-        return held[0]
+    def find(self, webhook_id: WebhookId) -> Webhook | None:
+        return self._session.one(webhook_of, _FIND, {"webhook_id": webhook_id})
 
     def replace(self, webhook: Webhook) -> None:
-        if self._session.change(_REPLACE, _values(webhook)) == 0:
+        values = webhook_values(webhook)
+        if self._session.change(_REPLACE, values) == 0:
             raise _not_there(webhook.webhook_id)
+        if webhook.status is EndpointStatus.DISABLED:
+            self._session.change(queries.CANCEL, {**values, "at": webhook.updated_at})
 
     def remove(self, webhook_id: WebhookId) -> None:
         if self._session.change(_REMOVE, {"webhook_id": webhook_id}) == 0:
             raise _not_there(webhook_id)
 
-    def end(self, scope: Scope) -> None:
-        self._session.change(_END, _scope_values(scope))
-
     def of(self, scope: Scope, page: PageRequest) -> Page[Webhook]:
         by_time = evolve(page, sort=page.sort.by_time)
-        return _OF.page(self._session, _webhook, by_time, _place, _scope_values(scope))
+        return _OF.page(self._session, webhook_of, by_time, _place, _scope_values(scope))
 
     def count(self, scope: Scope) -> int:
         return count_of(self._session, _COUNT, _scope_values(scope))
 
-    def observe(
-        self, arrived: Collection[WebhookId], failed: Collection[WebhookId], at: datetime
-    ) -> Sequence[Webhook]:
-        values = {"arrived": _texts(arrived), "failed": _texts(failed), "at": at}
-        return self._session.change_returning(_webhook, _OBSERVE, values)
+    def held(self, webhook_ids: Sequence[WebhookId]) -> Sequence[Webhook]:
+        ids = [one.value for one in webhook_ids]
+        return self._session.change_returning(webhook_of, _HOLD, {"webhook_ids": ids})
+
+    def find_delivery(self, delivery_id: DeliveryId) -> WebhookDelivery | None:
+        return self._session.one(delivery_of, _FIND_DELIVERY, {"delivery_id": delivery_id})
+
+    def deliveries_of(
+        self, webhook_id: WebhookId, page: PageRequest, where: DeliveryFilter
+    ) -> Page[WebhookDelivery]:
+        values = {
+            "webhook_id": webhook_id,
+            "status": where.status,
+            "types": None if where.types is None else list(where.types),
+            "since": where.since,
+            "until": where.until,
+        }
+        by_time = evolve(page, sort=page.sort.by_time)
+        return _DELIVERIES_OF.page(self._session, delivery_of, by_time, _age, values)
+
+    def attempts_of(self, delivery_id: DeliveryId) -> Sequence[WebhookAttempt]:
+        return self._session.all(WebhookAttempt, _ATTEMPTS_OF, {"delivery_id": delivery_id})
+
+    def ask_again(self, delivery_id: DeliveryId, at: datetime) -> None:
+        self._session.change(queries.ASK_AGAIN, {"delivery_id": delivery_id, "at": at})
+
+    def recover(self, webhook: Webhook, since: datetime, at: datetime, limit: int) -> int:
+        values = {**webhook_values(webhook), "since": since, "at": at}
+        again = self._session.change(queries.RECOVER, {**values, "limit": limit})
+        in_project = webhook.scope.scope_type is ScopeType.PROJECT
+        missed = queries.MISSED_IN_PROJECT if in_project else queries.MISSED_IN_ORGANIZATION
+        made = self._session.change(missed, {**values, "limit": limit - again})
+        return again + made
+
+    def claim(
+        self,
+        now: datetime,
+        until: datetime,
+        *,
+        each: int,
+        limit: int,
+        busy: Mapping[WebhookId, int],
+    ) -> Sequence[Due]:
+        if not self._session.one(_is_due, queries.IS_ANYTHING_DUE, {"now": now}):
+            return []
+        values = {
+            "now": now,
+            "until": until,
+            "each": each,
+            "limit": limit,
+            "webhook_ids": [one.value for one in busy],
+            "counts": list(busy.values()),
+        }
+        return self._session.change_returning(due_of, queries.CLAIM, values)
+
+    def settle(self, outcomes: Sequence[Outcome]) -> Sequence[DeliveryId]:
+        settled: list[DeliveryId] = []
+        # In one order, so that two who settle the same ones do not wait for each other.
+        in_order = sorted(outcomes, key=lambda one: one.delivery.delivery_id)
+        for some in batched(in_order):
+            rows = rows_of(outcome_row(one) for one in some)
+            settled += self._session.change_returning(_settled, queries.SETTLE, rows)
+        return settled
+
+    def release(self, deliveries: Sequence[WebhookDelivery], now: datetime) -> None:
+        values = {
+            "now": now,
+            "delivery_ids": [one.delivery_id.value for one in deliveries],
+            "claims": [one.claims for one in deliveries],
+        }
+        self._session.change(queries.RELEASE, values)
+
+    def forget(self, before: datetime, limit: int) -> int:
+        gone = self._session.change(queries.FORGET, {"before": before, "limit": limit})
+        return gone + self._session.change(queries.FORGET_ENDED, {"limit": limit - gone})
+
+    def first_undelivered(self, tenant: Scope) -> int | None:
+        return self._session.one(_first, queries.FIRST_UNDELIVERED, {"tenant": str(tenant)})
 
 
-def webhooks_among(
-    session: Session, webhook_ids: Collection[WebhookId]
-) -> Mapping[WebhookId, Webhook]:
-    """Those that have ended too."""
-    found = session.all(_webhook, _AMONG, {"webhook_ids": _texts(webhook_ids)})
-    return {webhook.webhook_id: webhook for webhook in found}
+def _is_due(is_due: bool) -> bool:  # noqa: FBT001 - a column
+    return is_due
 
 
-def _webhook(
-    *,
-    webhook_id: str,
-    scope_type: str,
-    scope_id: str,
-    event_types: Sequence[str],
-    status: str,
-    disabled_reason: str | None,
-    created_by: str,
-    **columns: Any,
-) -> Webhook:
-    reason = None if disabled_reason is None else DisabledReason(disabled_reason)
-    return Webhook(
-        webhook_id=WebhookId(webhook_id),
-        scope=Scope(ScopeType(scope_type), scope_id),
-        event_types=tuple(event_types),
-        status=WebhookStatus(status),
-        disabled_reason=reason,
-        created_by=PrincipalId(created_by),
-        **columns,
-    )
+def _first(first: int | None) -> int | None:
+    return first
 
 
-def _texts(webhook_ids: Collection[WebhookId]) -> list[str]:
-    return [one.value for one in webhook_ids]
-
-
-def _place(webhook: Webhook) -> Cursor:
-    return Cursor(time_key(webhook.created_at), webhook.webhook_id.value)
+def _settled(*, delivery_id: str) -> DeliveryId:
+    return DeliveryId(delivery_id)
 
 
 def _not_there(webhook_id: WebhookId) -> NotFound:
@@ -200,20 +231,9 @@ def _scope_values(scope: Scope) -> Mapping[str, object]:
     return {"scope_type": scope.scope_type, "scope_id": scope.scope_id}
 
 
-def _values(webhook: Webhook) -> Mapping[str, object]:
-    return {
-        "webhook_id": webhook.webhook_id,
-        **_scope_values(webhook.scope),
-        "url": webhook.url,
-        "event_types": list(webhook.event_types),
-        "description": webhook.description,
-        "status": webhook.status,
-        "disabled_reason": webhook.disabled_reason,
-        "failing_since": webhook.failing_since,
-        "secret": webhook.secret,
-        "former_secret": webhook.former_secret,
-        "former_secret_until": webhook.former_secret_until,
-        "created_by": webhook.created_by,
-        "created_at": webhook.created_at,
-        "updated_at": webhook.updated_at,
-    }
+def _place(webhook: Webhook) -> Cursor:
+    return Cursor(time_key(webhook.created_at), webhook.webhook_id.value)
+
+
+def _age(delivery: WebhookDelivery) -> Cursor:
+    return Cursor(time_key(delivery.created_at), delivery.delivery_id.value)

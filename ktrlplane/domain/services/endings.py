@@ -11,7 +11,6 @@ from ktrlplane.ports.unit_of_work import UnitOfWork
 def end_access(work: UnitOfWork, scope: Scope) -> None:
     work.assignments.remove_below(scope)
     work.invitations.remove_below(scope)
-    work.webhooks.end(scope)
     if scope.scope_type is ScopeType.ORGANIZATION:
         org_id = OrganizationId(scope.scope_id)
         work.groups.remove_of(org_id)

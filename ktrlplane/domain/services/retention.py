@@ -109,11 +109,8 @@ def prune_events(work: UnitOfWork, tenant: Scope, *, platform: Platform) -> bool
     if chain is None or chain.retention_days is None:
         return False
     through = _last_to_go(work, chain, chain.retention_days, platform)
-    if through is None:
-        return False
-    work.deliveries.drop(tenant, through.sequence)
-    gone = work.events.prune(tenant, through)
-    if gone == 0:
+    gone = 0 if through is None else work.events.prune(tenant, through)
+    if through is None or gone == 0:
         return False
     data = {
         "through_sequence": through.sequence,
@@ -129,7 +126,7 @@ def _last_to_go(work: UnitOfWork, chain: Chain, days: int, platform: Platform) -
     limit = platform.now() - timedelta(days=days)
     old, start = time_key(limit), time_key(limit - GRACE)
     seen, last = Verification.since(str(chain.tenant), Place.of(chain.pruned)), None
-    waited_for = work.deliveries.first_pending(chain.tenant, chain.head.sequence)
+    waited_for = work.webhooks.first_undelivered(chain.tenant)
     for _ in range(PRUNED_AT_ONCE // PORTION):
         after = seen.last.sequence
         records = work.events.records(chain.tenant, after, PORTION)

@@ -18,7 +18,7 @@ from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.snapshots import changes_of, snapshot
 from ktrlplane.domain.users import ServiceAccount, User
-from ktrlplane.domain.webhooks import Webhook, origin_of
+from ktrlplane.domain.webhooks import Webhook
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 Teller = PrincipalId | Actor | None
@@ -44,10 +44,16 @@ def tell(
 def changes(before: AttrsInstance | None, after: AttrsInstance | None) -> dict[str, Any]:
     """The data of an event: what has changed, and of which thing."""
     was, is_now = _told(before), _told(after)
-    thing, known = (before, was) if after is None else (after, is_now)
-    assert known is not None, "an event is about something"
-    subject = {name: known[name] for name in SUBJECTS[type(thing)]}
-    return changes_of(was, is_now) | {"subject": subject}
+    thing = before if after is None else after
+    assert thing is not None, "an event is about something"
+    return changes_of(was, is_now) | {"subject": subject_of(thing)}
+
+
+def subject_of(thing: AttrsInstance) -> dict[str, Any]:
+    """Which thing an event is about."""
+    known = _told(thing)
+    assert known is not None
+    return {name: known[name] for name in SUBJECTS[type(thing)]}
 
 
 def tell_data(
@@ -137,10 +143,10 @@ SUBJECTS: Final[Mapping[type, Sequence[str]]] = {
 UNTOLD: Final = frozenset(
     {
         *("mail_due_at", "mail_attempts", "sent_at"),
-        *("secret", "former_secret", "former_secret_until", "failing_since"),
+        *("secret", "previous_secret", "failing_since"),
     }
 )
-"""What the platform remembers for itself, and secrets."""
+"""What the platform remembers for itself."""
 
 
 def _told(thing: AttrsInstance | None) -> dict[str, Any] | None:
@@ -148,5 +154,5 @@ def _told(thing: AttrsInstance | None) -> dict[str, Any] | None:
     if told is not None and isinstance(thing, RoleAssignment):
         told |= {"principal_type": thing.principal_type, "principal_id": told.pop("holder")}
     if told is not None and isinstance(thing, Webhook):
-        told["url"] = origin_of(thing.url)  # the rest may be a secret
+        told["url"] = thing.origin
     return told

@@ -33,6 +33,7 @@ from ktrlplane.entrypoints.http import (
     resources,
     service_accounts,
     users,
+    webhooks,
 )
 from ktrlplane.entrypoints.http.dispatch import Edge, Responder
 from ktrlplane.entrypoints.http.middleware import Cors, LoopbackOnly, RequestIds
@@ -61,6 +62,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *service_accounts.OPERATIONS,
     *access.OPERATIONS,
     *events.OPERATIONS,
+    *webhooks.OPERATIONS,
     *notifications.OPERATIONS,
     *catalog.OPERATIONS,
 )

@@ -4,7 +4,7 @@ import structlog
 
 from ktrlplane.domain.access import Scope
 from ktrlplane.domain.errors import DomainError, NotFound
-from ktrlplane.domain.ids import GroupId
+from ktrlplane.domain.ids import GroupId, WebhookId
 from ktrlplane.domain.services.denials import remember_denied
 from ktrlplane.entrypoints.http.operations import Call, Operation
 from ktrlplane.entrypoints.transactions import Transact
@@ -35,6 +35,9 @@ def _scope(work: UnitOfWork, call: Call) -> Scope | None:
         if "group_id" in call.path:
             group = work.groups.get(call.identity("group_id", GroupId))
             return Scope.of(group.org_id)
+        if "webhook_id" in call.path:
+            webhook = work.webhooks.find(call.identity("webhook_id", WebhookId))
+            return None if webhook is None else webhook.scope
     except NotFound:
         pass
     return None

@@ -1,6 +1,6 @@
 """The query parameters of the audit log."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -39,7 +39,7 @@ def _backwards(given: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 @frozen(kw_only=True)
-class EventParameters(PageParameters):
+class HappeningParameters(PageParameters):
     """Newest first."""
 
     type: str | None = attrs.field(
@@ -47,7 +47,6 @@ class EventParameters(PageParameters):
         validator=_are_patterns,
         metadata=said("Types of events, a comma between two; resource.* is all of that noun."),
     )
-    actor: str | None = attrs.field(default=None, metadata=said("Only what this one did, by id."))
     since: datetime | None = attrs.field(default=None, metadata=_SINCE)
     until: datetime | None = attrs.field(default=None, metadata=_UNTIL)
 
@@ -56,9 +55,20 @@ class EventParameters(PageParameters):
         yield from super().clashes(given, listing)
         yield from _backwards(given)
 
+    @property
+    def types(self) -> Sequence[str] | None:
+        return None if self.type is None else self.type.split(",")
+
+
+@frozen(kw_only=True)
+class EventParameters(HappeningParameters):
+    """Newest first."""
+
+    actor: str | None = attrs.field(default=None, metadata=said("Only what this one did, by id."))
+
     def where(self) -> EventFilter:
         return EventFilter(
-            types=None if self.type is None else self.type.split(","),
+            types=self.types,
             actor=self.actor,
             since=self.since,
             until=self.until,

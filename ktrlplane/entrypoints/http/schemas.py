@@ -27,6 +27,8 @@ from ktrlplane.domain.services.reports import (
     ReportedCondition,
     ReportStatus,
 )
+from ktrlplane.domain.services.webhooks import CreateWebhook, UpdateWebhook
+from ktrlplane.domain.webhooks import MAX_PATTERNS
 from ktrlplane.entrypoints.http.cursors import Place
 from ktrlplane.entrypoints.http.rendering import shown_fields
 
@@ -56,6 +58,11 @@ _BOUNDS: Final[dict[tuple[type, str], Schema]] = {
     (ReportStatus, "access_url"): {
         "maxLength": MAX_URL_LENGTH,
         "pattern": f"^({WEB_ADDRESS})?$",
+    },
+    **{(kind, "url"): {"maxLength": MAX_URL_LENGTH} for kind in (CreateWebhook, UpdateWebhook)},
+    **{
+        (kind, "event_types"): {"minItems": 1, "maxItems": MAX_PATTERNS}
+        for kind in (CreateWebhook, UpdateWebhook)
     },
     **{
         (ReportedCondition, name): {"maxLength": MAX_WORD} for name in ("type", "status", "reason")

@@ -1,0 +1,254 @@
+"""The queue of deliveries, in SQL."""
+
+from typing import Final
+
+from psycopg.sql import SQL
+
+from ktrlplane.adapters.postgres.lists import composed
+from ktrlplane.adapters.postgres.webhook_rows import DELIVERY, ENTRY, LAST
+
+# Endpoint by endpoint along the index of the queue: what waits for one is passed over in one
+# step, however much it is.
+_WAITING: Final = SQL("""
+    RECURSIVE waiting AS (
+        (
+            SELECT webhook_id FROM ktrlplane.webhook_deliveries
+            WHERE status = 'pending' ORDER BY webhook_id LIMIT 1
+        )
+        UNION ALL
+        SELECT (
+            SELECT d.webhook_id FROM ktrlplane.webhook_deliveries d
+            WHERE d.status = 'pending' AND d.webhook_id > waiting.webhook_id
+            ORDER BY d.webhook_id LIMIT 1
+        )
+        FROM waiting WHERE waiting.webhook_id IS NOT NULL
+    )
+""")
+
+# Rows that others claim at this moment are passed over.
+CLAIM: Final = composed(
+    """
+    WITH {waiting},
+    due AS (
+        SELECT theirs.delivery_id, theirs.next_attempt_at,
+            row_number() OVER (
+                PARTITION BY w.webhook_id ORDER BY theirs.next_attempt_at, theirs.delivery_id
+            ) AS place
+        FROM waiting
+        JOIN ktrlplane.webhooks w ON w.webhook_id = waiting.webhook_id AND w.status = 'enabled'
+        LEFT JOIN unnest(%(webhook_ids)s::text[], %(counts)s::int[]) AS busy (webhook_id, count)
+            ON busy.webhook_id = w.webhook_id
+        CROSS JOIN LATERAL (
+            SELECT d.delivery_id, d.next_attempt_at FROM ktrlplane.webhook_deliveries d
+            WHERE d.webhook_id = w.webhook_id AND d.status = 'pending'
+                AND d.next_attempt_at <= %(now)s
+            ORDER BY d.next_attempt_at, d.delivery_id
+            LIMIT greatest(%(each)s - coalesce(busy.count, 0), 0)
+            FOR UPDATE SKIP LOCKED
+        ) theirs
+    ),
+    chosen AS (
+        SELECT delivery_id, place, next_attempt_at AS was_due_at FROM due
+        ORDER BY place, next_attempt_at, delivery_id LIMIT %(limit)s
+    ),
+    d AS (
+        UPDATE ktrlplane.webhook_deliveries taken
+        SET claims = taken.claims + 1, next_attempt_at = %(until)s, leased_until = %(until)s
+        FROM chosen WHERE taken.delivery_id = chosen.delivery_id
+        RETURNING taken.*, chosen.place, chosen.was_due_at
+    )
+    SELECT {delivery}, {webhook}, {entry}
+    FROM d
+    JOIN ktrlplane.webhooks w ON w.webhook_id = d.webhook_id
+    JOIN (SELECT {columns} FROM ktrlplane.events) e ON e.event_id = d.event_id
+    {last}
+    ORDER BY d.place, d.was_due_at, d.delivery_id
+    """,
+    waiting=_WAITING,
+    delivery=DELIVERY,
+    webhook=SQL(", ").join(
+        SQL("w.{0} AS w_{0}").format(SQL(name))
+        for name in (
+            *("webhook_id", "scope_type", "scope_id", "url", "event_types", "description"),
+            *("status", "disabled_reason", "failing_since", "secret", "previous_secret"),
+            *("previous_secret_until", "created_by", "created_at", "updated_at"),
+        )
+    ),
+    entry=SQL(", ").join(
+        SQL("e.{0} AS e_{0}").format(SQL(name))
+        for name in (
+            *("event_id", "sequence", "type", "version", "occurred_at", "actor_type"),
+            *("actor_id", "org_id", "project_id", "resource_id", "request_id", "said"),
+            *("previous_hash", "hash"),
+        )
+    ),
+    columns=ENTRY,
+    last=LAST,
+)
+
+# Asked before anything is claimed: mostly there is nothing, and then this is all.
+IS_ANYTHING_DUE: Final = b"""
+    SELECT true AS is_due FROM ktrlplane.webhook_deliveries
+    WHERE status = 'pending' AND next_attempt_at <= %(now)s LIMIT 1
+"""
+
+FIRST_UNDELIVERED: Final = b"""
+    SELECT min(e.sequence) AS first FROM ktrlplane.webhook_deliveries d
+    JOIN ktrlplane.webhooks w ON w.webhook_id = d.webhook_id AND w.status = 'enabled'
+    JOIN ktrlplane.events e ON e.event_id = d.event_id
+    WHERE d.status = 'pending' AND e.tenant = %(tenant)s
+"""
+
+SETTLE: Final = b"""
+    WITH outcome AS (
+        SELECT * FROM json_to_recordset(%(rows)s) AS told (
+            delivery_id text, claims int, status text, attempts int,
+            next_attempt_at timestamptz, completed_at timestamptz, number int,
+            attempted_at timestamptz, response_status int, failure text, response_body text,
+            duration_ms int
+        )
+    ),
+    settled AS (
+        UPDATE ktrlplane.webhook_deliveries d
+        SET attempts = outcome.attempts,
+            leased_until = NULL,
+            status = CASE
+                WHEN d.status = 'cancelled' AND outcome.status <> 'delivered' THEN d.status
+                ELSE outcome.status
+            END,
+            next_attempt_at = CASE WHEN d.status = 'pending' THEN outcome.next_attempt_at END,
+            completed_at = CASE
+                WHEN d.status = 'cancelled' AND outcome.status <> 'delivered' THEN d.completed_at
+                ELSE outcome.completed_at
+            END
+        FROM outcome
+        WHERE d.delivery_id = outcome.delivery_id AND d.claims = outcome.claims
+            AND d.attempts < outcome.attempts AND d.status IN ('pending', 'cancelled')
+            AND EXISTS (SELECT FROM ktrlplane.webhooks w WHERE w.webhook_id = d.webhook_id)
+        RETURNING d.delivery_id
+    ),
+    kept AS (
+        INSERT INTO ktrlplane.webhook_attempts (
+            delivery_id, number, attempted_at, response_status, failure, response_body,
+            duration_ms
+        )
+        SELECT delivery_id, number, attempted_at, response_status, failure, response_body,
+            duration_ms
+        FROM outcome JOIN settled USING (delivery_id)
+    )
+    SELECT delivery_id FROM settled
+"""
+
+RELEASE: Final = b"""
+    UPDATE ktrlplane.webhook_deliveries d
+    SET next_attempt_at = %(now)s, leased_until = NULL
+    FROM unnest(%(delivery_ids)s::text[], %(claims)s::int[]) AS back (delivery_id, claims)
+    WHERE d.delivery_id = back.delivery_id AND d.claims = back.claims AND d.status = 'pending'
+"""
+
+CANCEL: Final = b"""
+    UPDATE ktrlplane.webhook_deliveries
+    SET status = 'cancelled', next_attempt_at = NULL, completed_at = %(at)s
+    WHERE webhook_id = %(webhook_id)s AND status = 'pending'
+"""
+
+_AGAIN: Final = SQL("""
+    status = 'pending', claims = claims + 1, earlier_attempts = attempts,
+    next_attempt_at = %(at)s, leased_until = NULL, completed_at = NULL
+""")
+
+ASK_AGAIN: Final = composed(
+    """
+    UPDATE ktrlplane.webhook_deliveries SET {again}
+    WHERE delivery_id = %(delivery_id)s
+        AND NOT (status = 'pending' AND coalesce(leased_until, %(at)s) > %(at)s)
+    """,
+    again=_AGAIN,
+)
+
+RECOVER: Final = composed(
+    """
+    UPDATE ktrlplane.webhook_deliveries SET {again}
+    WHERE delivery_id IN (
+        SELECT delivery_id FROM ktrlplane.webhook_deliveries
+        WHERE webhook_id = %(webhook_id)s AND created_at >= %(since)s
+            AND status IN ('failed', 'cancelled')
+        ORDER BY created_at, delivery_id LIMIT %(limit)s
+    )
+    """,
+    again=_AGAIN,
+)
+
+_MISSED: Final = """
+    INSERT INTO ktrlplane.webhook_deliveries (
+        delivery_id, webhook_id, event_id, event_type, next_attempt_at, created_at
+    )
+    SELECT
+        'dlv_' || substr(e.event_id, 5, 16) || substr(encode(sha256(convert_to(
+            e.event_id || ' ' || %(webhook_id)s, 'UTF8'
+        )), 'hex'), 1, 16),
+        %(webhook_id)s, e.event_id, e.type, %(at)s, e.occurred_at
+    FROM ktrlplane.events e
+    WHERE {there} AND e.occurred_at >= %(since)s AND e.type <> 'webhook.test'
+        AND %(event_types)s::text[]
+            && ARRAY['*', split_part(e.type, '.', 1) || '.*', e.type]
+        AND NOT EXISTS (
+            SELECT FROM ktrlplane.webhook_deliveries d
+            WHERE d.event_id = e.event_id AND d.webhook_id = %(webhook_id)s
+        )
+    ORDER BY e.occurred_at, e.event_id LIMIT %(limit)s
+    ON CONFLICT DO NOTHING
+"""
+MISSED_IN_ORGANIZATION: Final = composed(
+    _MISSED, there=SQL("e.tenant = 'organization ' || %(scope_id)s")
+)
+MISSED_IN_PROJECT: Final = composed(_MISSED, there=SQL("e.project_id = %(scope_id)s"))
+
+FORGET: Final = b"""
+    WITH RECURSIVE known AS (
+        (
+            SELECT webhook_id FROM ktrlplane.webhook_deliveries
+            ORDER BY webhook_id LIMIT 1
+        )
+        UNION ALL
+        SELECT (
+            SELECT d.webhook_id FROM ktrlplane.webhook_deliveries d
+            WHERE d.webhook_id > known.webhook_id
+            ORDER BY d.webhook_id LIMIT 1
+        )
+        FROM known WHERE known.webhook_id IS NOT NULL
+    )
+    DELETE FROM ktrlplane.webhook_deliveries WHERE delivery_id IN (
+        SELECT old.delivery_id
+        FROM known
+        LEFT JOIN ktrlplane.webhooks w ON w.webhook_id = known.webhook_id
+        CROSS JOIN LATERAL (
+            SELECT d.delivery_id, d.created_at FROM ktrlplane.webhook_deliveries d
+            WHERE d.webhook_id = known.webhook_id AND (
+                w.webhook_id IS NULL OR (
+                    d.created_at < %(before)s
+                    AND NOT (d.status = 'pending' AND w.status = 'enabled')
+                )
+            )
+            ORDER BY d.created_at, d.delivery_id LIMIT %(limit)s
+        ) old
+        ORDER BY old.created_at, old.delivery_id LIMIT %(limit)s
+    )
+"""
+
+FORGET_ENDED: Final = b"""
+    DELETE FROM ktrlplane.webhooks WHERE webhook_id IN (
+        SELECT w.webhook_id
+        FROM ktrlplane.webhooks w
+        LEFT JOIN ktrlplane.organizations o
+            ON w.scope_type = 'organization' AND o.org_id = w.scope_id
+        LEFT JOIN ktrlplane.projects p ON w.scope_type = 'project' AND p.project_id = w.scope_id
+        WHERE (o.org_id IS NULL OR o.deleted_at IS NOT NULL)
+            AND (p.project_id IS NULL OR p.status = 'Deleted')
+            AND (w.status <> 'enabled' OR NOT EXISTS (
+                SELECT FROM ktrlplane.webhook_deliveries d
+                WHERE d.webhook_id = w.webhook_id AND d.status = 'pending'
+            ))
+        ORDER BY w.webhook_id LIMIT %(limit)s
+    )
+"""
