@@ -36,9 +36,7 @@ class AuditSession(NotificationSession):
         """What happened there and below. ``types`` such as ``resource.created`` or
         ``resource.*``; ``since`` is included, ``until`` is not."""
         scope = scope_of(on)
-        faults = [_no_type(one) for one in types or () if not is_a_pattern(one)]
-        if faults:
-            raise ValidationFailed(faults)
+        require_types(types)
         where = EventFilter(
             types=types,
             actor=actor,
@@ -79,6 +77,13 @@ class AuditSession(NotificationSession):
         """None keeps entries for ever."""
         wanted, kept = id_of(OrganizationId, org_id), Retention(days=days)
         return self._transact(lambda work: retention.set_retention(work, wanted, kept, **self._by))
+
+
+def require_types(types: Sequence[str] | None) -> None:
+    """Raises: ValidationFailed."""
+    faults = [_no_type(one) for one in types or () if not is_a_pattern(one)]
+    if faults:
+        raise ValidationFailed(faults)
 
 
 def _no_type(text: str) -> Fault:

@@ -19,7 +19,7 @@ from ktrlplane.domain.services.webhooks import (
 from ktrlplane.domain.webhook_deliveries import DeliveryStatus, WebhookDelivery
 from ktrlplane.entrypoints.places import Place, id_of, scope_of
 from ktrlplane.entrypoints.session_access import FIRST_PAGE
-from ktrlplane.entrypoints.session_audit import AuditSession
+from ktrlplane.entrypoints.session_audit import AuditSession, require_types
 from ktrlplane.ports.webhooks import DeliveryFilter
 
 
@@ -55,14 +55,15 @@ class WebhookSession(AuditSession):
         url: str | None = None,
         event_types: Sequence[str] | None = None,
         description: str | None = None,
-        status: WantedStatus | None = None,
+        status: WantedStatus | str | None = None,
     ) -> WebhookView:
+        """``status`` is ``enabled`` or ``paused``."""
         wanted = id_of(WebhookId, webhook_id)
         command = webhooks.UpdateWebhook(
             url=url,
             event_types=None if event_types is None else tuple(event_types),
             description=description,
-            status=status,
+            status=None if status is None else WantedStatus(status),
         )
         return self._transact(
             lambda work: webhooks.update_webhook(work, wanted, command, **self._by)
@@ -94,6 +95,7 @@ class WebhookSession(AuditSession):
         """``types`` such as ``resource.created`` or ``resource.*``; ``since`` is included,
         ``until`` is not."""
         wanted = id_of(WebhookId, webhook_id)
+        require_types(types)
         where = DeliveryFilter(status=status, types=types, since=since, until=until)
         return self._transact.read(
             lambda work: deliveries.list_deliveries(work, wanted, page, where, **self._by)

@@ -140,8 +140,8 @@ class Webhooks(Protocol):
     @abstractmethod
     def forget(self, before: datetime, limit: int) -> int:
         """Forgets deliveries that were made before, the oldest first, unless they are still to be
-        sent, those of endpoints that are gone, and endpoints of scopes that are, once nothing
-        is to be sent there any more. At most about ``limit``, and how many."""
+        sent; those of endpoints that are gone; and endpoints of scopes that are, with all that
+        was in them, once nothing is to be sent there any more. At most ``limit``, and how many."""
 
     @abstractmethod
     def first_undelivered(self, tenant: Scope) -> int | None:

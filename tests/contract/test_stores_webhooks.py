@@ -483,7 +483,11 @@ def test_an_endpoint_ends_with_its_scope_once_all_is_sent(units: UnitsOfWork) ->
         assert work.webhooks.forget(NOW, 10) == 1
         assert work.webhooks.find(web.webhook_id) is None
         work.organizations.replace(an_organization("acme").deleted(NOW))
-        assert work.webhooks.forget(NOW, 10) >= 1
+        work.projects.replace(a_project("lab"))  # as if it had not ended yet
+        assert work.webhooks.forget(NOW, 10) == 1  # what was delivered to the project's
+        assert work.webhooks.find(acme.webhook_id) == acme
+        work.projects.replace(project)
+        assert work.webhooks.forget(NOW, 10) == 1
         assert work.webhooks.find(acme.webhook_id) is None
 
 

@@ -232,9 +232,17 @@ def drop_deliveries_of(tables: Tables, event_id: EventId) -> None:
 def _is_gone(tables: Tables, scope: Scope) -> bool:
     if scope.scope_type is ScopeType.ORGANIZATION:
         organization = tables.organizations.find(OrganizationId(scope.scope_id))
-        return organization is None or organization.deleted_at is not None
+        if organization is not None and organization.deleted_at is None:
+            return False
+        return not _left_in(tables, OrganizationId(scope.scope_id))
     project = tables.projects.find(ProjectId(scope.scope_id))
     return project is None or project.status is ProjectStatus.DELETED
+
+
+def _left_in(tables: Tables, org_id: OrganizationId) -> bool:
+    """Whether something will be told of what was in an organization."""
+    projects = tables.projects.where(organization=org_id)
+    return any(project.status is not ProjectStatus.DELETED for project in projects)
 
 
 def _matching(where: DeliveryFilter) -> Callable[[WebhookDelivery], bool]:

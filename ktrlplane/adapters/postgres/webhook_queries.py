@@ -204,6 +204,7 @@ MISSED_IN_ORGANIZATION: Final = composed(
 )
 MISSED_IN_PROJECT: Final = composed(_MISSED, there=SQL("e.project_id = %(scope_id)s"))
 
+# An array, for the planner has no idea how few there are.
 FORGET: Final = b"""
     WITH RECURSIVE known AS (
         (
@@ -218,22 +219,21 @@ FORGET: Final = b"""
         )
         FROM known WHERE known.webhook_id IS NOT NULL
     )
-    DELETE FROM ktrlplane.webhook_deliveries WHERE delivery_id IN (
+    DELETE FROM ktrlplane.webhook_deliveries WHERE delivery_id = ANY (ARRAY(
         SELECT old.delivery_id
         FROM known
         LEFT JOIN ktrlplane.webhooks w ON w.webhook_id = known.webhook_id
         CROSS JOIN LATERAL (
             SELECT d.delivery_id, d.created_at FROM ktrlplane.webhook_deliveries d
-            WHERE d.webhook_id = known.webhook_id AND (
-                w.webhook_id IS NULL OR (
-                    d.created_at < %(before)s
-                    AND NOT (d.status = 'pending' AND w.status = 'enabled')
-                )
-            )
+            WHERE d.webhook_id = known.webhook_id
+                AND d.created_at < CASE
+                    WHEN w.webhook_id IS NULL THEN 'infinity' ELSE %(before)s
+                END
+                AND (d.status = 'pending' AND w.status = 'enabled') IS NOT TRUE
             ORDER BY d.created_at, d.delivery_id LIMIT %(limit)s
         ) old
         ORDER BY old.created_at, old.delivery_id LIMIT %(limit)s
-    )
+    ))
 """
 
 FORGET_ENDED: Final = b"""
@@ -244,6 +244,10 @@ FORGET_ENDED: Final = b"""
             ON w.scope_type = 'organization' AND o.org_id = w.scope_id
         LEFT JOIN ktrlplane.projects p ON w.scope_type = 'project' AND p.project_id = w.scope_id
         WHERE (o.org_id IS NULL OR o.deleted_at IS NOT NULL)
+            AND NOT EXISTS (
+                SELECT FROM ktrlplane.projects left_in
+                WHERE left_in.org_id = o.org_id AND left_in.status <> 'Deleted'
+            )
             AND (p.project_id IS NULL OR p.status = 'Deleted')
             AND (w.status <> 'enabled' OR NOT EXISTS (
                 SELECT FROM ktrlplane.webhook_deliveries d
