@@ -9,6 +9,7 @@ give the same answer, which a test holds them to.
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from logging import DEBUG
 from typing import Any, Final
 
@@ -71,7 +72,15 @@ class Shortcut:
             return False
         if self.loopback_only and not is_loopback(environ.get("REMOTE_ADDR", "")):
             return False
-        return not _log.is_enabled_for(DEBUG)
+        return not self._are_all_told
+
+    @cached_property
+    def _are_all_told(self) -> bool:
+        """In the log, also what was read well. Of when the first one comes: nobody sets another
+        level while a process serves, and to look each time would cost as much as all the rest
+        of finding out whether a request is plain."""
+        told: bool = _log.is_enabled_for(DEBUG)
+        return told
 
 
 def _known(responder: Responder, environ: Mapping[str, Any]) -> tuple[Kept, Claims] | None:
