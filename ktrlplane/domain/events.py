@@ -66,14 +66,14 @@ class EventType(enum.StrEnum):
     USER_UPDATED = "user.updated"
     CATALOG_UPDATED = "catalog.updated"
     ACCESS_DENIED = "access.denied"
-    AUDIT_RETENTION_UPDATED = "audit.retention_updated"
-    AUDIT_PRUNED = "audit.pruned"
     WEBHOOK_CREATED = "webhook.created"
     WEBHOOK_UPDATED = "webhook.updated"
     WEBHOOK_DELETED = "webhook.deleted"
-    WEBHOOK_SECRET_ROTATED = "webhook.secret_rotated"  # noqa: S105
+    WEBHOOK_SECRET_ROTATED = "webhook.secret_rotated"  # noqa: S105 - no secret
     WEBHOOK_DISABLED = "webhook.disabled"
     WEBHOOK_TEST = "webhook.test"
+    AUDIT_RETENTION_UPDATED = "audit.retention_updated"
+    AUDIT_PRUNED = "audit.pruned"
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:

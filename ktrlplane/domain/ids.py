@@ -162,6 +162,20 @@ class DeliveryId(Identity):
         return cls(f"dlv_{time}{rest}")
 
 
+@frozen(order=True)
+class NotificationId(Identity):
+    @classmethod
+    def new(cls, at: datetime) -> Self:
+        return cls(f"ntf_{sortable(at)}")
+
+
+@frozen(order=True)
+class LetterId(Identity):
+    @classmethod
+    def new(cls, at: datetime) -> Self:
+        return cls(f"ltr_{sortable(at)}")
+
+
 class _Numbers:
     """UUIDs version 7 (RFC 9562 section 5.7). Of those that one process makes in the same
     millisecond, one after the other, the later is the greater (section 6.2, method 2)."""

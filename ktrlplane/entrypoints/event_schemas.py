@@ -173,6 +173,7 @@ _OWN_DATA: Final[Mapping[EventType, Schema]] = {
         _object({"platform": _TEXT, "roles": {"type": "array", "items": _object(_told(Role))}}),
         {},
     ),
+    EventType.WEBHOOK_TEST: _object({"webhook_id": _TEXT}),
     EventType.AUDIT_RETENTION_UPDATED: _changes(_RETENTION, _RETENTION, {}),
     EventType.AUDIT_PRUNED: _object(
         {

@@ -7,23 +7,32 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
+from attrs import evolve
+
 from ktrlplane.domain.errors import UpstreamError
 from ktrlplane.domain.jobs import Duty
 from ktrlplane.domain.services.idempotency import KEPT_FOR
 from ktrlplane.domain.services.invitations import due_mail, settle_mail
+from ktrlplane.domain.services.notifications import forget_notifications
+from ktrlplane.domain.services.notifying import notify
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.services.sending import forget_deliveries
+from ktrlplane.entrypoints import mailing
 from ktrlplane.entrypoints.ending import EndDeletions
 from ktrlplane.entrypoints.heeding import HeedReports
 from ktrlplane.entrypoints.letters import invitation_letter
+from ktrlplane.entrypoints.mailing import SendNotifications
 from ktrlplane.entrypoints.pruning import PruneEvents
+from ktrlplane.entrypoints.sending import SendWebhooks
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.entrypoints.worker import Job, Run
+from ktrlplane.ports.delivery import Delivery
 from ktrlplane.ports.invitations import InvitationView
 from ktrlplane.ports.mail import Mail, MailRefused
 
 RECORD_EVERY: Final = timedelta(seconds=15)
 
+AT_ONCE: Final = 100
 LETTERS: Final = 10
 LEASE: Final = timedelta(minutes=10)
 """For so long nobody else sends what a worker has taken: longer than ``LETTERS`` can last."""
@@ -49,7 +58,17 @@ PRUNE_EVENTS: Final = Duty(
     # A log of millions, of which a retention was set only now.
     lasts=timedelta(hours=1),
 )
+SEND_WEBHOOKS: Final = Duty(job="send_webhooks", every=timedelta(milliseconds=50))
+"""So often that an event is on its way in half of that: waking the worker instead would have all
+who commit wait for each other (PostgreSQL's NOTIFY)."""
 FORGET_DELIVERIES: Final = Duty(job="forget_deliveries", every=timedelta(hours=1))
+NOTIFY: Final = Duty(job="notify", every=timedelta(seconds=2))
+SEND_NOTIFICATIONS: Final = Duty(
+    job="send_notifications",
+    every=timedelta(seconds=10),
+    lasts=mailing.LETTERS * timedelta(seconds=30),
+)
+FORGET_NOTIFICATIONS: Final = Duty(job="forget_notifications", every=timedelta(hours=1))
 
 DUTIES: Final = (
     HEED_REPORTS,
@@ -58,7 +77,11 @@ DUTIES: Final = (
     FORGET_ANSWERS,
     FORGET_REFUSED_REPORTS,
     PRUNE_EVENTS,
+    SEND_WEBHOOKS,
     FORGET_DELIVERIES,
+    NOTIFY,
+    SEND_NOTIFICATIONS,
+    FORGET_NOTIFICATIONS,
 )
 """All that ``jobs_of`` gives, for who wants to know whether it is done."""
 
@@ -66,8 +89,11 @@ DUTIES: Final = (
 _log = logging.getLogger(__name__)
 
 
-def jobs_of(transact: Transact, platform: Platform, mail: Mail, origin: str = "") -> Sequence[Job]:
+def jobs_of(
+    transact: Transact, platform: Platform, mail: Mail, delivery: Delivery, origin: str = ""
+) -> Sequence[Job]:
     """``origin`` is where people find this platform, for links in mails."""
+    send_webhooks = SendWebhooks(transact, platform, delivery)
     return (
         _job(HEED_REPORTS, HeedReports(transact, platform), waits_for_the_bell=True),
         _job(END_DELETIONS, EndDeletions(transact, platform)),
@@ -75,7 +101,11 @@ def jobs_of(transact: Transact, platform: Platform, mail: Mail, origin: str = ""
         _job(FORGET_ANSWERS, lambda _: _forget_answers(transact, platform)),
         _job(FORGET_REFUSED_REPORTS, lambda _: _forget_refused_reports(transact, platform)),
         _job(PRUNE_EVENTS, PruneEvents(transact, platform)),
-        _job(FORGET_DELIVERIES, lambda _: _forget_deliveries(transact, platform)),
+        evolve(_job(SEND_WEBHOOKS, send_webhooks), close=send_webhooks.close),
+        _job(FORGET_DELIVERIES, partial(_portion, transact, forget_deliveries, platform)),
+        _job(NOTIFY, partial(_portion, transact, notify, platform)),
+        _job(SEND_NOTIFICATIONS, SendNotifications(transact, platform, mail, origin)),
+        _job(FORGET_NOTIFICATIONS, partial(_portion, transact, forget_notifications, platform)),
     )
 
 
@@ -84,6 +114,14 @@ def _job(
 ) -> Job:
     every_s = duty.every.total_seconds()
     return Job(name=duty.job, every_s=every_s, run=run, waits_for_the_bell=waits_for_the_bell)
+
+
+def _portion(
+    transact: Transact, act: Callable[..., int], platform: Platform, _: threading.Event
+) -> bool:
+    """``act`` is a service that does as many as it is told at once, and says how many there
+    were."""
+    return transact(partial(act, limit=AT_ONCE, platform=platform)) >= AT_ONCE
 
 
 def _forget_refused_reports(transact: Transact, platform: Platform) -> bool:
@@ -132,10 +170,6 @@ def _forget_answers(transact: Transact, platform: Platform) -> bool:
     if forgotten:
         _log.info("answers_forgotten", extra={"count": forgotten})
     return False
-
-
-def _forget_deliveries(transact: Transact, platform: Platform) -> bool:
-    return transact(partial(forget_deliveries, platform=platform))
 
 
 def recorder(transact: Transact) -> Callable[[Run], None]:

@@ -1,7 +1,11 @@
 """What is written to people."""
 
+import html
+from collections.abc import Sequence
 from typing import Final
 
+from ktrlplane.domain.notifications import Mailing, Notification
+from ktrlplane.domain.services.notifications import DueLetter
 from ktrlplane.domain.users import User
 from ktrlplane.ports.invitations import InvitationView
 from ktrlplane.ports.mail import Message
@@ -45,3 +49,71 @@ def _told(inviter: User) -> str:
     if inviter.name and email:
         return f"{inviter.name} ({email})"
     return email or inviter.name or "Somebody"
+
+
+SHOWN: Final = 50
+"""Notifications that a mail lists; of the rest it says how many there are."""
+
+_NEWS: Final = """\
+{lead}
+
+{items}
+{rest}
+All of it: {link}
+What you are told of, and how, is yours to choose there.
+"""
+_NEWS_HTML: Final = """\
+<!DOCTYPE html>
+<html lang="en">
+<body style="font-family: sans-serif">
+<p>{lead}</p>
+<ul>
+{items}
+</ul>
+{rest}<p><a href="{link}">All of it</a></p>
+<p>What you are told of, and how, is yours to choose there.</p>
+</body>
+</html>
+"""
+
+
+def news_letter(due: DueLetter, origin: str) -> Message:
+    """``origin`` is where people find this platform. Titles have names in them that anybody may
+    have given."""
+    assert due.user.email is not None, "who has no address gets no letter"
+    shown, more = due.notifications[:SHOWN], len(due.notifications) - SHOWN
+    lead = "What happened today:" if due.letter.email is Mailing.DAILY else "What just happened:"
+    rest = f"And {more} more." if more > 0 else ""
+    link = f"{origin}/notifications"
+    return Message(
+        to=due.user.email,
+        subject=_subject(due.notifications),
+        text=_NEWS.format(
+            lead=lead,
+            items="\n".join(
+                f"- {one.created_at:%Y-%m-%d %H:%M} UTC: {one.title}" for one in shown
+            ),
+            rest=f"{rest}\n" if rest else "",
+            link=link,
+        ),
+        html=_NEWS_HTML.format(
+            lead=lead,
+            items="\n".join(_item(one) for one in shown),
+            rest=f"<p>{rest}</p>\n" if rest else "",
+            link=html.escape(link),
+        ),
+        key=due.letter.letter_id.value,
+    )
+
+
+def _subject(notifications: Sequence[Notification]) -> str:
+    first, *others = notifications
+    return f"{first.title}, and {len(others)} more" if others else first.title
+
+
+def _item(one: Notification) -> str:
+    return f"<li>{_told_at(one)}: {html.escape(one.title)}</li>"
+
+
+def _told_at(one: Notification) -> str:
+    return f"{one.created_at:%Y-%m-%d %H:%M} UTC"

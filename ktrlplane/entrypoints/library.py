@@ -211,8 +211,11 @@ class ControlPlane:
         )
 
     def catch_up(self) -> None:
-        """What the worker does, as far as it is due now: ending deletions, sending mail."""
+        """What the worker does, as far as it is due now: ending deletions, sending mail and
+        webhooks."""
         never = Event()
-        for job in jobs_of(self.transact, self.platform, self.container.mail()):
+        mail, delivery = self.container.mail(), self.container.delivery()
+        for job in jobs_of(self.transact, self.platform, mail, delivery):
             while job.run(never):
                 pass
+            job.close()

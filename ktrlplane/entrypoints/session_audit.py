@@ -14,12 +14,13 @@ from ktrlplane.domain.paging import Page, PageRequest
 from ktrlplane.domain.services import audit, exports, retention
 from ktrlplane.entrypoints.exporting import portions
 from ktrlplane.entrypoints.places import Place, id_of, id_or_none, scope_of
-from ktrlplane.entrypoints.session_access import FIRST_PAGE, AccessSession
+from ktrlplane.entrypoints.session_access import FIRST_PAGE
+from ktrlplane.entrypoints.session_notifications import NotificationSession
 from ktrlplane.ports.events import EventFilter
 
 
 @frozen
-class AuditSession(AccessSession):
+class AuditSession(NotificationSession):
     def events(
         self,
         on: Place,

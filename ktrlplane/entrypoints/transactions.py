@@ -2,14 +2,18 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
 from attrs import frozen
 
+from ktrlplane.domain.access import Scope
 from ktrlplane.domain.errors import Interrupted, TooBusy
+from ktrlplane.domain.ids import PrincipalId
+from ktrlplane.domain.standings import Standing
 from ktrlplane.ports.unit_of_work import UnitOfWork, UnitsOfWork
 
 T = TypeVar("T")
@@ -35,6 +39,16 @@ class Transact:
         """Who may do what may be as of a second ago, unless ``fresh``. Raises: as a call."""
         view = self.units.view
         return self._until_done(partial(view, fresh=True) if fresh else view, act)
+
+    def standings(
+        self, asked: Sequence[tuple[PrincipalId, Scope]], at: datetime, *, fresh: bool = False
+    ) -> Sequence[Standing | None]:
+        """As ``access.standings`` in ``read``, which is not begun for what is remembered: that
+        would be most of what such an answer costs. Raises: as ``read``."""
+        known = None if fresh else self.units.remembered(asked, at)
+        if known is not None:
+            return known
+        return self.read(lambda work: work.access.standings(asked, at), fresh=fresh)
 
     def _until_done(
         self,

@@ -23,12 +23,13 @@ _log = logging.getLogger(__name__)
 class Job:
     """``run`` does at most a batch, each piece in a unit of work of its own, looks at the event
     between pieces, and says whether more is waiting. It may be cut off anywhere and run by
-    several workers at once."""
+    several workers at once. ``close`` ends what the last run has left under way."""
 
     name: str
     every_s: float
     run: Callable[[threading.Event], bool]
     waits_for_the_bell: bool = False
+    close: Callable[[], object] = field(default=lambda: None)
 
 
 @frozen(kw_only=True)
@@ -114,6 +115,13 @@ class Worker:
                 self._take(turn)
             if not self.stop.is_set() and turn.wake.wait(max(0.0, turn.due - self.monotonic())):
                 turn.due = self.monotonic()
+        self._close(turn)
+
+    def _close(self, turn: _Turn) -> None:
+        try:
+            turn.job.close()
+        except Exception as exc:  # noqa: BLE001 - the others are to end too
+            _log.warning("job_not_closed", extra=turn.told(), exc_info=exc)
 
     def _take(self, turn: _Turn) -> None:
         job = turn.job

@@ -45,11 +45,13 @@ def _has_an_encoding(_: object, __: object, value: str) -> None:
 @frozen(kw_only=True)
 class Message:
     """The same ``key`` says that it is the same message, sent again. ``text`` is what people
-    read; its lines end in a line feed. Raises ValueError, with the rule, for what cannot be."""
+    read; its lines end in a line feed. ``html`` is the same for programs that show it, where
+    there is any. Raises ValueError, with the rule, for what cannot be."""
 
     to: str = field(validator=_is_a_line)
     subject: str = field(validator=_is_a_line)
     text: str = field(validator=_has_an_encoding, repr=False)
+    html: str = field(default="", validator=_has_an_encoding, repr=False)
     key: str = field(validator=_is_a_line)
 
 

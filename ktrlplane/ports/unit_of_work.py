@@ -1,15 +1,21 @@
 """One transaction over all stores."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Protocol
 
+from ktrlplane.domain.access import Scope
+from ktrlplane.domain.ids import PrincipalId
+from ktrlplane.domain.standings import Standing
 from ktrlplane.ports.access import Access, Assignments, Roles
 from ktrlplane.ports.events import Events
 from ktrlplane.ports.groups import Groups
 from ktrlplane.ports.invitations import Invitations
 from ktrlplane.ports.jobs import JobRuns
 from ktrlplane.ports.limits import LimitOverrides
+from ktrlplane.ports.notifications import Notifications
 from ktrlplane.ports.reports import Inbox, Transitions
 from ktrlplane.ports.stores import Answers, Organizations, Projects, Resources
 from ktrlplane.ports.users import ServiceAccounts, Users
@@ -31,7 +37,6 @@ class UnitOfWork(Protocol):
     transitions: Transitions
     inbox: Inbox
     events: Events
-    webhooks: Webhooks
     job_runs: JobRuns
     users: Users
     service_accounts: ServiceAccounts
@@ -41,6 +46,8 @@ class UnitOfWork(Protocol):
     invitations: Invitations
     access: Access
     answers: Answers
+    webhooks: Webhooks
+    notifications: Notifications
 
 
 class UnitsOfWork(Protocol):
@@ -58,3 +65,10 @@ class UnitsOfWork(Protocol):
         Who may do what is as of a second ago at the earliest, or of now with ``fresh``, and
         never older than what these units of work have changed themselves.
         """
+
+    def remembered(
+        self, asked: Sequence[tuple[PrincipalId, Scope]], at: datetime
+    ) -> Sequence[Standing] | None:
+        """What ``access.standings`` would say in a view that is not fresh, if it would ask
+        nobody for any of it; else None, as always where nothing is remembered."""
+        return None

@@ -138,12 +138,12 @@ class Webhooks(Protocol):
         that are not the last ones any more stay as they are."""
 
     @abstractmethod
-    def next_due(self) -> datetime | None:
-        """When the first delivery to an endpoint that is enabled is due, or may be claimed
-        again; None where there is none."""
-
-    @abstractmethod
     def forget(self, before: datetime, limit: int) -> int:
         """Forgets deliveries that were made before, the oldest first, unless they are still to be
         sent; those of endpoints that are gone; and endpoints of scopes that are, with all that
         was in them, once nothing is to be sent there any more. At most ``limit``, and how many."""
+
+    @abstractmethod
+    def first_undelivered(self, tenant: Scope) -> int | None:
+        """The number of the first entry in the chain of ``tenant`` that is still to be sent to
+        an endpoint that is enabled."""

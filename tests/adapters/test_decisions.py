@@ -244,6 +244,35 @@ def test_where_nothing_is_missing_nobody_is_asked(database: Database) -> None:
     assert database.asked == []
 
 
+def test_all_that_is_asked_is_found_in_order_or_nothing(decisions: Decisions) -> None:
+    web, acme = remember(decisions, ALICE, WEB), remember(decisions, BOB, ACME)
+    asked = [(BOB, ACME), (ALICE, WEB), (BOB, ACME)]
+    assert decisions.find_all(asked, NOW) == [acme, web, acme]
+    assert decisions.find_all([], NOW) == []
+    assert decisions.find_all([*asked, (BOB, WEB)], NOW) is None
+    decisions.changed(["project web"])
+    assert decisions.find_all(asked, NOW) is None
+    assert decisions.find_all(asked[:1], NOW) == [acme]
+
+
+def test_of_all_that_is_asked_nothing_is_found_while_the_listener_is_late(
+    decisions: Decisions, clock: ByHand
+) -> None:
+    standing = remember(decisions)
+    clock.at += BOUND_S - 0.001
+    assert decisions.find_all([(ALICE, KETTLE)], NOW) == [standing]
+    clock.at += 0.002
+    assert decisions.find_all([(ALICE, KETTLE)], NOW) is None
+
+
+def test_of_all_that_is_asked_no_grant_is_found_that_has_expired(decisions: Decisions) -> None:
+    standing = a_standing(KETTLE, a_grant(1), a_grant(2, NOW + HOUR))
+    decisions.keep(ALICE, standing, decisions.changes_known)
+    asked = [(ALICE, KETTLE)]
+    assert decisions.find_all(asked, NOW) == [standing]
+    assert decisions.find_all(asked, NOW + HOUR) == [a_standing(KETTLE, a_grant(1))]
+
+
 def test_what_is_not_there_is_asked_for_each_time(database: Database) -> None:
     nowhere = on("project nowhere")
     assert ask(database, (ALICE, nowhere)) == [None]

@@ -123,6 +123,45 @@ def test_what_is_remembered_costs_no_connection(here: Remembering) -> None:
     until(asks_nobody, "an answer without the database")
 
 
+def is_known(units: UnitsOfWork, who: PrincipalId = ALICE, scope: Scope = KETTLE) -> bool:
+    """Whether it is told without asking anybody."""
+    return units.remembered([(who, scope)], NOW) is not None
+
+
+def test_what_is_remembered_is_told_without_a_unit_of_work(here: Remembering) -> None:
+    asked = [(ALICE, KETTLE), (ALICE, on("project web"))]
+    with here.view() as work:
+        expected = work.access.standings(asked, NOW)
+    before = here.borrowed
+    until(lambda: here.remembered(asked, NOW) == expected, "both being told")
+    assert here.remembered([*asked, (BOB, KETTLE)], NOW) is None
+    assert here.borrowed == before
+
+
+def test_a_change_by_plain_sql_ends_what_is_told_without_a_unit_of_work(
+    here: Remembering, url: str
+) -> None:
+    until(lambda: is_known(here), "being told")
+    by_hand(url, "DELETE FROM ktrlplane.role_assignments")
+    assert until(lambda: not is_known(here), "the end of it") < BOUND_S + 1.0
+
+
+def test_one_s_own_change_ends_what_is_told_without_a_unit_of_work(here: Remembering) -> None:
+    until(lambda: is_known(here), "being told")
+    with here.begin() as work:
+        remove(work)
+        assert is_known(here)  # to others nothing has changed yet
+    assert not is_known(here)
+
+
+def test_nothing_is_told_where_nobody_listens(here: Remembering, url: str) -> None:
+    until(lambda: is_known(here), "being told by others")
+    with open_pool(url) as pool:
+        units = PostgresUnitsOfWork(pool)
+        assert holds(units)
+        assert not is_known(units)
+
+
 def test_who_wants_to_know_for_certain_asks_the_database(here: Remembering) -> None:
     before = here.borrowed
     with here.view(fresh=True) as work:

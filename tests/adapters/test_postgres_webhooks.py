@@ -1,7 +1,6 @@
 """The queue of deliveries as PostgreSQL works it off."""
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any, LiteralString
@@ -64,7 +63,7 @@ def test_workers_that_claim_at_once_are_given_other_ones(postgres_units: UnitsOf
         taken = [one.delivery.delivery_id for each in running for one in each.result()]
     assert len(taken) == len(set(taken)) == 600
     with postgres_units.view() as unit:
-        assert unit.webhooks.next_due() is None
+        assert unit.webhooks.claim(NOW, NOW, each=1, limit=1, busy={}) == []
 
 
 def test_a_claim_that_is_not_committed_is_passed_over_and_not_waited_for(
@@ -81,30 +80,9 @@ def test_a_claim_that_is_not_committed_is_passed_over_and_not_waited_for(
     )
 
 
-@pytest.fixture
-def ear(migrated_database: str) -> Iterator[psycopg.Connection[Any]]:
-    with psycopg.connect(migrated_database, autocommit=True) as connection:
-        connection.execute("LISTEN ktrlplane_deliveries")
-        yield connection
-
-
 def rings(ear: psycopg.Connection[Any]) -> int:
     ear.execute("SELECT 1")
     return len(list(ear.notifies(timeout=0.2)))
-
-
-@pytest.mark.parametrize("count", [1, 5])
-def test_the_bell_rings_once_where_something_is_to_be_sent(
-    postgres_units: UnitsOfWork, ear: psycopg.Connection[Any], count: int
-) -> None:
-    keep(postgres_units, a_webhook(), a_webhook(number=2))
-    tell(postgres_units, "globex", count)
-    tell(postgres_units, "globex", count)  # the chain is there by now
-    assert rings(ear) == 0
-    tell(postgres_units, "acme", count)
-    assert rings(ear) == 1
-    tell(postgres_units, "acme", count)
-    assert rings(ear) == 1
 
 
 def execute(url: str, statement: LiteralString) -> None:
@@ -148,7 +126,6 @@ def test_what_waits_for_the_dead_is_in_nobodys_way(
     plan = explained(migrated_database, webhook_queries.CLAIM, values)
     assert plan["Actual Rows"] == 10
     assert buffers(plan) < 600
-    assert buffers(explained(migrated_database, webhook_queries.NEXT_DUE, {})) < 60
 
 
 def test_where_there_are_no_endpoints_telling_looks_into_an_index_alone(

@@ -14,7 +14,9 @@ import ktrlplane.domain.services
 FOLDER: Final = Path(ktrlplane.domain.services.__file__).parent
 CHANGING: Final = ("add", "put", "replace", "remove", "leave", "synchronize", "end", "set")
 """How the methods of stores begin that change something."""
-BOOKKEEPING: Final = frozenset({"answers", "inbox", "job_runs", "transitions", "events"})
+BOOKKEEPING: Final = frozenset(
+    {"answers", "events", "inbox", "job_runs", "notifications", "transitions"}
+)
 """What the platform remembers for itself, or tells by other means."""
 UNTOLD: Final = frozenset({"settle_mail"})
 """How far a mail has come is nobody else's."""

@@ -23,6 +23,7 @@ from tests.builders import (
     an_organization,
     keep,
     on,
+    unwitnessed,
 )
 
 SCOPES = ["organization acme", "project web", "resource kettle", "project solo", "global"]
@@ -128,6 +129,36 @@ def test_there_is_one_answer_for_each_question_in_order(inside: UnitsOfWork) -> 
     assert [a.scope for a in answers if a] == [
         scope for (_, scope), a in zip(asked, answers, strict=True) if a
     ]
+
+
+def test_what_is_remembered_is_what_a_view_says_or_nothing(inside: UnitsOfWork) -> None:
+    given = an_assignment(ALICE, EDITOR, "project web", expires_at=NOW + HOUR)
+    asked = [(ALICE, on("resource kettle")), (BOB, on("project web")), (ALICE, on("global"))]
+
+    def agrees() -> bool:
+        for at in (NOW, NOW + HOUR):
+            known = inside.remembered(asked, at)
+            with inside.view(fresh=True) as work:
+                if known is not None and known != work.access.standings(asked, at):
+                    return False
+            with inside.view() as work:
+                work.access.standings(asked, at)
+        return True
+
+    for _ in range(3):
+        assert agrees()
+        keep(inside, given)
+        assert agrees()
+        with unwitnessed(inside) as work:
+            work.assignments.remove(given.assignment_id)
+
+
+def test_of_what_is_not_there_nothing_is_remembered(inside: UnitsOfWork) -> None:
+    asked = [(ALICE, on("global")), (ALICE, on("project nowhere"))]
+    for _ in range(2):
+        assert inside.remembered(asked, NOW) is None
+        with inside.view() as work:
+            assert work.access.standings(asked, NOW)[1] is None
 
 
 def test_reading_a_thing_with_standing_tells_the_same(inside: UnitsOfWork) -> None:

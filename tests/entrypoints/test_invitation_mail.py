@@ -71,7 +71,7 @@ def present(ada: Session) -> Invitation:
 
 
 def send(control: ControlPlane, mail: Mail, stop: threading.Event = NEVER) -> bool:
-    jobs = jobs_of(control.transact, control.platform, mail, ORIGIN)
+    jobs = jobs_of(control.transact, control.platform, mail, control.container.delivery(), ORIGIN)
     (job,) = [job for job in jobs if job.name == "send_invitations"]
     return job.run(stop)
 

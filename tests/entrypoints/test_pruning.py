@@ -14,11 +14,14 @@ from ktrlplane.domain.ids import OrganizationId
 from ktrlplane.domain.services.audit import verify_chain
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.services.retention import PRUNED_AT_ONCE
+from ktrlplane.domain.webhook_deliveries import WebhookAttempt
+from ktrlplane.domain.webhooks import EndpointStatus
 from ktrlplane.entrypoints import pruning
 from ktrlplane.entrypoints.pruning import PruneEvents
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.ports.unit_of_work import UnitOfWork
-from tests.builders import DAY
+from ktrlplane.ports.webhooks import Outcome
+from tests.builders import DAY, a_webhook
 from tests.contract.test_stores_events import an_event
 from tests.platforms import a_platform
 
@@ -127,3 +130,26 @@ def test_it_stops_between_two_tenants(units: Counting, platform: Platform) -> No
     units.at_each = stop.set
     pruning_of(units, platform)(stop)
     assert [left(units, number) for number in range(3)] == [1, 3, 3]
+
+
+def test_what_is_still_to_be_delivered_is_kept(units: Counting, platform: Platform) -> None:
+    with units.begin() as work:
+        work.webhooks.add(a_webhook(str(tenant(0)), number=1))
+        work.webhooks.add(a_webhook(str(tenant(1)), number=2, status=EndpointStatus.PAUSED))
+    filled(units, 3, 3)
+    pruning = pruning_of(units, platform)
+    now = platform.now()
+    with units.begin() as work:
+        (due,) = work.webhooks.claim(now, now, limit=1, each=1, busy={})
+        attempt = WebhookAttempt(number=1, attempted_at=now, response_status=200)
+        settled = due.delivery.after(attempt, now=now, jitter=0)
+        work.webhooks.settle([Outcome(delivery=settled, attempt=attempt)])
+    pruning(threading.Event())
+    # One may have gone and was told as such, where it was the first.
+    assert left(units, 0) == 3
+    with units.view() as work:
+        first = work.webhooks.first_undelivered(tenant(0))
+    assert first == (2 if due.entry.sequence == 1 else 1)
+    assert left(units, 1) == 1, "nothing but what tells of the pruning"
+    with units.view() as work:
+        assert work.webhooks.first_undelivered(tenant(1)) is None

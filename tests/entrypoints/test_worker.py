@@ -219,13 +219,20 @@ def control(clock: ManualClock) -> ControlPlane:
 
 
 def the_job(name: str, control: ControlPlane, transact: Transact | None = None) -> Job:
-    jobs = jobs_of(transact or control.transact, control.platform, control.container.mail())
+    jobs = jobs_of(
+        transact or control.transact,
+        control.platform,
+        control.container.mail(),
+        control.container.delivery(),
+    )
     (job,) = [job for job in jobs if job.name == name]
     return job
 
 
 def test_every_job_is_a_duty_that_is_watched_over(control: ControlPlane) -> None:
-    jobs = jobs_of(control.transact, control.platform, control.container.mail())
+    jobs = jobs_of(
+        control.transact, control.platform, control.container.mail(), control.container.delivery()
+    )
     assert [(job.name, job.every_s) for job in jobs] == [
         (duty.job, duty.every.total_seconds()) for duty in DUTIES
     ]

@@ -9,14 +9,14 @@ from ktrlplane.entrypoints.jobs import DUTIES
 
 PAGE: Final = (Path(__file__).parents[2] / "docs" / "operations" / "worker.md").read_text()
 ROW: Final = re.compile(r"^\| `(\w+)` \| (.+?)(?:,.*?)? \| .+ \| (.+) \|$", re.MULTILINE)
-UNITS: Final = {"s": 1, "second": 1, "minute": 60, "hour": 3600}
+UNITS: Final = {"ms": 0.001, "s": 1, "second": 1, "minute": 60, "hour": 3600}
 
 
 def duration(text: str) -> timedelta:
     """``each second``, ``every 2 s``, ``3 hours``."""
     *_, number, unit = ["1", *text.split()]
     count = int(number) if number.isdigit() else 1
-    return timedelta(seconds=count * UNITS[unit if unit == "s" else unit.removesuffix("s")])
+    return timedelta(seconds=count * UNITS[unit if unit in UNITS else unit.removesuffix("s")])
 
 
 def test_every_job_is_on_the_page_with_its_times() -> None:

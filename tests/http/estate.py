@@ -7,6 +7,7 @@ from typing import Any, Final
 from attrs import frozen
 from falcon.testing import Result
 
+from ktrlplane.domain.services.notifying import notify
 from ktrlplane.entrypoints.http.operations import Operation
 from ktrlplane.entrypoints.http.parameters import DeleteParameters
 from tests.http.world import SCOPES, Caller, World
@@ -50,6 +51,8 @@ BODIES: Final[Mapping[str, Callable[[World], Any]]] = {
     **{f"create{place}Webhook": lambda _: WEBHOOK for place in ("Organization", "Project")},
     "updateWebhook": lambda _: {"description": "Other"},
     "recoverDeliveries": lambda _: {"since": "2026-01-01T00:00:00Z"},
+    "readNotifications": lambda _: {},
+    "setPreferences": lambda _: {"preferences": [{"event_type": "resource.*", "email": "daily"}]},
     "setAuditRetention": lambda _: {"days": 90},
     "reportStatus": lambda _: {"observed_generation": 1, "health": "Healthy"},
     **{f"grant{scope.title()}Role": lambda _: GRANT for scope in SCOPES},
@@ -139,6 +142,7 @@ def an_estate(world: World) -> Estate:
         "event_id": str(ada.sees("/organizations/acme/events")["items"][0]["event_id"]),
         "group_id": _a_group(ada, "Crew"),
         "group_id alone": _a_group(ada, "Watch"),
+        "notification_id": _a_notification(world, ada),
     }
     webhook = ada.makes("/organizations/acme/webhooks", WEBHOOK)
     tested = ada.post(f"/webhooks/{webhook['webhook_id']}/test").json
@@ -153,6 +157,18 @@ def _a_group(ada: Caller, name: str) -> str:
     assert ada.put(f"/groups/{group_id}/members/auth0|grace").status_code == 200
     ada.makes("/projects/plant/rbac", {"group_id": group_id, "role_id": "Viewer"})
     return group_id
+
+
+def _a_notification(world: World, ada: Caller) -> str:
+    """Somebody gives Ada another role."""
+    heir = world.person("heir")
+    heir.sees("/users/me")
+    ada.makes("/organizations/acme/rbac", {"user_id": heir.principal, "role_id": "Owner"})
+    given = {"user_id": ada.principal, "role_id": "Viewer"}
+    heir.makes("/organizations/acme/rbac", given)
+    with world.units.begin() as work:
+        notify(work, limit=100, platform=world.platform)
+    return str(ada.sees("/notifications")["items"][0]["notification_id"])
 
 
 def _on_every_scope(ada: Caller) -> dict[str, str]:

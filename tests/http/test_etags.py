@@ -57,6 +57,7 @@ def test_every_answer_with_one_object_is_tagged() -> None:
             "testWebhook",
             "recoverDeliveries",
             "redeliver",
+            "readNotifications",
         }
         | memberships
         | exports

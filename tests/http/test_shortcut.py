@@ -1,13 +1,20 @@
 """What was answered before takes a shorter way, and nobody can tell by the answer."""
 
+import logging
+from contextlib import AbstractContextManager
 from typing import Any, Final
 
 import pytest
-from attrs import evolve
-from falcon.testing import Result, TestClient
+import structlog
+from attrs import evolve, field, frozen
+from falcon.testing import Result, TestClient, create_environ
 
+from ktrlplane.domain.access import Scope
+from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.entrypoints.http.rates import RateLimit
 from ktrlplane.entrypoints.http.shortcut import Shortcut
+from ktrlplane.entrypoints.transactions import Transact
+from ktrlplane.ports.unit_of_work import UnitOfWork, UnitsOfWork
 from tests.http.marks import on_all_stores
 from tests.http.world import Caller, World, refusal
 
@@ -119,6 +126,64 @@ def test_it_ends_with_what_one_holds(
     assert [theirs.sees(QUESTION)["allowed"] for _ in range(2)] == [True, True]
     ada.delete(f"/organizations/acme/rbac/{made['assignment_id']}")
     assert [theirs.sees(QUESTION)["allowed"] for _ in range(2)] == [False, False]
+
+
+@frozen
+class Remembering(UnitsOfWork):
+    """Remembers whatever it is asked; notes what it is asked, and that a unit of work was
+    begun."""
+
+    units: UnitsOfWork
+    notes: list[object] = field(factory=list)
+
+    def begin(self) -> AbstractContextManager[UnitOfWork]:
+        self.notes.append("begin")
+        return self.units.begin()
+
+    def view(self, *, fresh: bool = False) -> AbstractContextManager[UnitOfWork]:
+        self.notes.append("fresh view" if fresh else "view")
+        return self.units.view(fresh=fresh)
+
+    def remembered(self, asked: Any, at: Any) -> Any:
+        self.notes.append(asked)
+        with self.units.view(fresh=True) as work:
+            return work.access.standings(asked, at)
+
+
+def test_what_is_remembered_takes_no_unit_of_work_and_is_looked_at_each_time(
+    world: World, ada: Caller
+) -> None:
+    units = Remembering(world.units)
+    caller = _at(world.with_edge(transact=Transact(units)), ada)
+    assert caller.sees(QUESTION)["allowed"] is True
+    asked = [(PrincipalId(ada.principal), Scope.parse("organization", "acme"))]
+    for _ in range(2):
+        units.notes.clear()
+        assert caller.sees(QUESTION)["allowed"] is True
+        assert units.notes == [asked]
+    ada.delete("/organizations/acme")
+    assert caller.sees(QUESTION)["allowed"] is False
+
+
+def test_it_is_told_as_a_whole(short: World, asked: Asked, ada: Caller) -> None:
+    """Granian sends a list at once, and asks for anything else piece by piece."""
+    caller, (path, query) = _at(short, ada), QUESTION.split("?")
+    content = caller.get(QUESTION).content
+    headers = {"Authorization": f"Bearer {ada.token}"}
+    environ = create_environ(f"/api/v1{path}", query_string=query, headers=headers)
+    assert short.client.app(environ, lambda *_: None) == [content]
+    assert asked.times == 1
+
+
+def test_where_every_request_is_told_in_the_log_it_is_never_taken(
+    short: World, asked: Asked, ada: Caller
+) -> None:
+    all_of_it = structlog.make_filtering_bound_logger(logging.DEBUG)
+    structlog.configure(wrapper_class=all_of_it)  # which ``in_service`` sets back
+    caller = _at(short, ada)
+    for times in (1, 2, 3):
+        caller.get(QUESTION)
+        assert asked.times == times
 
 
 def test_it_counts_towards_the_limit_like_any_other(world: World, ada: Caller) -> None:

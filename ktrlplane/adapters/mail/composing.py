@@ -31,11 +31,28 @@ def composed(message: Message, *, sender: Sender, to: str, at: datetime) -> byte
         ("Message-ID", message_id(message.key, sender)),
         ("Auto-Submitted", "auto-generated"),
         ("MIME-Version", "1.0"),
-        ("Content-Type", "text/plain; charset=utf-8"),
-        ("Content-Transfer-Encoding", "quoted-printable"),
     )
     head = "".join(f"{field}: {value}\r\n" for field, value in headers)
-    return head.encode() + b"\r\n" + _body(message.text)
+    return head.encode() + _content(message)
+
+
+def _content(message: Message) -> bytes:
+    plain = _part("text/plain", message.text)
+    if not message.html:
+        return plain
+    # The one that is to be shown comes last (RFC 2046 section 5.1.4). No line of a part is
+    # the boundary: "=_" is in no quoted-printable text (RFC 2045 section 6.7).
+    boundary = f"=_{hashlib.sha256(message.key.encode()).hexdigest()[:40]}"
+    kind = f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n'
+    mark = f"--{boundary}"
+    parts = (plain, _part("text/html", message.html))
+    whole = b"".join(mark.encode() + b"\r\n" + part + b"\r\n" for part in parts)
+    return kind.encode() + whole + mark.encode() + b"--\r\n"
+
+
+def _part(kind: str, text: str) -> bytes:
+    head = f"Content-Type: {kind}; charset=utf-8\r\n"
+    return head.encode() + b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" + _body(text)
 
 
 def message_id(key: str, sender: Sender) -> str:

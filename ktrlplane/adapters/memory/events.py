@@ -10,6 +10,7 @@ from ktrlplane.domain.access import Scope, ScopeType
 from ktrlplane.domain.chains import Entry, Head, Record, chained
 from ktrlplane.domain.events import Event, EventType, patterns_for
 from ktrlplane.domain.ids import EventId, PrincipalId, ProjectId, ResourceId
+from ktrlplane.domain.notifications import is_notable
 from ktrlplane.domain.paging import Page, PageRequest
 from ktrlplane.ports.events import Chain, EventFilter, Events
 
@@ -28,6 +29,8 @@ class MemoryEvents(Events):
             self._rows.put(entry)
             self._chains.put(evolve(chain, head=entry.head))
             self._told.append(event)
+            if is_notable(event):
+                self._tables.notable.put(entry)
 
     def finish(self) -> None:
         """At the end of a unit of work: what was told is on its way to whoever hears it."""

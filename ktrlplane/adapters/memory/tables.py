@@ -13,6 +13,7 @@ from ktrlplane.domain.ids import DeliveryId, PrincipalId
 from ktrlplane.domain.invitations import Invitation
 from ktrlplane.domain.jobs import JobRun
 from ktrlplane.domain.limits import LimitOverride
+from ktrlplane.domain.notifications import Letter, Notification, Preference
 from ktrlplane.domain.organizations import Organization
 from ktrlplane.domain.paging import name_key
 from ktrlplane.domain.projects import Project
@@ -116,6 +117,14 @@ class KeptAttempt:
     attempt: WebhookAttempt
 
 
+@frozen
+class Preferring:
+    """What somebody has chosen."""
+
+    user_id: PrincipalId
+    preferences: tuple[Preference, ...]
+
+
 @frozen(kw_only=True)
 class Tables:
     organizations: Table[Organization]
@@ -140,6 +149,10 @@ class Tables:
     webhook_attempts: Table[KeptAttempt]
     job_runs: Table[JobRun]
     answers: Table[Kept]
+    notable: Table[Entry]
+    notifications: Table[Notification]
+    preferences: Table[Preferring]
+    letters: Table[Letter]
 
     @classmethod
     def empty(cls) -> Self:
@@ -195,6 +208,14 @@ class Tables:
             ),
             job_runs=Table(lambda row: row.job),
             answers=Table(lambda row: (row.principal, row.key)),
+            notable=Table(lambda row: row.event.event_id),
+            notifications=Table(
+                lambda row: row.notification_id,
+                user=lambda row: row.user_id,
+                letter=lambda row: row.letter_id,
+            ),
+            preferences=Table(lambda row: row.user_id),
+            letters=Table(lambda row: row.letter_id, user=lambda row: row.user_id),
         )
 
     def draft(self) -> Self:

@@ -11,6 +11,7 @@ from ktrlplane.adapters.memory.inbox import MemoryInbox
 from ktrlplane.adapters.memory.invitations import MemoryInvitations
 from ktrlplane.adapters.memory.job_runs import MemoryJobRuns
 from ktrlplane.adapters.memory.limits import MemoryLimitOverrides
+from ktrlplane.adapters.memory.notifications import MemoryNotifications
 from ktrlplane.adapters.memory.organizations import MemoryOrganizations
 from ktrlplane.adapters.memory.projects import MemoryProjects
 from ktrlplane.adapters.memory.resources import MemoryResources
@@ -35,6 +36,7 @@ class MemoryUnitOfWork(UnitOfWork):
         self.inbox = MemoryInbox(tables)
         self.events = MemoryEvents(tables)
         self.webhooks = MemoryWebhooks(tables)
+        self.notifications = MemoryNotifications(tables)
         self.job_runs = MemoryJobRuns(tables)
         self.users = MemoryUsers(tables)
         self.service_accounts = MemoryServiceAccounts(tables)

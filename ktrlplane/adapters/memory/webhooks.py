@@ -128,17 +128,6 @@ class MemoryWebhooks(Webhooks):
             if kept is not None and kept.status is DeliveryStatus.PENDING:
                 self._deliveries.put(kept.released(now))
 
-    def next_due(self) -> datetime | None:
-        return min(
-            (
-                one.next_attempt_at
-                for webhook in self._enabled()
-                for one in self._deliveries.where(webhook=webhook.webhook_id)
-                if one.next_attempt_at is not None
-            ),
-            default=None,
-        )
-
     def forget(self, before: datetime, limit: int) -> int:
         old = [one for one in self._deliveries.all() if self._is_over(one, before)]
         gone = list(islice(sorted(old, key=_age), limit))
@@ -147,6 +136,16 @@ class MemoryWebhooks(Webhooks):
         for webhook in ended:
             self._rows.drop(webhook.webhook_id)
         return len(gone) + len(ended)
+
+    def first_undelivered(self, tenant: Scope) -> int | None:
+        enabled = {one.webhook_id for one in self._enabled()}
+        waiting = (
+            entry.sequence
+            for entry in self._tables.events.where(tenant=tenant)
+            for one in self._deliveries.where(event=entry.event.event_id)
+            if one.status is DeliveryStatus.PENDING and one.webhook_id in enabled
+        )
+        return min(waiting, default=None)
 
     def _require(self, webhook_id: WebhookId) -> None:
         if self._rows.find(webhook_id) is None:

@@ -88,6 +88,18 @@ class Decisions:
         """None where nothing is remembered that is good now."""
         return self._found(principal, scope, at) if self._is_up_to_date() else None
 
+    def find_all(self, asked: Sequence[Question], at: datetime) -> Sequence[Standing] | None:
+        """In the order asked; None where any of them is not remembered."""
+        if not self._is_up_to_date():
+            return None
+        found = []
+        for principal, scope in asked:
+            standing = self._found(principal, scope, at)
+            if standing is None:
+                return None
+            found.append(standing)
+        return found
+
     def _is_up_to_date(self) -> bool:
         return self.now() - self._heard_all_before <= BOUND_S
 

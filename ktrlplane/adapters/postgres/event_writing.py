@@ -10,6 +10,7 @@ from ktrlplane.adapters.postgres.prepared import Prepared
 from ktrlplane.adapters.postgres.session import Session, batched
 from ktrlplane.domain.chains import NO_HASH, Entry, Head, Record, chained
 from ktrlplane.domain.events import Event, patterns_for
+from ktrlplane.domain.notifications import is_notable
 from ktrlplane.domain.paging import time_key
 from ktrlplane.domain.webhooks import addressee
 
@@ -28,9 +29,9 @@ _BEGIN: Final = b"""
     ON CONFLICT DO NOTHING
 """
 
-# A delivery to each endpoint that hears of it (``Webhook.hears``), and the bell where there are
-# some. ``told`` are the entries, with ``decided_at``, ``patterns`` and ``addressee``. It costs a
-# look into a small index where there are none.
+# A delivery to each endpoint that hears of it (``Webhook.hears``). ``told`` are the entries, with
+# ``decided_at``, ``patterns`` and ``addressee``. It costs a look into a small index where there
+# are none.
 _DELIVERED: Final = b"""
     sent AS (
         INSERT INTO ktrlplane.webhook_deliveries (
@@ -53,12 +54,15 @@ _DELIVERED: Final = b"""
             WHEN told.type = 'webhook.test' THEN hearing.webhook_id = told.addressee
             ELSE hearing.event_types && string_to_array(told.patterns, ' ')
         END
-        RETURNING true
+    ),
+"""
+# Events that somebody may be to be told of (``notifications.is_notable``) wait for it.
+_NOTED: Final = b"""
+    noted AS (
+        INSERT INTO ktrlplane.notable_events (event_id, occurred_at)
+        SELECT event_id, occurred_at FROM told WHERE is_notable
     )
 """
-_RING: Final = (
-    b"(SELECT pg_notify('ktrlplane_deliveries', '') FROM (SELECT FROM sent LIMIT 1) any_sent)"
-)
 
 # Most units of work tell one thing: that is a chain held, an entry put at its end and the chain
 # moved on in one go. What is hashed is as ``domain/chains.py`` writes it.
@@ -101,13 +105,13 @@ _ADD_ONE: Final = Prepared.of(
             %(request_id)s, %(data)s::json, decode(previous_hash, 'hex'), hash
         FROM entry
         RETURNING event_id, type, org_id, project_id, %(occurred_at)s::timestamptz AS decided_at,
-            %(patterns)s::text AS patterns, %(addressee)s::text AS addressee
+            occurred_at, %(patterns)s::text AS patterns, %(addressee)s::text AS addressee,
+            %(is_notable)s::boolean AS is_notable
     ),
 """
     + _DELIVERED
-    + b"SELECT true, "
-    + _RING
-    + b" FROM told"
+    + _NOTED
+    + b"SELECT true FROM told"
 )
 
 _ADD: Final = Prepared.of(
@@ -119,11 +123,11 @@ _ADD: Final = Prepared.of(
             %(actor_id)s::text[], %(org_id)s::text[], %(project_id)s::text[],
             %(resource_id)s::text[], %(request_id)s::text[], %(data)s::text[],
             %(previous_hash)s::bytea[], %(hash)s::bytea[], %(decided_at)s::timestamptz[],
-            %(patterns)s::text[], %(addressee)s::text[]
+            %(patterns)s::text[], %(addressee)s::text[], %(is_notable)s::boolean[]
         ) AS made (
             event_id, tenant, sequence, type, version, occurred_at, actor_type, actor_id, org_id,
             project_id, resource_id, request_id, data, previous_hash, hash, decided_at, patterns,
-            addressee
+            addressee, is_notable
         )
     ),
     heads AS (
@@ -147,8 +151,8 @@ _ADD: Final = Prepared.of(
     told AS (SELECT * FROM entries),
 """
     + _DELIVERED
-    + b"SELECT true, "
-    + _RING
+    + _NOTED
+    + b"SELECT true"
 )
 
 
@@ -164,7 +168,7 @@ def _kept_alone(session: Session, event: Event) -> bool:
     around = zip(_AROUND, unplaced.hashed_around, strict=True)
     columns = _columns(str(event.tenant), unplaced)
     values = {**columns, **_delivered(event), **dict(around)}
-    return bool(session.prepared(_done, _ADD_ONE, values))
+    return bool(session.prepared(bool, _ADD_ONE, values))
 
 
 _AROUND: Final = ("before_time", "before_previous", "before_sequence", "after_all")
@@ -186,7 +190,7 @@ def _keep_all(session: Session, events: Sequence[Event]) -> None:
             for tenant, event, entry in some
         ]
         values = {name: [row[name] for row in rows] for name in rows[0]}
-        session.prepared(_done, _ADD, values)
+        session.prepared(bool, _ADD, values)
 
 
 def _held(session: Session, tenants: Sequence[str]) -> Mapping[str, Head]:
@@ -214,11 +218,8 @@ def _delivered(event: Event) -> Mapping[str, str | None]:
         "decided_at": time_key(event.occurred_at),
         "patterns": " ".join(patterns_for(event.type)),
         "addressee": None if only is None else only.value,
+        "is_notable": "true" if is_notable(event) else "false",
     }
-
-
-def _done(done: bool, _: object) -> bool:  # noqa: FBT001
-    return done
 
 
 def _head(tenant: str, sequence: int, last: str, occurred_at: datetime | None) -> tuple[str, Head]:

@@ -1,8 +1,9 @@
 """Units of work as transactions of PostgreSQL."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 from typing import Final, cast
 
 import psycopg
@@ -10,7 +11,7 @@ import psycopg
 from ktrlplane.adapters.postgres.access import PostgresAccess
 from ktrlplane.adapters.postgres.answers import PostgresAnswers
 from ktrlplane.adapters.postgres.assignments import PostgresAssignments
-from ktrlplane.adapters.postgres.decisions import Decisions
+from ktrlplane.adapters.postgres.decisions import Decisions, Question
 from ktrlplane.adapters.postgres.events import PostgresEvents
 from ktrlplane.adapters.postgres.groups import PostgresGroups
 from ktrlplane.adapters.postgres.inbox import PostgresInbox
@@ -18,6 +19,7 @@ from ktrlplane.adapters.postgres.invitations import PostgresInvitations
 from ktrlplane.adapters.postgres.job_runs import PostgresJobRuns
 from ktrlplane.adapters.postgres.limits import PostgresLimitOverrides
 from ktrlplane.adapters.postgres.listening import Listener
+from ktrlplane.adapters.postgres.notifications import PostgresNotifications
 from ktrlplane.adapters.postgres.organizations import PostgresOrganizations
 from ktrlplane.adapters.postgres.pool import Connection, Pool, is_alive
 from ktrlplane.adapters.postgres.prepared import after_rollback
@@ -31,6 +33,7 @@ from ktrlplane.adapters.postgres.transitions import PostgresTransitions
 from ktrlplane.adapters.postgres.users import PostgresUsers
 from ktrlplane.adapters.postgres.webhooks import PostgresWebhooks
 from ktrlplane.domain.errors import Interrupted, UpstreamError
+from ktrlplane.domain.standings import Standing
 from ktrlplane.ports.unit_of_work import UnitOfWork, UnitsOfWork
 
 _STORES: Final[Mapping[str, Callable[[Session], object]]] = {
@@ -41,7 +44,6 @@ _STORES: Final[Mapping[str, Callable[[Session], object]]] = {
     "transitions": PostgresTransitions,
     "inbox": PostgresInbox,
     "events": PostgresEvents,
-    "webhooks": PostgresWebhooks,
     "job_runs": PostgresJobRuns,
     "users": PostgresUsers,
     "service_accounts": PostgresServiceAccounts,
@@ -51,6 +53,8 @@ _STORES: Final[Mapping[str, Callable[[Session], object]]] = {
     "invitations": PostgresInvitations,
     "access": PostgresAccess,
     "answers": PostgresAnswers,
+    "webhooks": PostgresWebhooks,
+    "notifications": PostgresNotifications,
 }
 
 
@@ -114,6 +118,12 @@ class PostgresUnitsOfWork(UnitsOfWork):
             return _View(self)
         self._listener.want()
         return _View(self, self._listener.decisions)
+
+    def remembered(self, asked: Sequence[Question], at: datetime) -> Sequence[Standing] | None:
+        if self._listener is None:
+            return None
+        self._listener.want()
+        return self._listener.decisions.find_all(asked, at)
 
     @contextmanager
     def _lent(self) -> Iterator[Connection]:

@@ -86,20 +86,18 @@ CLAIM: Final = composed(
     last=LAST,
 )
 
-NEXT_DUE: Final = composed(
-    """
-    WITH {waiting}
-    SELECT min(first.next_attempt_at) AS at
-    FROM waiting
-    JOIN ktrlplane.webhooks w ON w.webhook_id = waiting.webhook_id AND w.status = 'enabled'
-    CROSS JOIN LATERAL (
-        SELECT d.next_attempt_at FROM ktrlplane.webhook_deliveries d
-        WHERE d.webhook_id = w.webhook_id AND d.status = 'pending'
-        ORDER BY d.next_attempt_at, d.delivery_id LIMIT 1
-    ) first
-    """,
-    waiting=_WAITING,
-)
+# Asked before anything is claimed: mostly there is nothing, and then this is all.
+IS_ANYTHING_DUE: Final = b"""
+    SELECT true AS is_due FROM ktrlplane.webhook_deliveries
+    WHERE status = 'pending' AND next_attempt_at <= %(now)s LIMIT 1
+"""
+
+FIRST_UNDELIVERED: Final = b"""
+    SELECT min(e.sequence) AS first FROM ktrlplane.webhook_deliveries d
+    JOIN ktrlplane.webhooks w ON w.webhook_id = d.webhook_id AND w.status = 'enabled'
+    JOIN ktrlplane.events e ON e.event_id = d.event_id
+    WHERE d.status = 'pending' AND e.tenant = %(tenant)s
+"""
 
 SETTLE: Final = b"""
     WITH outcome AS (

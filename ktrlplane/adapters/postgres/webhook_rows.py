@@ -1,7 +1,6 @@
 """Webhooks, deliveries and attempts as rows."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, Final
 
 from attrs import asdict
@@ -110,7 +109,3 @@ def outcome_row(outcome: Outcome) -> Mapping[str, object]:
         "completed_at": told.completed_at,
         **asdict(attempt),
     }
-
-
-def moment(*, at: datetime | None) -> datetime | None:
-    return at

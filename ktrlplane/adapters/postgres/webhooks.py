@@ -15,7 +15,6 @@ from ktrlplane.adapters.postgres.webhook_rows import (
     WEBHOOK,
     delivery_of,
     due_of,
-    moment,
     outcome_row,
     webhook_of,
     webhook_values,
@@ -103,7 +102,6 @@ _ATTEMPTS_OF: Final = """
     SELECT number, attempted_at, response_status, failure, response_body, duration_ms
     FROM ktrlplane.webhook_attempts WHERE delivery_id = %(delivery_id)s ORDER BY number
 """
-_RING: Final = "SELECT pg_notify('ktrlplane_deliveries', '')"
 
 
 class PostgresWebhooks(Webhooks):
@@ -122,8 +120,6 @@ class PostgresWebhooks(Webhooks):
             raise _not_there(webhook.webhook_id)
         if webhook.status is EndpointStatus.DISABLED:
             self._session.change(queries.CANCEL, {**values, "at": webhook.updated_at})
-        else:
-            self._ring()
 
     def remove(self, webhook_id: WebhookId) -> None:
         if self._session.change(_REMOVE, {"webhook_id": webhook_id}) == 0:
@@ -161,7 +157,6 @@ class PostgresWebhooks(Webhooks):
 
     def ask_again(self, delivery_id: DeliveryId, at: datetime) -> None:
         self._session.change(repeats.ASK_AGAIN, {"delivery_id": delivery_id, "at": at})
-        self._ring()
 
     def recover(self, webhook: Webhook, since: datetime, at: datetime, limit: int) -> int:
         values = {**webhook_values(webhook), "since": since, "at": at}
@@ -169,7 +164,6 @@ class PostgresWebhooks(Webhooks):
         in_project = webhook.scope.scope_type is ScopeType.PROJECT
         missed = repeats.MISSED_IN_PROJECT if in_project else repeats.MISSED_IN_ORGANIZATION
         made = self._session.change(missed, {**values, "limit": limit - again})
-        self._ring()
         return again + made
 
     def claim(
@@ -181,6 +175,8 @@ class PostgresWebhooks(Webhooks):
         limit: int,
         busy: Mapping[WebhookId, int],
     ) -> Sequence[Due]:
+        if not self._session.one(_is_due, queries.IS_ANYTHING_DUE, {"now": now}):
+            return []
         values = {
             "now": now,
             "until": until,
@@ -207,17 +203,21 @@ class PostgresWebhooks(Webhooks):
             "claims": [one.claims for one in deliveries],
         }
         self._session.change(queries.RELEASE, values)
-        self._ring()
-
-    def next_due(self) -> datetime | None:
-        return self._session.one(moment, queries.NEXT_DUE, {})
 
     def forget(self, before: datetime, limit: int) -> int:
         gone = self._session.change(repeats.FORGET, {"before": before, "limit": limit})
         return gone + self._session.change(repeats.FORGET_ENDED, {"limit": limit - gone})
 
-    def _ring(self) -> None:
-        self._session.change(_RING, {})
+    def first_undelivered(self, tenant: Scope) -> int | None:
+        return self._session.one(_first, queries.FIRST_UNDELIVERED, {"tenant": str(tenant)})
+
+
+def _is_due(is_due: bool) -> bool:  # noqa: FBT001 - a column
+    return is_due
+
+
+def _first(first: int | None) -> int | None:
+    return first
 
 
 def _settled(*, delivery_id: str) -> DeliveryId:

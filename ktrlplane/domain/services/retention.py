@@ -126,12 +126,13 @@ def _last_to_go(work: UnitOfWork, chain: Chain, days: int, platform: Platform) -
     limit = platform.now() - timedelta(days=days)
     old, start = time_key(limit), time_key(limit - GRACE)
     seen, last = Verification.since(str(chain.tenant), Place.of(chain.pruned)), None
+    waited_for = work.webhooks.first_undelivered(chain.tenant)
     for _ in range(PRUNED_AT_ONCE // PORTION):
         after = seen.last.sequence
         records = work.events.records(chain.tenant, after, PORTION)
         if seen.count == 0 and records and records[0].occurred_at >= start:
             return None
-        going = list(takewhile(lambda one: one.occurred_at < old, records))
+        going = list(takewhile(lambda one: _may_go(one, old, waited_for), records))
         seen = seen.fed(map(Link.of, going))
         if seen.trouble:
             raise _broken(chain.tenant, seen)
@@ -139,6 +140,12 @@ def _last_to_go(work: UnitOfWork, chain: Chain, days: int, platform: Platform) -
         if len(going) < PORTION:
             break
     return None if last is None else _head_at(last)
+
+
+def _may_go(record: Record, old: str, waited_for: int | None) -> bool:
+    """What is still to be delivered stays, and what came after it."""
+    is_waited_for = waited_for is not None and record.sequence >= waited_for
+    return record.occurred_at < old and not is_waited_for
 
 
 def _is_news(record: Record) -> bool:

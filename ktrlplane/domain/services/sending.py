@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
 
 from attrs import field, frozen
 
@@ -14,8 +13,6 @@ from ktrlplane.domain.webhook_deliveries import RETENTION, WebhookAttempt, Webho
 from ktrlplane.domain.webhooks import Webhook
 from ktrlplane.ports.unit_of_work import UnitOfWork
 from ktrlplane.ports.webhooks import Due, Outcome
-
-FORGOTTEN_AT_ONCE: Final = 5_000
 
 
 @frozen(kw_only=True)
@@ -102,7 +99,6 @@ def release_deliveries(work: UnitOfWork, due: Sequence[Due], *, platform: Platfo
     work.webhooks.release([one.delivery for one in due], platform.now())
 
 
-def forget_deliveries(work: UnitOfWork, *, platform: Platform) -> bool:
-    """A part of what has had its time. Whether there may be more."""
-    before = platform.now() - RETENTION
-    return work.webhooks.forget(before, FORGOTTEN_AT_ONCE) >= FORGOTTEN_AT_ONCE
+def forget_deliveries(work: UnitOfWork, *, limit: int, platform: Platform) -> int:
+    """A part of what has had its time. How many."""
+    return work.webhooks.forget(platform.now() - RETENTION, limit)

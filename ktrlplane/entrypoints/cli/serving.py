@@ -67,7 +67,8 @@ def worker(context: click.Context, *, check: bool) -> int:
     with _stops(), current(settings) as container:
         platform = container.platform()
         transact = container.transact()
-        jobs = jobs_of(transact, platform, container.mail(), settings.public_url or "")
+        mail, delivery = container.mail(), container.delivery()
+        jobs = jobs_of(transact, platform, mail, delivery, settings.public_url or "")
         listen, record = container.bell().listen, recorder(transact)
         run_until_told(Worker(jobs, platform.now, listen=listen, record=record))
     return 0

@@ -24,6 +24,7 @@ from ktrlplane.entrypoints.http import (
     lifecycle,
     limits,
     metrics,
+    notifications,
     openapi,
     organizations,
     problems,
@@ -64,6 +65,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *events.OPERATIONS,
     *webhooks.OPERATIONS,
     *deliveries.OPERATIONS,
+    *notifications.OPERATIONS,
     *catalog.OPERATIONS,
 )
 

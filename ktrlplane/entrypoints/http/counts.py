@@ -26,9 +26,10 @@ _MINE_AT_MOST: Final = 10_000
 
 @define
 class _Mine:
-    """What this process knows of a key: ``count`` as of when it told the others last, and
-    ``untold`` hits since then."""
+    """What this process knows of a key, ``name`` to the others: ``count`` as of when it told
+    them last, and ``untold`` hits since then."""
 
+    name: int
     count: int = 0
     until: float = math.inf
     untold: int = 0
@@ -45,7 +46,7 @@ class Counts:
 
     def __init__(self, file: Path | None = None) -> None:
         self._lock = threading.Lock()
-        self._mine: dict[int, _Mine] = {}
+        self._mine: dict[str, _Mine] = {}
         self._file = None
         if file is not None:
             self._file = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -60,31 +61,30 @@ class Counts:
         time, or after a tenth of a second, until nine tenths are used up; then of each at once.
         To tell, it waits for the others, and would do so on every request of a product.
         """
-        digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
-        name, now = int.from_bytes(digest, "little"), time.time()
+        now = time.time()
         with self._lock:
-            mine = self._mine.get(name)
+            mine = self._mine.get(key)
             if mine is None or mine.until <= now:
                 if len(self._mine) >= _MINE_AT_MOST:
                     self._mine.clear()  # with a hundredth of each limit at most
-                mine = self._mine[name] = _Mine()
+                mine = self._mine[key] = _Mine(_name_of(key))
             mine.untold += hits
             if (
                 mine.untold > most // 100
                 or mine.count + mine.untold > most - most // 10
                 or now - mine.told_at > _TELL_AFTER_S
             ):
-                self._tell(name, mine, now, window_s)
+                self._tell(mine, now, window_s)
             return mine.count + mine.untold, mine.until
 
-    def _tell(self, name: int, mine: "_Mine", now: float, window_s: float) -> None:
+    def _tell(self, mine: _Mine, now: float, window_s: float) -> None:
         if self._file is None:
-            mine.count, mine.until = self._add(name, mine.untold, now, window_s)
+            mine.count, mine.until = self._add(mine.name, mine.untold, now, window_s)
         else:
             # This keeps other processes out, and not our own threads.
             fcntl.lockf(self._file, fcntl.LOCK_EX)
             try:
-                mine.count, mine.until = self._add(name, mine.untold, now, window_s)
+                mine.count, mine.until = self._add(mine.name, mine.untold, now, window_s)
             finally:
                 fcntl.lockf(self._file, fcntl.LOCK_UN)
         mine.untold, mine.told_at = 0, now
@@ -108,3 +108,7 @@ class Counts:
             if until < its_end:
                 first_to_end, its_end = place, until
         return first_to_end, 0.0, 0
+
+
+def _name_of(key: str) -> int:
+    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "little")

@@ -6,16 +6,13 @@ import os
 import threading
 import time
 from bisect import bisect_left
-from collections import Counter as Counts
-from collections import deque
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 import falcon
 import structlog
-from attrs import frozen
+from attrs import define, field, frozen
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     REGISTRY,
@@ -62,6 +59,14 @@ def tally(method: str, route: str, status: int, seconds: float) -> None:
     _tally.add((method, route, status), seconds)
 
 
+@define
+class _Sums:
+    """``seconds`` altogether, and how many requests by the bucket they fall into."""
+
+    seconds: float = 0.0
+    counts: list[int] = field(factory=lambda: [0] * len(_BUCKETS))
+
+
 class _Tally:
     """Adds up what was counted before it goes into the files that processes share: writing
     there for each request would be a third of what a check costs.
@@ -71,17 +76,24 @@ class _Tally:
     """
 
     def __init__(self) -> None:
-        self._new: deque[tuple[tuple[str, str, int], float]] = deque()
+        self._new: dict[tuple[str, str, int], _Sums] = {}
         self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
+        self._adding = threading.Lock()
+        self._writing = threading.Lock()
 
     def add(self, what: tuple[str, str, int], seconds: float) -> None:
-        self._new.append((what, seconds))
+        bucket = bisect_left(_BUCKETS, seconds)
+        with self._adding:
+            sums = self._new.get(what)
+            if sums is None:
+                sums = self._new[what] = _Sums()
+            sums.seconds += seconds
+            sums.counts[bucket] += 1
         if self._thread is None:
             self._begin()
 
     def _begin(self) -> None:
-        with self._lock:
+        with self._writing:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="metrics", daemon=True)
                 self._thread.start()
@@ -96,22 +108,21 @@ class _Tally:
                 _log.warning("metrics_not_written", exc_info=exc)
 
     def flush(self) -> None:
-        with self._lock:
-            new = [self._new.popleft() for _ in range(len(self._new))]
-            for (method, route, status), count in Counts(what for what, _ in new).items():
-                _requests_of(method, route, status).inc(count)
-            durations: dict[tuple[str, str], list[float]] = {}
-            for (method, route, _), seconds in new:
-                durations.setdefault((method, route), []).append(seconds)
-            for (method, route), seconds_each in durations.items():
-                _observe_all(_seconds_of(method, route), seconds_each)
+        # Whoever comes second waits until the first has written what it took.
+        with self._writing:
+            with self._adding:
+                new, self._new = self._new, {}
+            for (method, route, status), sums in new.items():
+                _requests_of(method, route, status).inc(sum(sums.counts))
+                _observe_all(_seconds_of(method, route), sums)
 
 
-def _observe_all(histogram: Histogram, amounts: Sequence[float]) -> None:
+def _observe_all(histogram: Histogram, sums: _Sums) -> None:
     """As ``observe`` does with each; it has no way to say many at once."""
-    histogram._sum.inc(sum(amounts))  # noqa: SLF001
-    for bucket, count in Counts(bisect_left(_BUCKETS, one) for one in amounts).items():
-        histogram._buckets[bucket].inc(count)  # noqa: SLF001
+    histogram._sum.inc(sums.seconds)  # noqa: SLF001
+    for bucket, count in enumerate(sums.counts):
+        if count:
+            histogram._buckets[bucket].inc(count)  # noqa: SLF001
 
 
 @cache

@@ -43,6 +43,7 @@ _TAGS: Final = {
     "Access": "Roles, who has them where, and what that allows.",
     "Events": "What happened, who did it, and that the log of it is whole.",
     "Webhooks": "Who is sent what happens, and whether it has arrived.",
+    "Notifications": "What one is told of what happened, and how.",
     "Groups": "People who are granted roles together.",
     "Roles of organizations": "Roles that an organization makes for itself.",
     "Service accounts": "Machines that an organization works with.",

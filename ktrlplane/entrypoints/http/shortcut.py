@@ -9,6 +9,7 @@ give the same answer, which a test holds them to.
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from logging import DEBUG
 from typing import Any, Final
 
@@ -48,7 +49,8 @@ class Shortcut:
 
     def __call__(self, environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
         began = time.perf_counter()
-        responder = self.responders.get(environ["PATH_INFO"])
+        path = environ["PATH_INFO"]
+        responder = self.responders.get(path)
         if responder is None or not self._is_plain(environ):
             return self.app(environ, start_response)
         known = _known(responder, environ)
@@ -58,27 +60,27 @@ class Shortcut:
         limits = responder.edge.rate_limit.headers_of(claims.principal_id.value)
         if limits is None:
             return self.app(environ, start_response)
-        body, tag = kept.written.body, kept.written.tag
-        headers = [
-            ("content-type", "application/json"),
-            ("content-length", str(len(body))),
-            ("x-request-id", new_request_id()),
-            ("x-content-type-options", "nosniff"),
-            ("cache-control", "private, no-cache"),
-            *limits,
-        ]
-        if tag is not None:
-            headers.append(("etag", tag))
+        written = kept.written
+        headers = [("x-request-id", new_request_id()), *written.headers, *limits]
         start_response("200 OK", headers)
-        metrics.tally("GET", responder.operation.url, 200, time.perf_counter() - began)
-        return (body,)
+        metrics.tally("GET", path, 200, time.perf_counter() - began)
+        # A list, which servers know the whole of: granian passes anything else on piece by piece.
+        return [written.body]
 
-    def _is_plain(self, environ: Mapping[str, Any]) -> bool:
-        if environ["REQUEST_METHOD"] != "GET" or _log.is_enabled_for(DEBUG):
+    def _is_plain(self, environ: dict[str, Any]) -> bool:
+        if environ["REQUEST_METHOD"] != "GET" or not environ.keys().isdisjoint(_ASKS_MORE):
             return False
         if self.loopback_only and not is_loopback(environ.get("REMOTE_ADDR", "")):
             return False
-        return not any(name in environ for name in _ASKS_MORE)
+        return not self._are_all_told
+
+    @cached_property
+    def _are_all_told(self) -> bool:
+        """In the log, also what was read well. Of when the first one comes: nobody sets another
+        level while a process serves, and to look each time would cost as much as all the rest
+        of finding out whether a request is plain."""
+        told: bool = _log.is_enabled_for(DEBUG)
+        return told
 
 
 def _known(responder: Responder, environ: Mapping[str, Any]) -> tuple[Kept, Claims] | None:

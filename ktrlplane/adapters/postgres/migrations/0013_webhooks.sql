@@ -56,6 +56,8 @@ CREATE INDEX webhook_deliveries_of_webhook
 CREATE INDEX webhook_deliveries_due
     ON ktrlplane.webhook_deliveries (webhook_id, next_attempt_at, delivery_id)
     WHERE status = 'pending';
+CREATE INDEX webhook_deliveries_next ON ktrlplane.webhook_deliveries (next_attempt_at)
+    WHERE status = 'pending';
 
 CREATE TABLE ktrlplane.webhook_attempts (
     delivery_id text COLLATE "C" NOT NULL,
