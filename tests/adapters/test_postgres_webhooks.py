@@ -80,11 +80,6 @@ def test_a_claim_that_is_not_committed_is_passed_over_and_not_waited_for(
     )
 
 
-def rings(ear: psycopg.Connection[Any]) -> int:
-    ear.execute("SELECT 1")
-    return len(list(ear.notifies(timeout=0.2)))
-
-
 def execute(url: str, statement: LiteralString) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(statement)
