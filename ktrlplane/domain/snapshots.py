@@ -4,8 +4,8 @@ import enum
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
-from typing import Any, Final, cast
+from functools import cache, lru_cache
+from typing import Any, Final
 
 from attrs import AttrsInstance, fields_dict, has
 
@@ -25,14 +25,15 @@ _SECRET: Final = re.compile(
 )
 
 
-def snapshot(thing: AttrsInstance | None, without: Collection[str] = ()) -> dict[str, Any] | None:
+def snapshot(
+    thing: AttrsInstance | None, without: frozenset[str] = frozenset()
+) -> dict[str, Any] | None:
     """Its fields as JSON. ``without`` are names of fields that say nothing to others."""
     if thing is None:
         return None
+    kind: type = type(thing)
     told: dict[str, Any] = {}
-    for name in fields_dict(type(thing)):
-        if name in UNTOLD_TIMES or name in without or name.startswith("_"):
-            continue
+    for name in _told_of(kind, without):
         value = getattr(thing, name)
         if isinstance(value, Scope):
             told |= {"scope_type": value.scope_type.value, "scope_id": value.scope_id}
@@ -41,11 +42,24 @@ def snapshot(thing: AttrsInstance | None, without: Collection[str] = ()) -> dict
     return told
 
 
+@cache
+def _told_of(kind: type, without: frozenset[str]) -> Sequence[str]:
+    untold = UNTOLD_TIMES | without
+    return [name for name in fields_dict(kind) if name not in untold and name[0] != "_"]
+
+
 def _plain(value: object) -> Any:
-    for kind, written in _WRITTEN:
-        if isinstance(value, kind):
-            return written(value)
-    return snapshot(cast("AttrsInstance", value)) if has(type(value)) else value
+    written = _writer(type(value))
+    return value if written is None else written(value)
+
+
+@cache
+def _writer(kind: type) -> Callable[[Any], Any] | None:
+    """What makes JSON of values of this type; None where they are JSON."""
+    for known, written in _WRITTEN:
+        if issubclass(kind, known):
+            return written
+    return snapshot if has(kind) else None
 
 
 _WRITTEN: Final[tuple[tuple[type, Callable[[Any], Any]], ...]] = (

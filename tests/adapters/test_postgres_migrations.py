@@ -28,6 +28,7 @@ LANDED = {
     "0012_audit_retention": "69e1f9b3f46d7cb18f5f27fb577bb044f061fe878bf4d815da60bdb593d307bf",
     "0013_webhooks": "32e7040a25efb2155c97fd6aa3fccba8c3ff282a20eecc631e7396725c3d0a60",
     "0014_notifications": "39dd2c91fcd0474c84cff093e988ab815064936e5203d1cd5bb09aaa7d5d1b7a",
+    "0015_chain_heads": "2df5f2a0d4be09854e3a7199f180ab85135743c2e166a13aae44f86f0b0d22a5",
 }
 """What databases out there have had. Never change one: write another one."""
 

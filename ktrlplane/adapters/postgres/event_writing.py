@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from attrs import asdict
+from attrs import fields_dict
 
 from ktrlplane.adapters.postgres.prepared import Prepared
 from ktrlplane.adapters.postgres.session import Session, batched
@@ -64,35 +64,29 @@ _NOTED: Final = b"""
     )
 """
 
-# Most units of work tell one thing: that is a chain held, an entry put at its end and the chain
-# moved on in one go. What is hashed is as ``domain/chains.py`` writes it.
+# Most units of work tell one thing: that is a chain moved on and an entry put at its end in one
+# go. What is hashed is as ``domain/chains.py`` writes it.
 _ADD_ONE: Final = Prepared.of(
     b"""
-    WITH place AS (
-        SELECT
-            sequence + 1 AS sequence,
-            encode(hash, 'hex') AS previous_hash,
-            greatest(%(occurred_at)s::timestamptz, occurred_at + interval '1 microsecond')
-                AS occurred_at
-        FROM ktrlplane.event_chains
+    WITH head AS (
+        UPDATE ktrlplane.event_chains
+        SET sequence = sequence + 1,
+            previous_hash = hash,
+            occurred_at = greatest(
+                %(occurred_at)s::timestamptz, occurred_at + interval '1 microsecond'
+            ),
+            hash = sha256(convert_to(
+                %(before_time)s::text || to_char(
+                    greatest(%(occurred_at)s::timestamptz, occurred_at + interval '1 microsecond')
+                        AT TIME ZONE 'UTC',
+                    '\\"YYYY-MM-DD"T"HH24:MI:SS.US"Z\\""'
+                )
+                || %(before_previous)s::text || '"' || encode(hash, 'hex') || '"'
+                || %(before_sequence)s::text || (sequence + 1) || %(after_all)s::text,
+                'UTF8'
+            ))
         WHERE tenant = %(tenant)s
-        FOR NO KEY UPDATE
-    ),
-    entry AS (
-        SELECT place.*, sha256(convert_to(
-            %(before_time)s::text
-            || to_char(occurred_at AT TIME ZONE 'UTC', '\\"YYYY-MM-DD"T"HH24:MI:SS.US"Z\\""')
-            || %(before_previous)s::text || '"' || previous_hash || '"'
-            || %(before_sequence)s::text || sequence || %(after_all)s::text,
-            'UTF8'
-        )) AS hash
-        FROM place
-    ),
-    head AS (
-        UPDATE ktrlplane.event_chains chain
-        SET sequence = entry.sequence, hash = entry.hash, occurred_at = entry.occurred_at
-        FROM entry
-        WHERE chain.tenant = %(tenant)s
+        RETURNING sequence, previous_hash, occurred_at, hash
     ),
     told AS (
         INSERT INTO ktrlplane.events (
@@ -102,8 +96,8 @@ _ADD_ONE: Final = Prepared.of(
         SELECT
             %(event_id)s, %(tenant)s, sequence, %(type)s, %(version)s::int, occurred_at,
             %(actor_type)s, %(actor_id)s, %(org_id)s, %(project_id)s, %(resource_id)s,
-            %(request_id)s, %(data)s::json, decode(previous_hash, 'hex'), hash
-        FROM entry
+            %(request_id)s, %(data)s::json, previous_hash, hash
+        FROM head
         RETURNING event_id, type, org_id, project_id, %(occurred_at)s::timestamptz AS decided_at,
             occurred_at, %(patterns)s::text AS patterns, %(addressee)s::text AS addressee,
             %(is_notable)s::boolean AS is_notable
@@ -204,12 +198,17 @@ def _held(session: Session, tenants: Sequence[str]) -> Mapping[str, Head]:
 
 def _columns(tenant: str, record: Record) -> Mapping[str, str | None]:
     """As PostgreSQL reads them."""
-    kept = asdict(record) | {"tenant": tenant}
-    for name in ("sequence", "version"):
-        kept[name] = str(kept[name])
-    for name in ("previous_hash", "hash"):
-        kept[name] = f"\\x{kept[name]}"
-    return kept
+    kept = {name: getattr(record, name) for name in _RECORDED}
+    return kept | {
+        "tenant": tenant,
+        "sequence": str(record.sequence),
+        "version": str(record.version),
+        "previous_hash": f"\\x{record.previous_hash}",
+        "hash": f"\\x{record.hash}",
+    }
+
+
+_RECORDED: Final = tuple(fields_dict(Record))
 
 
 def _delivered(event: Event) -> Mapping[str, str | None]:
