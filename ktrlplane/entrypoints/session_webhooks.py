@@ -10,9 +10,11 @@ from ktrlplane.domain.paging import Page, PageRequest
 from ktrlplane.domain.services import webhook_deliveries as deliveries
 from ktrlplane.domain.services import webhooks
 from ktrlplane.domain.services.webhook_deliveries import DeliveryHistory
-from ktrlplane.domain.services.webhooks import (
+from ktrlplane.domain.services.webhook_views import (
     CreatedWebhook,
+    CreateWebhook,
     RotatedSecret,
+    UpdateWebhook,
     WantedStatus,
     WebhookView,
 )
@@ -30,9 +32,7 @@ class WebhookSession(AuditSession):
     ) -> CreatedWebhook:
         """On an organization or a project. Its secret is shown here and never again."""
         scope = scope_of(on)
-        command = webhooks.CreateWebhook(
-            url=url, event_types=tuple(event_types), description=description
-        )
+        command = CreateWebhook(url=url, event_types=tuple(event_types), description=description)
         return self._transact(
             lambda work: webhooks.create_webhook(work, scope, command, **self._by)
         )
@@ -59,7 +59,7 @@ class WebhookSession(AuditSession):
     ) -> WebhookView:
         """``status`` is ``enabled`` or ``paused``."""
         wanted = id_of(WebhookId, webhook_id)
-        command = webhooks.UpdateWebhook(
+        command = UpdateWebhook(
             url=url,
             event_types=None if event_types is None else tuple(event_types),
             description=description,

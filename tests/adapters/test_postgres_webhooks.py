@@ -8,7 +8,7 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
-from ktrlplane.adapters.postgres import event_writing, webhook_queries
+from ktrlplane.adapters.postgres import event_writing, webhook_queries, webhook_repeats
 from ktrlplane.domain.access import Scope
 from ktrlplane.domain.events import OPERATOR, Event, EventType
 from ktrlplane.domain.ids import OrganizationId, WebhookId
@@ -78,11 +78,6 @@ def test_a_claim_that_is_not_committed_is_passed_over_and_not_waited_for(
     assert {one.delivery.delivery_id for one in first}.isdisjoint(
         one.delivery.delivery_id for one in then
     )
-
-
-def rings(ear: psycopg.Connection[Any]) -> int:
-    ear.execute("SELECT 1")
-    return len(list(ear.notifies(timeout=0.2)))
 
 
 def execute(url: str, statement: LiteralString) -> None:
@@ -156,7 +151,7 @@ def test_a_long_history_costs_forgetting_nothing(
     )
     execute(migrated_database, "VACUUM ANALYZE ktrlplane.webhook_deliveries")
     values = {"before": NOW, "limit": 100}
-    assert buffers(explained(migrated_database, webhook_queries.FORGET, values)) < 60
+    assert buffers(explained(migrated_database, webhook_repeats.FORGET, values)) < 60
 
 
 def test_an_endpoint_that_ends_meanwhile_leaves_nothing_to_be_sent(

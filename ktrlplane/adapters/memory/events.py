@@ -3,9 +3,9 @@ from datetime import datetime
 
 from attrs import evolve
 
+from ktrlplane.adapters.memory.delivering import deliver, drop_deliveries_of
 from ktrlplane.adapters.memory.lists import by_time
 from ktrlplane.adapters.memory.tables import Tables
-from ktrlplane.adapters.memory.webhooks import deliver, drop_deliveries_of
 from ktrlplane.domain.access import Scope, ScopeType
 from ktrlplane.domain.chains import Entry, Head, Record, chained
 from ktrlplane.domain.events import Event, EventType, patterns_for

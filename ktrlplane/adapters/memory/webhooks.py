@@ -4,12 +4,13 @@ from itertools import islice
 
 from attrs import evolve
 
+from ktrlplane.adapters.memory.delivering import drop_deliveries
 from ktrlplane.adapters.memory.lists import by_time
 from ktrlplane.adapters.memory.tables import KeptAttempt, Tables
 from ktrlplane.domain.access import Scope, ScopeType
 from ktrlplane.domain.errors import NotFound
-from ktrlplane.domain.events import Event, patterns_for
-from ktrlplane.domain.ids import DeliveryId, EventId, OrganizationId, ProjectId, WebhookId
+from ktrlplane.domain.events import patterns_for
+from ktrlplane.domain.ids import DeliveryId, OrganizationId, ProjectId, WebhookId
 from ktrlplane.domain.paging import Page, PageRequest
 from ktrlplane.domain.projects import ProjectStatus
 from ktrlplane.domain.webhook_deliveries import (
@@ -206,27 +207,6 @@ class MemoryWebhooks(Webhooks):
         return webhook.status is not EndpointStatus.ENABLED or all(
             one.status is not DeliveryStatus.PENDING for one in theirs
         )
-
-
-def deliver(tables: Tables, event: Event) -> None:
-    """To whoever hears it, at the end of the unit of work that tells it."""
-    scopes = [Scope.of(one) for one in (event.org_id, event.project_id) if one is not None]
-    for scope in scopes:
-        for webhook in tables.webhooks.where(scope=scope):
-            if webhook.hears(event):
-                made = WebhookDelivery.made(event, webhook.webhook_id, event.occurred_at)
-                tables.webhook_deliveries.put(made)
-
-
-def drop_deliveries(tables: Tables, deliveries: Sequence[WebhookDelivery]) -> None:
-    for one in deliveries:
-        for kept in tables.webhook_attempts.where(delivery=one.delivery_id):
-            tables.webhook_attempts.drop((one.delivery_id, kept.attempt.number))
-        tables.webhook_deliveries.drop(one.delivery_id)
-
-
-def drop_deliveries_of(tables: Tables, event_id: EventId) -> None:
-    drop_deliveries(tables, tables.webhook_deliveries.where(event=event_id))
 
 
 def _is_gone(tables: Tables, scope: Scope) -> bool:

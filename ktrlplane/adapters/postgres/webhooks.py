@@ -6,6 +6,7 @@ from attrs import evolve
 from psycopg.sql import SQL
 
 from ktrlplane.adapters.postgres import webhook_queries as queries
+from ktrlplane.adapters.postgres import webhook_repeats as repeats
 from ktrlplane.adapters.postgres.lists import Listing, composed, count_of
 from ktrlplane.adapters.postgres.session import Session, batched, rows_of
 from ktrlplane.adapters.postgres.webhook_rows import (
@@ -155,13 +156,13 @@ class PostgresWebhooks(Webhooks):
         return self._session.all(WebhookAttempt, _ATTEMPTS_OF, {"delivery_id": delivery_id})
 
     def ask_again(self, delivery_id: DeliveryId, at: datetime) -> None:
-        self._session.change(queries.ASK_AGAIN, {"delivery_id": delivery_id, "at": at})
+        self._session.change(repeats.ASK_AGAIN, {"delivery_id": delivery_id, "at": at})
 
     def recover(self, webhook: Webhook, since: datetime, at: datetime, limit: int) -> int:
         values = {**webhook_values(webhook), "since": since, "at": at}
-        again = self._session.change(queries.RECOVER, {**values, "limit": limit})
+        again = self._session.change(repeats.RECOVER, {**values, "limit": limit})
         in_project = webhook.scope.scope_type is ScopeType.PROJECT
-        missed = queries.MISSED_IN_PROJECT if in_project else queries.MISSED_IN_ORGANIZATION
+        missed = repeats.MISSED_IN_PROJECT if in_project else repeats.MISSED_IN_ORGANIZATION
         made = self._session.change(missed, {**values, "limit": limit - again})
         return again + made
 
@@ -204,8 +205,8 @@ class PostgresWebhooks(Webhooks):
         self._session.change(queries.RELEASE, values)
 
     def forget(self, before: datetime, limit: int) -> int:
-        gone = self._session.change(queries.FORGET, {"before": before, "limit": limit})
-        return gone + self._session.change(queries.FORGET_ENDED, {"limit": limit - gone})
+        gone = self._session.change(repeats.FORGET, {"before": before, "limit": limit})
+        return gone + self._session.change(repeats.FORGET_ENDED, {"limit": limit - gone})
 
     def first_undelivered(self, tenant: Scope) -> int | None:
         return self._session.one(_first, queries.FIRST_UNDELIVERED, {"tenant": str(tenant)})

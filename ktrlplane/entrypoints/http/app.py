@@ -17,6 +17,7 @@ from ktrlplane.entrypoints.http import (
     catalog,
     configurations,
     custom_roles,
+    deliveries,
     events,
     groups,
     invitations,
@@ -63,6 +64,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *access.OPERATIONS,
     *events.OPERATIONS,
     *webhooks.OPERATIONS,
+    *deliveries.OPERATIONS,
     *notifications.OPERATIONS,
     *catalog.OPERATIONS,
 )

@@ -27,7 +27,7 @@ from ktrlplane.domain.services.reports import (
     ReportedCondition,
     ReportStatus,
 )
-from ktrlplane.domain.services.webhooks import CreateWebhook, UpdateWebhook
+from ktrlplane.domain.services.webhook_views import CreateWebhook, UpdateWebhook
 from ktrlplane.domain.webhooks import MAX_PATTERNS
 from ktrlplane.entrypoints.http.cursors import Place
 from ktrlplane.entrypoints.http.rendering import shown_fields
