@@ -31,7 +31,7 @@ def snapshot(
     """Its fields as JSON. ``without`` are names of fields that say nothing to others."""
     if thing is None:
         return None
-    kind: type = type(thing)
+    kind: Any = type(thing)
     told: dict[str, Any] = {}
     for name in _told_of(kind, without):
         value = getattr(thing, name)
@@ -49,7 +49,8 @@ def _told_of(kind: type, without: frozenset[str]) -> Sequence[str]:
 
 
 def _plain(value: object) -> Any:
-    written = _writer(type(value))
+    kind: Any = type(value)
+    written = _writer(kind)
     return value if written is None else written(value)
 
 

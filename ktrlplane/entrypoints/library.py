@@ -17,6 +17,7 @@ from ktrlplane.entrypoints.jobs import jobs_of
 from ktrlplane.entrypoints.places import Place, id_of, id_or_none, scope_of
 from ktrlplane.entrypoints.recognition import welcome
 from ktrlplane.entrypoints.session import Session
+from ktrlplane.entrypoints.setting_values import networks
 from ktrlplane.entrypoints.settings import Settings
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.ports.clock import Clock
@@ -41,6 +42,7 @@ class Adapters(TypedDict, total=False):
     reserved_ids: Sequence[str]
     deletion_grace: timedelta
     invitation_ttl: timedelta
+    webhook_allow: str
 
 
 class ControlPlane:
@@ -63,11 +65,15 @@ class ControlPlane:
         reserved_ids: Sequence[str] = (),
         deletion_grace: timedelta = timedelta(days=1),
         invitation_ttl: timedelta = timedelta(days=7),
+        webhook_allow: str = "",
     ) -> None:
+        """``webhook_allow`` are networks, such as ``127.0.0.0/8``, with commas between them, that
+        webhooks may reach beside public addresses. Raises: ValueError for what is no network."""
         settings = Settings(
             reserved_ids=tuple(reserved_ids),
             deletion_grace=deletion_grace,
             invitation_ttl=invitation_ttl,
+            webhook_allow=networks(webhook_allow),
         )
         self.container: Container = replaced(
             in_memory(settings),

@@ -111,6 +111,7 @@ def workers_in(folder: Path, url: str, box: MailBox, rng: random.Random) -> Iter
         SMTP_URL=f"smtp://127.0.0.1:{box.port}",
         PUBLIC_URL="http://ktrlplane.example.com",
         MAIL_FROM="no-reply@example.com",
+        WEBHOOK_ALLOW="127.0.0.0/8",
     )
     with subprocess.Popen(
         [sys.executable, NURSERY],

@@ -20,6 +20,7 @@ from ktrlplane.domain.ids import (
 )
 from ktrlplane.domain.notifications import MAX_TOLD, Mailing, Notification, preference_for
 from ktrlplane.domain.services.platform import Platform
+from ktrlplane.domain.webhooks import DisabledReason
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 
@@ -90,10 +91,17 @@ def _news(known: "_Known", event: Event) -> _News | None:
             return _News(Scope.of(group.org_id), title, [PrincipalId(subject["user_id"])])
         case EventType.WEBHOOK_DISABLED:
             path = path_of(event)
-            title = f"The webhook to {subject['url']} is disabled"
+            why = _WHY_DISABLED[data["after"]["disabled_reason"]]
+            title = f"The webhook to {subject['url']} is disabled: {why}"
             return _News(path[-1], title, known.who_may(Action.MANAGE_ACCESS, path))
         case _:
             return None
+
+
+_WHY_DISABLED: Final = {
+    DisabledReason.GONE: "its receiver says that it is gone",
+    DisabledReason.FAILING: "nothing has arrived there for days",
+}
 
 
 def path_of(event: Event) -> tuple[Scope, ...]:
