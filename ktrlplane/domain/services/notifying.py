@@ -74,7 +74,9 @@ def _told(known: "_Known", entry: Entry) -> Iterable[tuple[PrincipalId, _News, E
 def _news(known: "_Known", event: Event) -> _News | None:
     """Raises: NotFound."""
     data = event.data.value
-    subject = data["subject"]
+    subject = data.get("subject")
+    if subject is None:
+        return None  # told by a release that told it in another way
     match event.type:
         case EventType.RESOURCE_STATUS_CHANGED:
             path = path_of(event)
