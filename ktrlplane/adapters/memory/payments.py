@@ -1,0 +1,347 @@
+"""A payment provider in this process: what it does depends on the clock alone."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import count
+from threading import RLock
+from typing import Any, Final, TypeVar
+
+from attrs import evolve
+
+from ktrlplane.adapters.memory.payment_ledger import Account, Contract, Ledger
+from ktrlplane.domain.billing import (
+    Customer,
+    Invoice,
+    InvoiceState,
+    Meter,
+    Offer,
+    PaymentMethod,
+    Plan,
+    Preview,
+    Price,
+    Product,
+    Profile,
+    Setup,
+    Subscription,
+    SubscriptionItems,
+    SubscriptionState,
+)
+from ktrlplane.domain.errors import PaymentRequired, UpstreamError
+from ktrlplane.domain.ids import (
+    CustomerId,
+    InvoiceId,
+    PaymentMethodId,
+    PriceId,
+    ProductId,
+    SubscriptionId,
+)
+from ktrlplane.ports.clock import Clock
+from ktrlplane.ports.payments import BillingChanged, Payments
+
+T = TypeVar("T")
+
+_REFUSED: Final = "The payment provider did not accept this; the operator's log says why."
+
+
+class MemoryPayments(Payments):
+    """``add_method`` and ``lose`` are what a customer does at the provider's own pages."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = RLock()
+        self._numbers = count(1)
+        self._done: dict[str, tuple[object, Any]] = {}
+        self._accounts: dict[CustomerId, Account] = {}
+        self._contracts: dict[SubscriptionId, Contract] = {}
+        self._prices: dict[PriceId, Price] = {}
+        self._products: dict[ProductId, Product] = {}
+        self._meters: dict[str, Meter] = {}
+        self._ledger = Ledger(self._prices)
+
+    def add_method(self, customer_id: CustomerId, *, declined: bool = False) -> PaymentMethodId:
+        """Raises: BillingChanged."""
+        with self._lock:
+            account = self._account(customer_id)
+            method = PaymentMethod(
+                payment_method_id=PaymentMethodId(self._new("pm")),
+                kind="card",
+                label="visa",
+                last4="0341" if declined else "4242",
+                exp_month=12,
+                exp_year=2034,
+                is_default=False,
+            )
+            account.methods.append(method)
+            if declined:
+                account.declined.add(method.payment_method_id)
+            return method.payment_method_id
+
+    def lose(self, customer_id: CustomerId) -> None:
+        """Deleted at the provider, and all its subscriptions end."""
+        with self._lock:
+            account = self._account(customer_id)
+            account.is_gone = True
+            for contract in self._of(customer_id):
+                one = evolve(contract.subscription, state=SubscriptionState.CANCELED)
+                contract.subscription = one
+
+    def customer(self, customer_id: CustomerId) -> Customer | None:
+        with self._lock:
+            self._pass_time()
+            account = self._accounts.get(customer_id)
+            return None if account is None or account.is_gone else account.customer
+
+    def open_customer(self, profile: Profile, *, key: str) -> Customer:
+        def make() -> Customer:
+            customer = Customer(
+                customer_id=CustomerId(self._new("cus")),
+                name=profile.name,
+                email=profile.email,
+                default_method=None,
+            )
+            self._accounts[customer.customer_id] = Account(customer)
+            return customer
+
+        return self._once(key, ("open", profile), make)
+
+    def payment_methods(self, customer_id: CustomerId) -> Sequence[PaymentMethod]:
+        with self._lock:
+            account = self._accounts.get(customer_id)
+            if account is None or account.is_gone:
+                return ()
+            default = account.customer.default_method
+            methods = (
+                evolve(method, is_default=method.payment_method_id == default)
+                for method in account.methods
+            )
+            return sorted(methods, key=lambda method: not method.is_default)
+
+    def set_up(self, customer_id: CustomerId, *, key: str) -> Setup:
+        def make() -> Setup:
+            self._account(customer_id)
+            return Setup(client_secret=self._new("seti_secret"))
+
+        return self._once(key, ("set up", customer_id), make)
+
+    def make_default(
+        self, customer_id: CustomerId, payment_method_id: PaymentMethodId, *, key: str
+    ) -> None:
+        def make() -> None:
+            account = self._account(customer_id)
+            if payment_method_id not in {one.payment_method_id for one in account.methods}:
+                raise BillingChanged("The customer does not have this payment method any more.")
+            account.customer = evolve(account.customer, default_method=payment_method_id)
+
+        self._once(key, ("default", customer_id, payment_method_id), make)
+
+    def portal(self, customer_id: CustomerId, *, return_url: str, key: str) -> str:
+        def make() -> str:
+            self._account(customer_id)
+            return f"https://payments.example/portal/{self._new('bps')}"
+
+        return self._once(key, ("portal", customer_id, return_url), make)
+
+    def subscription(self, subscription_id: SubscriptionId) -> Subscription | None:
+        with self._lock:
+            self._pass_time()
+            contract = self._contracts.get(subscription_id)
+            return None if contract is None else contract.subscription
+
+    def subscriptions(self, customer_id: CustomerId) -> Sequence[Subscription]:
+        with self._lock:
+            self._pass_time()
+            theirs = (contract.subscription for contract in self._of(customer_id))
+            return [one for one in theirs if not one.state.is_over]
+
+    def subscribe(
+        self, customer_id: CustomerId, plan: Plan, *, trial_days: int = 0
+    ) -> Subscription:
+        with self._lock:
+            account = self._account(customer_id)
+            _require_method(account)
+            for one in self.subscriptions(customer_id):
+                if one.follows(plan):
+                    return one
+                raise BillingChanged("The customer has another subscription already.")
+            return self._begun(account, plan, trial_days)
+
+    def _begun(self, account: Account, plan: Plan, trial_days: int) -> Subscription:
+        now = self._clock.now().replace(microsecond=0)
+        subscription = Subscription(
+            subscription_id=SubscriptionId(self._new("sub")),
+            customer_id=account.customer.customer_id,
+            state=SubscriptionState.INCOMPLETE,
+            items=plan.items,
+            revision=plan.revision,
+            current_period_start=now,
+            current_period_end=now,
+        )
+        interval = self._require_one_kind(plan.items)[0].interval
+        contract = Contract(subscription, now, interval)
+        self._contracts[subscription.subscription_id] = contract
+        self._ledger.begin(contract, account, trial_days)
+        return contract.subscription
+
+    def amend(self, subscription_id: SubscriptionId, plan: Plan) -> Subscription:
+        with self._lock:
+            contract = self._living(subscription_id)
+            if contract.subscription.follows(plan):
+                return contract.subscription
+            if not contract.subscription.takes(plan):
+                raise BillingChanged("The subscription follows a newer plan, or cannot change.")
+            self._require_one_kind(plan.items)
+            self._ledger.amend(contract, plan.items, self._clock.now().replace(microsecond=0))
+            contract.subscription = evolve(contract.subscription, revision=plan.revision)
+            return contract.subscription
+
+    def cancel_at_period_end(self, subscription_id: SubscriptionId, *, key: str) -> Subscription:
+        return self._end_with_period(subscription_id, ends=True, key=key)
+
+    def resume(self, subscription_id: SubscriptionId, *, key: str) -> Subscription:
+        return self._end_with_period(subscription_id, ends=False, key=key)
+
+    def _end_with_period(
+        self, subscription_id: SubscriptionId, *, ends: bool, key: str
+    ) -> Subscription:
+        def make() -> Subscription:
+            contract = self._living(subscription_id)
+            contract.subscription = evolve(contract.subscription, cancel_at_period_end=ends)
+            return contract.subscription
+
+        with self._lock:
+            self._living(subscription_id)
+            return self._once(key, ("end", subscription_id, ends), make)
+
+    def cancel_now(self, subscription_id: SubscriptionId, *, key: str) -> Subscription:
+        with self._lock:
+            self._pass_time()
+            contract = self._contracts.get(subscription_id)
+            if contract is None:
+                raise BillingChanged("The payment provider has no such subscription.")
+            if not contract.subscription.state.is_over:
+                account = self._accounts[contract.subscription.customer_id]
+                self._ledger.end(contract, account, self._clock.now().replace(microsecond=0))
+            return contract.subscription
+
+    def invoices(self, customer_id: CustomerId, *, limit: int) -> Sequence[Invoice]:
+        with self._lock:
+            self._pass_time()
+            every = reversed(self._ledger.invoices.values())
+            return [one for one in every if one.customer_id == customer_id][:limit]
+
+    def preview(
+        self,
+        customer_id: CustomerId,
+        items: SubscriptionItems,
+        *,
+        subscription_id: SubscriptionId | None,
+    ) -> Preview:
+        with self._lock:
+            account = self._account(customer_id)
+            self._require_one_kind(items)
+            if subscription_id is None:
+                return self._ledger.first_invoice(account, items)
+            contract, now = self._living(subscription_id), self._clock.now().replace(microsecond=0)
+            return self._ledger.next_invoice(contract, account, items, now)
+
+    def pay(self, invoice_id: InvoiceId, *, key: str) -> Invoice:
+        with self._lock:
+            self._pass_time()
+            invoice = self._ledger.invoices.get(invoice_id)
+            if invoice is None or invoice.state is not InvoiceState.OPEN:
+                raise BillingChanged("Nothing is open on this invoice.")
+            account = self._account(invoice.customer_id)
+            _require_method(account)
+            if not account.pays:
+                raise PaymentRequired("The payment was declined; use another payment method.")
+            assert invoice.subscription_id is not None
+            return self._ledger.pay(invoice, self._contracts[invoice.subscription_id])
+
+    def prices(self, lookup_keys: Iterable[str]) -> Mapping[str, Price]:
+        with self._lock:
+            keys = set(lookup_keys)
+            found = (price for price in self._prices.values() if price.active)
+            return {price.lookup_key: price for price in found if price.lookup_key in keys}
+
+    def offer(self, offer: Offer, *, key: str) -> Price:
+        def make() -> Price:
+            if offer.product_id not in self._products:
+                raise UpstreamError(_REFUSED)
+            for price in self.prices([offer.lookup_key]).values():
+                self._prices[price.price_id] = evolve(price, lookup_key=None)
+            price = Price(
+                price_id=PriceId(self._new("price")),
+                product_id=offer.product_id,
+                lookup_key=offer.lookup_key,
+                each=offer.each,
+                interval=offer.interval,
+            )
+            self._prices[price.price_id] = price
+            return price
+
+        return self._once(key, offer, make)
+
+    def products(self) -> Sequence[Product]:
+        with self._lock:
+            return sorted(self._products.values(), key=lambda product: product.product_id)
+
+    def put_product(self, product: Product, *, key: str) -> None:
+        self._once(key, product, lambda: self._products.update({product.product_id: product}))
+
+    def meters(self) -> Sequence[Meter]:
+        with self._lock:
+            return sorted(self._meters.values(), key=lambda meter: meter.event_name)
+
+    def add_meter(self, meter: Meter, *, key: str) -> None:
+        self._once(key, meter, lambda: self._meters.update({meter.event_name: meter}))
+
+    def _once(self, key: str, what: object, make: Callable[[], T]) -> T:
+        with self._lock:
+            self._pass_time()
+            if key not in self._done:
+                self._done[key] = (what, make())
+            before, answer = self._done[key]
+            if before != what:
+                raise BillingChanged(
+                    "This was asked for before in another form; look at it again."
+                )
+            given: T = answer
+            return given
+
+    def _new(self, kind: str) -> str:
+        return f"{kind}_{next(self._numbers)}"
+
+    def _of(self, customer_id: CustomerId) -> Iterable[Contract]:
+        every = self._contracts.values()
+        return (one for one in every if one.subscription.customer_id == customer_id)
+
+    def _account(self, customer_id: CustomerId) -> Account:
+        self._pass_time()
+        account = self._accounts.get(customer_id)
+        if account is None or account.is_gone:
+            raise BillingChanged("The payment provider does not have this customer any more.")
+        return account
+
+    def _living(self, subscription_id: SubscriptionId) -> Contract:
+        self._pass_time()
+        contract = self._contracts.get(subscription_id)
+        if contract is None or contract.subscription.state.is_over:
+            raise BillingChanged("The subscription is over.")
+        return contract
+
+    def _pass_time(self) -> None:
+        for contract in self._contracts.values():
+            account = self._accounts[contract.subscription.customer_id]
+            self._ledger.pass_time(contract, account, self._clock.now())
+
+    def _require_one_kind(self, items: SubscriptionItems) -> Sequence[Price]:
+        """One currency and one interval. Raises: UpstreamError, as the provider does."""
+        prices = [self._prices[price] for price, _ in items if price in self._prices]
+        kinds = {(price.each.currency, price.interval) for price in prices}
+        if len(prices) != len(items.quantities) or len(kinds) != 1:
+            raise UpstreamError(_REFUSED)
+        return prices
+
+
+def _require_method(account: Account) -> None:
+    if account.customer.default_method is None:
+        raise PaymentRequired("Add a payment method first.")
