@@ -12,7 +12,6 @@ from attrs.validators import ge
 from ktrlplane.domain.access import Scope
 from ktrlplane.domain.ids import (
     CustomerId,
-    InvoiceId,
     PaymentMethodId,
     PriceId,
     ProductId,
@@ -206,53 +205,6 @@ class Setup:
     """A payment method about to be added, in the customer's browser, by ``client_secret``."""
 
     client_secret: str = field(repr=False)
-
-
-class InvoiceState(enum.StrEnum):
-    DRAFT = "draft"
-    OPEN = "open"
-    PAID = "paid"
-    UNCOLLECTIBLE = "uncollectible"
-    VOID = "void"
-
-
-@frozen(kw_only=True)
-class InvoiceLine:
-    """``is_proration``: for a part of a period, after a change; a credit where negative."""
-
-    description: str = field(eq=False)
-    total: Money
-    price_id: PriceId | None
-    quantity: int
-    is_proration: bool
-
-
-@frozen(kw_only=True)
-class Invoice:
-    """``due`` is what of the ``total`` is to be paid after credit. Its links open it for
-    whoever has them."""
-
-    invoice_id: InvoiceId
-    number: str | None
-    customer_id: CustomerId
-    subscription_id: SubscriptionId | None
-    state: InvoiceState
-    total: Money
-    due: Money
-    paid: Money
-    created_at: datetime
-    lines: tuple[InvoiceLine, ...]
-    url: str | None = field(default=None, repr=False)
-    pdf_url: str | None = field(default=None, repr=False)
-
-
-@frozen(kw_only=True)
-class Preview:
-    """The next invoice, if nothing else happened until then."""
-
-    total: Money
-    due: Money
-    lines: tuple[InvoiceLine, ...]
 
 
 def prorated(amount: int, left_s: int, period_s: int) -> int:

@@ -6,12 +6,10 @@ from typing import Protocol
 
 from ktrlplane.domain.billing import (
     Customer,
-    Invoice,
     Meter,
     Offer,
     PaymentMethod,
     Plan,
-    Preview,
     Price,
     Product,
     Profile,
@@ -21,6 +19,7 @@ from ktrlplane.domain.billing import (
 )
 from ktrlplane.domain.errors import Conflict
 from ktrlplane.domain.ids import CustomerId, InvoiceId, PaymentMethodId, SubscriptionId
+from ktrlplane.domain.invoices import Invoice, Preview
 
 
 class BillingChanged(Conflict):

@@ -15,7 +15,6 @@ from ktrlplane.adapters.stripe import StripeAccount, StripePayments
 from ktrlplane.domain.access import Scope
 from ktrlplane.domain.billing import (
     Interval,
-    InvoiceState,
     Meter,
     Money,
     Offer,
@@ -37,6 +36,7 @@ from ktrlplane.domain.ids import (
     ProductId,
     SubscriptionId,
 )
+from ktrlplane.domain.invoices import InvoiceState
 from ktrlplane.ports.payments import BillingChanged, Payments
 from tests.payment_provider import payment_provider
 from tests.payment_provider.server import KEY

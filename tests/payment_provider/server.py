@@ -51,6 +51,15 @@ class Kept:
 
 
 @frozen
+class Asked:
+    """``form`` is a query's or a body's text."""
+
+    method: str
+    path: str
+    form: str
+
+
+@frozen
 class Write:
     path: str
     key: str
@@ -59,7 +68,7 @@ class Write:
 
 class Provider:
     """``writes`` are all that were asked for, in order; ``effects`` counts those that did
-    something."""
+    something; ``asked`` are all questions that it has understood."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -70,6 +79,7 @@ class Provider:
         self.faults: deque[Fault] = deque()
         self.writes: list[Write] = []
         self.effects = 0
+        self.asked: list[Asked] = []
         self.url = ""
 
     def add_method(self, customer_id: str, *, declined: bool = False) -> str:
@@ -128,6 +138,7 @@ class Provider:
             answer = self.books.answer(method, path, read_form(body))
         except Refused as refused:
             return refused.status, refused.body
+        self.asked.append(Asked(method, path, body))
         self.effects += method != "GET" and not path.endswith("create_preview")
         return 200, deepcopy(answer)
 

@@ -11,19 +11,16 @@ from attrs import define, evolve, field
 from ktrlplane.domain.billing import (
     Customer,
     Interval,
-    Invoice,
-    InvoiceLine,
-    InvoiceState,
     Money,
     PaymentMethod,
-    Preview,
     Price,
     Subscription,
     SubscriptionItems,
     SubscriptionState,
     prorated,
 )
-from ktrlplane.domain.ids import CustomerId, InvoiceId, PaymentMethodId, PriceId
+from ktrlplane.domain.ids import InvoiceId, PaymentMethodId, PriceId
+from ktrlplane.domain.invoices import Invoice, InvoiceLine, InvoiceState, Preview
 from ktrlplane.domain.subscriptions import changes
 
 FIRST_PAYMENT_WITHIN: Final = timedelta(hours=23)
@@ -238,7 +235,3 @@ def _months_after(anchor: datetime, months: int) -> datetime:
     return anchor.replace(
         year=year, month=month + 1, day=min(anchor.day, monthrange(year, month + 1)[1])
     )
-
-
-def nobody(customer_id: CustomerId, name: str, email: str) -> Customer:
-    return Customer(customer_id=customer_id, name=name, email=email, default_method=None)

@@ -1,24 +1,16 @@
 """A payment provider in this process: what it does depends on the clock alone."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import count
-from threading import RLock
-from typing import Any, Final, TypeVar
+from collections.abc import Iterable, Sequence
 
 from attrs import evolve
 
 from ktrlplane.adapters.memory.payment_ledger import Account, Contract, Ledger
+from ktrlplane.adapters.memory.payment_offers import REFUSED, MemoryOffers
 from ktrlplane.domain.billing import (
     Customer,
-    Invoice,
-    InvoiceState,
-    Meter,
-    Offer,
     PaymentMethod,
     Plan,
-    Preview,
     Price,
-    Product,
     Profile,
     Setup,
     Subscription,
@@ -30,31 +22,21 @@ from ktrlplane.domain.ids import (
     CustomerId,
     InvoiceId,
     PaymentMethodId,
-    PriceId,
-    ProductId,
     SubscriptionId,
 )
+from ktrlplane.domain.invoices import Invoice, InvoiceState, Preview
 from ktrlplane.ports.clock import Clock
 from ktrlplane.ports.payments import BillingChanged, Payments
 
-T = TypeVar("T")
 
-_REFUSED: Final = "The payment provider did not accept this; the operator's log says why."
-
-
-class MemoryPayments(Payments):
+class MemoryPayments(MemoryOffers, Payments):
     """``add_method`` and ``lose`` are what a customer does at the provider's own pages."""
 
     def __init__(self, clock: Clock) -> None:
+        super().__init__()
         self._clock = clock
-        self._lock = RLock()
-        self._numbers = count(1)
-        self._done: dict[str, tuple[object, Any]] = {}
         self._accounts: dict[CustomerId, Account] = {}
         self._contracts: dict[SubscriptionId, Contract] = {}
-        self._prices: dict[PriceId, Price] = {}
-        self._products: dict[ProductId, Product] = {}
-        self._meters: dict[str, Meter] = {}
         self._ledger = Ledger(self._prices)
 
     def add_method(self, customer_id: CustomerId, *, declined: bool = False) -> PaymentMethodId:
@@ -256,60 +238,6 @@ class MemoryPayments(Payments):
             assert invoice.subscription_id is not None
             return self._ledger.pay(invoice, self._contracts[invoice.subscription_id])
 
-    def prices(self, lookup_keys: Iterable[str]) -> Mapping[str, Price]:
-        with self._lock:
-            keys = set(lookup_keys)
-            found = (price for price in self._prices.values() if price.active)
-            return {price.lookup_key: price for price in found if price.lookup_key in keys}
-
-    def offer(self, offer: Offer, *, key: str) -> Price:
-        def make() -> Price:
-            if offer.product_id not in self._products:
-                raise UpstreamError(_REFUSED)
-            for price in self.prices([offer.lookup_key]).values():
-                self._prices[price.price_id] = evolve(price, lookup_key=None)
-            price = Price(
-                price_id=PriceId(self._new("price")),
-                product_id=offer.product_id,
-                lookup_key=offer.lookup_key,
-                each=offer.each,
-                interval=offer.interval,
-            )
-            self._prices[price.price_id] = price
-            return price
-
-        return self._once(key, offer, make)
-
-    def products(self) -> Sequence[Product]:
-        with self._lock:
-            return sorted(self._products.values(), key=lambda product: product.product_id)
-
-    def put_product(self, product: Product, *, key: str) -> None:
-        self._once(key, product, lambda: self._products.update({product.product_id: product}))
-
-    def meters(self) -> Sequence[Meter]:
-        with self._lock:
-            return sorted(self._meters.values(), key=lambda meter: meter.event_name)
-
-    def add_meter(self, meter: Meter, *, key: str) -> None:
-        self._once(key, meter, lambda: self._meters.update({meter.event_name: meter}))
-
-    def _once(self, key: str, what: object, make: Callable[[], T]) -> T:
-        with self._lock:
-            self._pass_time()
-            if key not in self._done:
-                self._done[key] = (what, make())
-            before, answer = self._done[key]
-            if before != what:
-                raise BillingChanged(
-                    "This was asked for before in another form; look at it again."
-                )
-            given: T = answer
-            return given
-
-    def _new(self, kind: str) -> str:
-        return f"{kind}_{next(self._numbers)}"
-
     def _of(self, customer_id: CustomerId) -> Iterable[Contract]:
         every = self._contracts.values()
         return (one for one in every if one.subscription.customer_id == customer_id)
@@ -338,7 +266,7 @@ class MemoryPayments(Payments):
         prices = [self._prices[price] for price, _ in items if price in self._prices]
         kinds = {(price.each.currency, price.interval) for price in prices}
         if len(prices) != len(items.quantities) or len(kinds) != 1:
-            raise UpstreamError(_REFUSED)
+            raise UpstreamError(REFUSED)
         return prices
 
 

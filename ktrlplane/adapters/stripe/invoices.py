@@ -11,8 +11,9 @@ from ktrlplane.adapters.stripe import reading
 from ktrlplane.adapters.stripe.calls import Calls
 from ktrlplane.adapters.stripe.customers import require_method
 from ktrlplane.adapters.stripe.subscriptions import OVER, found_subscription
-from ktrlplane.domain.billing import Invoice, Preview, SubscriptionItems
+from ktrlplane.domain.billing import SubscriptionItems
 from ktrlplane.domain.ids import CustomerId, InvoiceId, SubscriptionId
+from ktrlplane.domain.invoices import Invoice, Preview
 from ktrlplane.ports.payments import BillingChanged, Invoices
 
 PAGE = 100

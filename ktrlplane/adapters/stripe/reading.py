@@ -7,12 +7,8 @@ from typing import Any, Final
 from ktrlplane.domain.billing import (
     Customer,
     Interval,
-    Invoice,
-    InvoiceLine,
-    InvoiceState,
     Money,
     PaymentMethod,
-    Preview,
     Price,
     Subscription,
     SubscriptionItems,
@@ -26,6 +22,7 @@ from ktrlplane.domain.ids import (
     ProductId,
     SubscriptionId,
 )
+from ktrlplane.domain.invoices import Invoice, InvoiceLine, InvoiceState, Preview
 
 REVISION: Final = "ktrlplane_revision"
 """In a subscription's metadata: of the plan that it follows."""
