@@ -1,25 +1,20 @@
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import count
-from threading import RLock
-from typing import Any, Final, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from attrs import evolve
 
+from ktrlplane.adapters.memory.payment_keys import Once
 from ktrlplane.domain.billing import Meter, Offer, Price, Product
 from ktrlplane.domain.errors import UpstreamError
 from ktrlplane.domain.ids import PriceId, ProductId
-from ktrlplane.ports.payments import BillingChanged, Offers
-
-T = TypeVar("T")
+from ktrlplane.ports.payments import Offers
 
 REFUSED: Final = "The payment provider did not accept this; the operator's log says why."
 
 
-class MemoryOffers(Offers):
+class MemoryOffers(Once, Offers):
     def __init__(self) -> None:
-        self._lock = RLock()
-        self._numbers = count(1)
-        self._done: dict[str, tuple[object, Any]] = {}
+        super().__init__()
         self._prices: dict[PriceId, Price] = {}
         self._products: dict[ProductId, Product] = {}
         self._meters: dict[str, Meter] = {}
@@ -61,18 +56,3 @@ class MemoryOffers(Offers):
 
     def add_meter(self, meter: Meter, *, key: str) -> None:
         self._once(key, meter, lambda: self._meters.update({meter.event_name: meter}))
-
-    def _once(self, key: str, what: object, make: Callable[[], T]) -> T:
-        with self._lock:
-            if key not in self._done:
-                self._done[key] = (what, make())
-            before, answer = self._done[key]
-            if before != what:
-                raise BillingChanged(
-                    "This was asked for before in another form; look at it again."
-                )
-            given: T = answer
-            return given
-
-    def _new(self, kind: str) -> str:
-        return f"{kind}_{next(self._numbers)}"

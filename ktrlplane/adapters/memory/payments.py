@@ -4,15 +4,12 @@ from collections.abc import Iterable, Sequence
 
 from attrs import evolve
 
+from ktrlplane.adapters.memory.payment_customers import MemoryCustomers, require_method
 from ktrlplane.adapters.memory.payment_ledger import Account, Contract, Ledger
 from ktrlplane.adapters.memory.payment_offers import REFUSED, MemoryOffers
 from ktrlplane.domain.billing import (
-    Customer,
-    PaymentMethod,
     Plan,
     Price,
-    Profile,
-    Setup,
     Subscription,
     SubscriptionItems,
     SubscriptionState,
@@ -21,7 +18,6 @@ from ktrlplane.domain.errors import PaymentRequired, UpstreamError
 from ktrlplane.domain.ids import (
     CustomerId,
     InvoiceId,
-    PaymentMethodId,
     SubscriptionId,
 )
 from ktrlplane.domain.invoices import Invoice, InvoiceState, Preview
@@ -29,33 +25,14 @@ from ktrlplane.ports.clock import Clock
 from ktrlplane.ports.payments import BillingChanged, Payments
 
 
-class MemoryPayments(MemoryOffers, Payments):
+class MemoryPayments(MemoryCustomers, MemoryOffers, Payments):
     """``add_method`` and ``lose`` are what a customer does at the provider's own pages."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
         self._clock = clock
-        self._accounts: dict[CustomerId, Account] = {}
         self._contracts: dict[SubscriptionId, Contract] = {}
         self._ledger = Ledger(self._prices)
-
-    def add_method(self, customer_id: CustomerId, *, declined: bool = False) -> PaymentMethodId:
-        """Raises: BillingChanged."""
-        with self._lock:
-            account = self._account(customer_id)
-            method = PaymentMethod(
-                payment_method_id=PaymentMethodId(self._new("pm")),
-                kind="card",
-                label="visa",
-                last4="0341" if declined else "4242",
-                exp_month=12,
-                exp_year=2034,
-                is_default=False,
-            )
-            account.methods.append(method)
-            if declined:
-                account.declined.add(method.payment_method_id)
-            return method.payment_method_id
 
     def lose(self, customer_id: CustomerId) -> None:
         """Deleted at the provider, and all its subscriptions end."""
@@ -65,62 +42,6 @@ class MemoryPayments(MemoryOffers, Payments):
             for contract in self._of(customer_id):
                 one = evolve(contract.subscription, state=SubscriptionState.CANCELED)
                 contract.subscription = one
-
-    def customer(self, customer_id: CustomerId) -> Customer | None:
-        with self._lock:
-            self._pass_time()
-            account = self._accounts.get(customer_id)
-            return None if account is None or account.is_gone else account.customer
-
-    def open_customer(self, profile: Profile, *, key: str) -> Customer:
-        def make() -> Customer:
-            customer = Customer(
-                customer_id=CustomerId(self._new("cus")),
-                name=profile.name,
-                email=profile.email,
-                default_method=None,
-            )
-            self._accounts[customer.customer_id] = Account(customer)
-            return customer
-
-        return self._once(key, ("open", profile), make)
-
-    def payment_methods(self, customer_id: CustomerId) -> Sequence[PaymentMethod]:
-        with self._lock:
-            account = self._accounts.get(customer_id)
-            if account is None or account.is_gone:
-                return ()
-            default = account.customer.default_method
-            methods = (
-                evolve(method, is_default=method.payment_method_id == default)
-                for method in account.methods
-            )
-            return sorted(methods, key=lambda method: not method.is_default)
-
-    def set_up(self, customer_id: CustomerId, *, key: str) -> Setup:
-        def make() -> Setup:
-            self._account(customer_id)
-            return Setup(client_secret=self._new("seti_secret"))
-
-        return self._once(key, ("set up", customer_id), make)
-
-    def make_default(
-        self, customer_id: CustomerId, payment_method_id: PaymentMethodId, *, key: str
-    ) -> None:
-        def make() -> None:
-            account = self._account(customer_id)
-            if payment_method_id not in {one.payment_method_id for one in account.methods}:
-                raise BillingChanged("The customer does not have this payment method any more.")
-            account.customer = evolve(account.customer, default_method=payment_method_id)
-
-        self._once(key, ("default", customer_id, payment_method_id), make)
-
-    def portal(self, customer_id: CustomerId, *, return_url: str, key: str) -> str:
-        def make() -> str:
-            self._account(customer_id)
-            return f"https://payments.example/portal/{self._new('bps')}"
-
-        return self._once(key, ("portal", customer_id, return_url), make)
 
     def subscription(self, subscription_id: SubscriptionId) -> Subscription | None:
         with self._lock:
@@ -139,7 +60,7 @@ class MemoryPayments(MemoryOffers, Payments):
     ) -> Subscription:
         with self._lock:
             account = self._account(customer_id)
-            _require_method(account)
+            require_method(account)
             for one in self.subscriptions(customer_id):
                 if one.follows(plan):
                     return one
@@ -232,7 +153,7 @@ class MemoryPayments(MemoryOffers, Payments):
             if invoice is None or invoice.state is not InvoiceState.OPEN:
                 raise BillingChanged("Nothing is open on this invoice.")
             account = self._account(invoice.customer_id)
-            _require_method(account)
+            require_method(account)
             if not account.pays:
                 raise PaymentRequired("The payment was declined; use another payment method.")
             assert invoice.subscription_id is not None
@@ -241,13 +162,6 @@ class MemoryPayments(MemoryOffers, Payments):
     def _of(self, customer_id: CustomerId) -> Iterable[Contract]:
         every = self._contracts.values()
         return (one for one in every if one.subscription.customer_id == customer_id)
-
-    def _account(self, customer_id: CustomerId) -> Account:
-        self._pass_time()
-        account = self._accounts.get(customer_id)
-        if account is None or account.is_gone:
-            raise BillingChanged("The payment provider does not have this customer any more.")
-        return account
 
     def _living(self, subscription_id: SubscriptionId) -> Contract:
         self._pass_time()
@@ -268,8 +182,3 @@ class MemoryPayments(MemoryOffers, Payments):
         if len(prices) != len(items.quantities) or len(kinds) != 1:
             raise UpstreamError(REFUSED)
         return prices
-
-
-def _require_method(account: Account) -> None:
-    if account.customer.default_method is None:
-        raise PaymentRequired("Add a payment method first.")
