@@ -59,8 +59,7 @@ _NEWS: Final = """\
 
 {items}
 {rest}
-All of it: {link}
-What you are told of, and how, is yours to choose there.
+It is in the list of your notifications{where}. What you are told of, and how, is yours to choose.
 """
 _NEWS_HTML: Final = """\
 <!DOCTYPE html>
@@ -70,8 +69,8 @@ _NEWS_HTML: Final = """\
 <ul>
 {items}
 </ul>
-{rest}<p><a href="{link}">All of it</a></p>
-<p>What you are told of, and how, is yours to choose there.</p>
+{rest}<p>It is in the list of your notifications{where}. What you are told of, and how, is yours
+to choose.</p>
 </body>
 </html>
 """
@@ -84,7 +83,7 @@ def news_letter(due: DueLetter, origin: str) -> Message:
     shown, more = due.notifications[:SHOWN], len(due.notifications) - SHOWN
     lead = "What happened today:" if due.letter.email is Mailing.DAILY else "What just happened:"
     rest = f"And {more} more." if more > 0 else ""
-    link = f"{origin}/notifications"
+    address = html.escape(origin)
     return Message(
         to=due.user.email,
         subject=_subject(due.notifications),
@@ -94,13 +93,13 @@ def news_letter(due: DueLetter, origin: str) -> Message:
                 f"- {one.created_at:%Y-%m-%d %H:%M} UTC: {one.title}" for one in shown
             ),
             rest=f"{rest}\n" if rest else "",
-            link=link,
+            where=f", {origin}" if origin else "",
         ),
         html=_NEWS_HTML.format(
             lead=lead,
             items="\n".join(_item(one) for one in shown),
             rest=f"<p>{rest}</p>\n" if rest else "",
-            link=html.escape(link),
+            where=f', <a href="{address}">{address}</a>' if origin else "",
         ),
         key=due.letter.letter_id.value,
     )

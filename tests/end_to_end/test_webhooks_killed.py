@@ -200,7 +200,11 @@ def test_every_event_arrives_and_each_delivery_tells_the_truth(
 
         def is_done() -> bool:
             let_time_pass(database)
-            return all(one.status == "delivered" for one in rows(database, names))
+            left = {one.status for one in rows(database, names)} - {"delivered"}
+            if left == {"failed"}:  # ten times in a row, which happens
+                for one in made.values():
+                    ada.recover_deliveries(one.webhook_id, since=one.created_at)
+            return not left
 
         with workers.one_that_lives() as last:
             until(is_done, "all to arrive")

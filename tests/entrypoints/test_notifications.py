@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ktrlplane.adapters.memory.clock import ManualClock
+from ktrlplane.adapters.memory.delivery import Reply
 from ktrlplane.adapters.memory.mail import MemoryMail
 from ktrlplane.domain.access import Action, Scope
 from ktrlplane.domain.errors import AlreadyExists, NotFound, UpstreamError, ValidationFailed
@@ -185,6 +186,21 @@ def test_whoever_is_given_something_is_told_and_nobody_of_what_they_did(world: W
         'You have the role Viewer on the project "Plant"',
         'You are in the group "Crew <b>"',
     ]
+
+
+def test_who_manages_access_is_told_of_a_disabled_webhook(world: World) -> None:
+    ada, url = world.people["ada"], "https://hooks.example.org/in?key=s3cr3t"
+    ada.grant("Editor", to="bob", on=ACME)
+    world.control.container.delivery().receive(url, lambda _: Reply(410))  # type: ignore[attr-defined]
+    ada.create_webhook(ACME, url=url, event_types=["project.*"])
+    ada.update_project(PLANT, name="Mill")
+    world.clock.advance(timedelta(seconds=1))
+    world.run("send_webhooks")
+    told = (
+        "The webhook to https://hooks.example.org is disabled: its receiver says that it is gone"
+    )
+    assert world.titles("ada") == [told]
+    assert told not in world.titles("bob")
 
 
 def test_what_one_may_no_longer_read_is_neither_shown_nor_mailed(world: World) -> None:

@@ -33,8 +33,8 @@ def path(made: dict[str, Any]) -> str:
     return f"/webhooks/{made['webhook_id']}"
 
 
-def deliver(world: World, status: int) -> int:
-    """Whatever is due, with what receivers answer. How many there were."""
+def deliver(world: World, status: int | None) -> int:
+    """Whatever is due, with what receivers answer, if they do. How many there were."""
     platform = world.platform
     with world.units.begin() as work:
         work.events.add([])
@@ -46,6 +46,7 @@ def deliver(world: World, status: int) -> int:
                     number=one.delivery.attempts + 1,
                     attempted_at=platform.now(),
                     response_status=status,
+                    failure="refused_address" if status is None else None,
                     response_body="<b>so</b>",
                     duration_ms=7,
                 ),
@@ -320,6 +321,7 @@ def test_what_happens_is_on_its_way(world: World, ada: Caller, path: str) -> Non
             "attempted_at": "2026-01-01T00:00:00Z",
             "response_status": 503,
             "failure": None,
+            "failure_detail": None,
             "response_body": "<b>so</b>",
             "duration_ms": 7,
         }
@@ -344,6 +346,14 @@ def test_a_delivery_can_be_asked_for_again(world: World, ada: Caller, path: str)
     assert (again.status_code, again.json["status"]) == (202, "pending")
     assert deliver(world, 204) == 1
     assert [each["response_status"] for each in ada.sees(one)["attempts"]] == [200, 204]
+
+
+def test_it_is_told_why_there_was_no_answer(world: World, ada: Caller, path: str) -> None:
+    test = ada.post(f"{path}/test").json
+    deliver(world, None)
+    (attempt,) = ada.sees(f"{path}/deliveries/{test['delivery_id']}")["attempts"]
+    assert (attempt["response_status"], attempt["failure"]) == (None, "refused_address")
+    assert attempt["failure_detail"].startswith("The URL leads to an address where webhooks may")
 
 
 def test_what_passed_by_is_recovered(world: World, ada: Caller, path: str) -> None:

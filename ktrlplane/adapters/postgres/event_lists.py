@@ -1,18 +1,18 @@
 """The queries behind lists of events."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Final, LiteralString
+from typing import Final, LiteralString
 
 from attrs import evolve
 from psycopg.sql import SQL, Composable, Composed
 
+from ktrlplane.adapters.postgres.event_rows import entry_of
 from ktrlplane.adapters.postgres.lists import Listing, Long, composed
 from ktrlplane.adapters.postgres.session import Session, Values
 from ktrlplane.domain.access import Scope, ScopeType
 from ktrlplane.domain.chains import Entry
-from ktrlplane.domain.documents import Document
-from ktrlplane.domain.events import Actor, ActorType, Event, EventType, patterns_for
-from ktrlplane.domain.ids import EventId, OrganizationId, ProjectId, ResourceId
+from ktrlplane.domain.events import EventType, patterns_for
+from ktrlplane.domain.ids import EventId
 from ktrlplane.ports.events import EventFilter
 
 COLUMNS: Final = SQL("""
@@ -123,31 +123,3 @@ _AMONG: Final = composed(
 def entries_among(session: Session, event_ids: Collection[EventId]) -> Mapping[EventId, Entry]:
     found = session.all(entry_of, _AMONG, {"event_ids": [one.value for one in event_ids]})
     return {entry.event.event_id: entry for entry in found}
-
-
-def entry_of(
-    *,
-    sequence: int,
-    previous_hash: str,
-    hash: str,  # noqa: A002
-    event_id: str,
-    type: str,  # noqa: A002
-    actor_type: str,
-    actor_id: str,
-    org_id: str | None,
-    project_id: str | None,
-    resource_id: str | None,
-    said: str,
-    **columns: Any,
-) -> Entry:
-    event = Event(
-        event_id=EventId(event_id),
-        type=EventType(type),
-        actor=Actor(ActorType(actor_type), actor_id),
-        org_id=None if org_id is None else OrganizationId(org_id),
-        project_id=None if project_id is None else ProjectId(project_id),
-        resource_id=None if resource_id is None else ResourceId(resource_id),
-        data=Document(said),
-        **columns,
-    )
-    return Entry(event=event, sequence=sequence, previous_hash=previous_hash, hash=hash)

@@ -20,6 +20,7 @@ from ktrlplane.domain.ids import (
 )
 from ktrlplane.domain.notifications import MAX_TOLD, Mailing, Notification, preference_for
 from ktrlplane.domain.services.platform import Platform
+from ktrlplane.domain.webhooks import DisabledReason
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 
@@ -73,7 +74,9 @@ def _told(known: "_Known", entry: Entry) -> Iterable[tuple[PrincipalId, _News, E
 def _news(known: "_Known", event: Event) -> _News | None:
     """Raises: NotFound."""
     data = event.data.value
-    subject = data["subject"]
+    subject = data.get("subject")
+    if subject is None:
+        return None  # told by a release that told it in another way
     match event.type:
         case EventType.RESOURCE_STATUS_CHANGED:
             path = path_of(event)
@@ -90,10 +93,17 @@ def _news(known: "_Known", event: Event) -> _News | None:
             return _News(Scope.of(group.org_id), title, [PrincipalId(subject["user_id"])])
         case EventType.WEBHOOK_DISABLED:
             path = path_of(event)
-            title = f"The webhook to {subject['url']} is disabled"
+            why = _WHY_DISABLED[data["after"]["disabled_reason"]]
+            title = f"The webhook to {subject['url']} is disabled: {why}"
             return _News(path[-1], title, known.who_may(Action.MANAGE_ACCESS, path))
         case _:
             return None
+
+
+_WHY_DISABLED: Final = {
+    DisabledReason.GONE: "its receiver says that it is gone",
+    DisabledReason.FAILING: "nothing has arrived there for days",
+}
 
 
 def path_of(event: Event) -> tuple[Scope, ...]:

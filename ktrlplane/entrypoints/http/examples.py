@@ -14,6 +14,7 @@ from ktrlplane.domain.services.moves import MoveProject
 from ktrlplane.domain.services.organizations import CreateOrganization, UpdateOrganization
 from ktrlplane.domain.services.projects import CreateProject, UpdateProject
 from ktrlplane.domain.services.resources import CreateResource, UpdateResource
+from ktrlplane.domain.services.webhook_views import CreateWebhook
 from ktrlplane.entrypoints.http.access_shapes import Assignment, ShortUser
 from ktrlplane.entrypoints.http.check_shapes import (
     CheckedPermissions,
@@ -89,6 +90,10 @@ _EXAMPLES: dict[Any, dict[str, Any]] = {
         "error_message": None,
         "stripe_price_id": None,
         **_TIMES,
+    },
+    CreateWebhook: {
+        "url": "https://hooks.example.com/ktrlplane",
+        "event_types": ["resource.*", "project.deleted"],
     },
     GrantRole: {"email": "grace@example.com", "role_id": "Editor"},
     ChangeAssignment: {"expires_at": "2030-01-31T12:00:00Z"},

@@ -8,23 +8,30 @@ from attrs import asdict, frozen
 from ktrlplane.domain.ids import DeliveryId, EventId, WebhookId
 from ktrlplane.domain.services.webhook_deliveries import DeliveryHistory
 from ktrlplane.domain.webhook_deliveries import DeliveryStatus, WebhookAttempt, WebhookDelivery
+from ktrlplane.ports.delivery import Failure
 
 
 @frozen(kw_only=True)
 class ShownAttempt:
-    """An answer, or a ``failure``: why there is none. ``response_body`` is the beginning of the
-    answer's."""
+    """An answer, or a ``failure``: why there is none, with a sentence for people.
+    ``response_body`` is the beginning of the answer's."""
 
     number: int
     attempted_at: datetime
     response_status: int | None
     failure: str | None
+    failure_detail: str | None
     response_body: str
     duration_ms: int
 
     @classmethod
     def of(cls, attempt: WebhookAttempt) -> "ShownAttempt":
-        return cls(**asdict(attempt))
+        return cls(failure_detail=_sentence(attempt.failure), **asdict(attempt))
+
+
+def _sentence(failure: str | None) -> str | None:
+    """None also for a word of a later release."""
+    return Failure(failure).sentence if failure in set(Failure) else None
 
 
 @frozen(kw_only=True)
