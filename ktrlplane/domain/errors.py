@@ -21,6 +21,8 @@ class Kind(enum.Enum):
     PRECONDITION_FAILED = "read again before you write"
     INVALID = "correct the input"
     UNAVAILABLE = "try again later"
+    UNKNOWN = "look whether it was done before you repeat it"
+    UNPAID = "see to the payment"
 
 
 @frozen
@@ -178,3 +180,17 @@ class UpstreamError(DomainError):
 
     kind, code = Kind.UNAVAILABLE, "upstream_error"
     title = "A service that this one depends on does not answer as it should"
+
+
+class OutcomeUnknown(UpstreamError):
+    """Something outside did not say in time whether it did what it was asked: it may have."""
+
+    kind, code = Kind.UNKNOWN, "upstream_timeout"
+    title = "A service that this one depends on did not answer in time"
+
+
+class PaymentRequired(DomainError):
+    """There is no way to pay, or the one there is was declined (R5.4)."""
+
+    kind, code = Kind.UNPAID, "payment_required"
+    title = "This needs a payment that goes through"

@@ -176,6 +176,36 @@ class LetterId(Identity):
         return cls(f"ltr_{sortable(at)}")
 
 
+@frozen(order=True)
+class CustomerId(Identity):
+    """The ids from here to invoices are the payment provider's own."""
+
+
+@frozen(order=True)
+class PaymentMethodId(Identity):
+    pass
+
+
+@frozen(order=True)
+class SubscriptionId(Identity):
+    pass
+
+
+@frozen(order=True)
+class ProductId(Identity):
+    pass
+
+
+@frozen(order=True)
+class PriceId(Identity):
+    pass
+
+
+@frozen(order=True)
+class InvoiceId(Identity):
+    pass
+
+
 class _Numbers:
     """UUIDs version 7 (RFC 9562 section 5.7). Of those that one process makes in the same
     millisecond, one after the other, the later is the greater (section 6.2, method 2)."""

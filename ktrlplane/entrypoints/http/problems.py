@@ -23,6 +23,8 @@ STATUS: Final[dict[Kind, int]] = {
     Kind.PRECONDITION_FAILED: 412,
     Kind.INVALID: 422,
     Kind.UNAVAILABLE: 502,
+    Kind.UNKNOWN: 504,
+    Kind.UNPAID: 402,
 }
 
 

@@ -1,0 +1,106 @@
+from abc import abstractmethod
+from collections.abc import Sequence
+
+from attrs import evolve
+
+from ktrlplane.adapters.memory.payment_keys import Once
+from ktrlplane.adapters.memory.payment_ledger import Account
+from ktrlplane.domain.billing import Customer, PaymentMethod, Profile, Setup
+from ktrlplane.domain.errors import PaymentRequired
+from ktrlplane.domain.ids import CustomerId, PaymentMethodId
+from ktrlplane.ports.payments import BillingChanged, Customers
+
+
+class MemoryCustomers(Once, Customers):
+    def __init__(self) -> None:
+        super().__init__()
+        self._accounts: dict[CustomerId, Account] = {}
+
+    @abstractmethod
+    def _pass_time(self) -> None: ...
+
+    def add_method(self, customer_id: CustomerId, *, declined: bool = False) -> PaymentMethodId:
+        """Raises: BillingChanged."""
+        with self._lock:
+            account = self._account(customer_id)
+            method = PaymentMethod(
+                payment_method_id=PaymentMethodId(self._new("pm")),
+                kind="card",
+                label="visa",
+                last4="0341" if declined else "4242",
+                exp_month=12,
+                exp_year=2034,
+                is_default=False,
+            )
+            account.methods.append(method)
+            if declined:
+                account.declined.add(method.payment_method_id)
+            return method.payment_method_id
+
+    def customer(self, customer_id: CustomerId) -> Customer | None:
+        with self._lock:
+            self._pass_time()
+            account = self._accounts.get(customer_id)
+            return None if account is None or account.is_gone else account.customer
+
+    def open_customer(self, profile: Profile, *, key: str) -> Customer:
+        def make() -> Customer:
+            customer = Customer(
+                customer_id=CustomerId(self._new("cus")),
+                name=profile.name,
+                email=profile.email,
+                default_method=None,
+            )
+            self._accounts[customer.customer_id] = Account(customer)
+            return customer
+
+        return self._once(key, ("open", profile), make)
+
+    def payment_methods(self, customer_id: CustomerId) -> Sequence[PaymentMethod]:
+        with self._lock:
+            account = self._accounts.get(customer_id)
+            if account is None or account.is_gone:
+                return ()
+            default = account.customer.default_method
+            methods = (
+                evolve(method, is_default=method.payment_method_id == default)
+                for method in account.methods
+            )
+            return sorted(methods, key=lambda method: not method.is_default)
+
+    def set_up(self, customer_id: CustomerId, *, key: str) -> Setup:
+        def make() -> Setup:
+            self._account(customer_id)
+            return Setup(client_secret=self._new("seti_secret"))
+
+        return self._once(key, ("set up", customer_id), make)
+
+    def make_default(
+        self, customer_id: CustomerId, payment_method_id: PaymentMethodId, *, key: str
+    ) -> None:
+        def make() -> None:
+            account = self._account(customer_id)
+            if payment_method_id not in {one.payment_method_id for one in account.methods}:
+                raise BillingChanged("The customer does not have this payment method any more.")
+            account.customer = evolve(account.customer, default_method=payment_method_id)
+
+        self._once(key, ("default", customer_id, payment_method_id), make)
+
+    def portal(self, customer_id: CustomerId, *, return_url: str, key: str) -> str:
+        def make() -> str:
+            self._account(customer_id)
+            return f"https://payments.example/portal/{self._new('bps')}"
+
+        return self._once(key, ("portal", customer_id, return_url), make)
+
+    def _account(self, customer_id: CustomerId) -> Account:
+        self._pass_time()
+        account = self._accounts.get(customer_id)
+        if account is None or account.is_gone:
+            raise BillingChanged("The payment provider does not have this customer any more.")
+        return account
+
+
+def require_method(account: Account) -> None:
+    if account.customer.default_method is None:
+        raise PaymentRequired("Add a payment method first.")

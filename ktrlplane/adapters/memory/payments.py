@@ -1,0 +1,184 @@
+"""A payment provider in this process: what it does depends on the clock alone."""
+
+from collections.abc import Iterable, Sequence
+
+from attrs import evolve
+
+from ktrlplane.adapters.memory.payment_customers import MemoryCustomers, require_method
+from ktrlplane.adapters.memory.payment_ledger import Account, Contract, Ledger
+from ktrlplane.adapters.memory.payment_offers import REFUSED, MemoryOffers
+from ktrlplane.domain.billing import (
+    Plan,
+    Price,
+    Subscription,
+    SubscriptionItems,
+    SubscriptionState,
+)
+from ktrlplane.domain.errors import PaymentRequired, UpstreamError
+from ktrlplane.domain.ids import (
+    CustomerId,
+    InvoiceId,
+    SubscriptionId,
+)
+from ktrlplane.domain.invoices import Invoice, InvoiceState, Preview
+from ktrlplane.ports.clock import Clock
+from ktrlplane.ports.payments import BillingChanged, Payments
+
+
+class MemoryPayments(MemoryCustomers, MemoryOffers, Payments):
+    """``add_method`` and ``lose`` are what a customer does at the provider's own pages."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+        self._contracts: dict[SubscriptionId, Contract] = {}
+        self._ledger = Ledger(self._prices)
+
+    def lose(self, customer_id: CustomerId) -> None:
+        """Deleted at the provider, and all its subscriptions end."""
+        with self._lock:
+            account = self._account(customer_id)
+            account.is_gone = True
+            for contract in self._of(customer_id):
+                one = evolve(contract.subscription, state=SubscriptionState.CANCELED)
+                contract.subscription = one
+
+    def subscription(self, subscription_id: SubscriptionId) -> Subscription | None:
+        with self._lock:
+            self._pass_time()
+            contract = self._contracts.get(subscription_id)
+            return None if contract is None else contract.subscription
+
+    def subscriptions(self, customer_id: CustomerId) -> Sequence[Subscription]:
+        with self._lock:
+            self._pass_time()
+            theirs = (contract.subscription for contract in self._of(customer_id))
+            return [one for one in theirs if not one.state.is_over]
+
+    def subscribe(
+        self, customer_id: CustomerId, plan: Plan, *, trial_days: int = 0
+    ) -> Subscription:
+        with self._lock:
+            account = self._account(customer_id)
+            require_method(account)
+            for one in self.subscriptions(customer_id):
+                if one.follows(plan):
+                    return one
+                raise BillingChanged("The customer has another subscription already.")
+            return self._begun(account, plan, trial_days)
+
+    def _begun(self, account: Account, plan: Plan, trial_days: int) -> Subscription:
+        now = self._clock.now().replace(microsecond=0)
+        subscription = Subscription(
+            subscription_id=SubscriptionId(self._new("sub")),
+            customer_id=account.customer.customer_id,
+            state=SubscriptionState.INCOMPLETE,
+            items=plan.items,
+            revision=plan.revision,
+            current_period_start=now,
+            current_period_end=now,
+        )
+        interval = self._require_one_kind(plan.items)[0].interval
+        contract = Contract(subscription, now, interval)
+        self._contracts[subscription.subscription_id] = contract
+        self._ledger.begin(contract, account, trial_days)
+        return contract.subscription
+
+    def amend(self, subscription_id: SubscriptionId, plan: Plan) -> Subscription:
+        with self._lock:
+            contract = self._living(subscription_id)
+            if contract.subscription.follows(plan):
+                return contract.subscription
+            if not contract.subscription.takes(plan):
+                raise BillingChanged("The subscription follows a newer plan, or cannot change.")
+            self._require_one_kind(plan.items)
+            self._ledger.amend(contract, plan.items, self._clock.now().replace(microsecond=0))
+            contract.subscription = evolve(contract.subscription, revision=plan.revision)
+            return contract.subscription
+
+    def cancel_at_period_end(self, subscription_id: SubscriptionId, *, key: str) -> Subscription:
+        return self._end_with_period(subscription_id, ends=True, key=key)
+
+    def resume(self, subscription_id: SubscriptionId, *, key: str) -> Subscription:
+        return self._end_with_period(subscription_id, ends=False, key=key)
+
+    def _end_with_period(
+        self, subscription_id: SubscriptionId, *, ends: bool, key: str
+    ) -> Subscription:
+        def make() -> Subscription:
+            contract = self._living(subscription_id)
+            contract.subscription = evolve(contract.subscription, cancel_at_period_end=ends)
+            return contract.subscription
+
+        with self._lock:
+            self._living(subscription_id)
+            return self._once(key, ("end", subscription_id, ends), make)
+
+    def cancel_now(self, subscription_id: SubscriptionId, *, key: str) -> Subscription:
+        with self._lock:
+            self._pass_time()
+            contract = self._contracts.get(subscription_id)
+            if contract is None:
+                raise BillingChanged("The payment provider has no such subscription.")
+            if not contract.subscription.state.is_over:
+                account = self._accounts[contract.subscription.customer_id]
+                self._ledger.end(contract, account, self._clock.now().replace(microsecond=0))
+            return contract.subscription
+
+    def invoices(self, customer_id: CustomerId, *, limit: int) -> Sequence[Invoice]:
+        with self._lock:
+            self._pass_time()
+            every = reversed(self._ledger.invoices.values())
+            return [one for one in every if one.customer_id == customer_id][:limit]
+
+    def preview(
+        self,
+        customer_id: CustomerId,
+        items: SubscriptionItems,
+        *,
+        subscription_id: SubscriptionId | None,
+    ) -> Preview:
+        with self._lock:
+            account = self._account(customer_id)
+            self._require_one_kind(items)
+            if subscription_id is None:
+                return self._ledger.first_invoice(account, items)
+            contract, now = self._living(subscription_id), self._clock.now().replace(microsecond=0)
+            return self._ledger.next_invoice(contract, account, items, now)
+
+    def pay(self, invoice_id: InvoiceId, *, key: str) -> Invoice:
+        with self._lock:
+            self._pass_time()
+            invoice = self._ledger.invoices.get(invoice_id)
+            if invoice is None or invoice.state is not InvoiceState.OPEN:
+                raise BillingChanged("Nothing is open on this invoice.")
+            account = self._account(invoice.customer_id)
+            require_method(account)
+            if not account.pays:
+                raise PaymentRequired("The payment was declined; use another payment method.")
+            assert invoice.subscription_id is not None
+            return self._ledger.pay(invoice, self._contracts[invoice.subscription_id])
+
+    def _of(self, customer_id: CustomerId) -> Iterable[Contract]:
+        every = self._contracts.values()
+        return (one for one in every if one.subscription.customer_id == customer_id)
+
+    def _living(self, subscription_id: SubscriptionId) -> Contract:
+        self._pass_time()
+        contract = self._contracts.get(subscription_id)
+        if contract is None or contract.subscription.state.is_over:
+            raise BillingChanged("The subscription is over.")
+        return contract
+
+    def _pass_time(self) -> None:
+        for contract in self._contracts.values():
+            account = self._accounts[contract.subscription.customer_id]
+            self._ledger.pass_time(contract, account, self._clock.now())
+
+    def _require_one_kind(self, items: SubscriptionItems) -> Sequence[Price]:
+        """One currency and one interval. Raises: UpstreamError, as the provider does."""
+        prices = [self._prices[price] for price, _ in items if price in self._prices]
+        kinds = {(price.each.currency, price.interval) for price in prices}
+        if len(prices) != len(items.quantities) or len(kinds) != 1:
+            raise UpstreamError(REFUSED)
+        return prices

@@ -1,0 +1,104 @@
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from ktrlplane.adapters.stripe import reading
+from ktrlplane.adapters.stripe.calls import Calls
+from ktrlplane.domain.billing import Meter, Offer, Price, Product
+from ktrlplane.domain.errors import UpstreamError
+from ktrlplane.domain.ids import ProductId
+from ktrlplane.ports.payments import Offers
+
+KEYS_AT_ONCE: Final = 10
+"""Lookup keys that one question may have."""
+
+
+class StripeOffers(Offers):
+    _calls: Calls
+
+    def prices(self, lookup_keys: Iterable[str]) -> Mapping[str, Price]:
+        keys = sorted(set(lookup_keys))
+        parts = (keys[at : at + KEYS_AT_ONCE] for at in range(0, len(keys), KEYS_AT_ONCE))
+        found = (price for part in parts for price in self._prices(part))
+        return {price.lookup_key: price for price in found if price.lookup_key is not None}
+
+    def _prices(self, keys: list[str]) -> Iterable[Price]:
+        ask = self._calls.v1.prices.list
+        answers = self._calls.read(
+            lambda: ask({"lookup_keys": keys, "active": True, "limit": 100}).to_dict()
+        )
+        read = map(reading.price, answers["data"])
+        return [price for price in read if price is not None]
+
+    def offer(self, offer: Offer, *, key: str) -> Price:
+        answer = self._calls.write(
+            key,
+            lambda options: self._calls.v1.prices.create(
+                {
+                    "product": str(offer.product_id),
+                    "lookup_key": offer.lookup_key,
+                    "transfer_lookup_key": True,
+                    "unit_amount": offer.each.amount,
+                    "currency": offer.each.currency,
+                    "recurring": {"interval": offer.interval.value},
+                },
+                options,
+            ),
+        )
+        price = reading.price(answer)
+        if price is None:
+            raise UpstreamError("The payment provider made another price than it was asked for.")
+        return price
+
+    def products(self) -> Sequence[Product]:
+        ask = self._calls.v1.products.list
+        answers = self._calls.read(
+            lambda: [one.to_dict() for one in ask({"limit": 100}).auto_paging_iter()]
+        )
+        read = (
+            Product(product_id=ProductId(one["id"]), name=one["name"], active=one["active"])
+            for one in answers
+        )
+        return sorted(read, key=lambda product: product.product_id)
+
+    def put_product(self, product: Product, *, key: str) -> None:
+        products, product_id = self._calls.v1.products, str(product.product_id)
+        if self._calls.find(lambda: products.retrieve(product_id)) is None:
+            self._calls.write(
+                f"{key}/made",
+                lambda options: products.create(
+                    {"id": product_id, "name": product.name, "active": product.active}, options
+                ),
+            )
+            return
+        self._calls.write(
+            key,
+            lambda options: products.update(
+                product_id, {"name": product.name, "active": product.active}, options
+            ),
+        )
+
+    def meters(self) -> Sequence[Meter]:
+        ask = self._calls.v1.billing.meters.list
+        answers = self._calls.read(
+            lambda: [
+                one.to_dict() for one in ask({"status": "active", "limit": 100}).auto_paging_iter()
+            ]
+        )
+        read = (
+            Meter(event_name=one["event_name"], display_name=one["display_name"])
+            for one in answers
+        )
+        return sorted(read, key=lambda meter: meter.event_name)
+
+    def add_meter(self, meter: Meter, *, key: str) -> None:
+        self._calls.write(
+            key,
+            lambda options: self._calls.v1.billing.meters.create(
+                {
+                    "event_name": meter.event_name,
+                    "display_name": meter.display_name,
+                    "default_aggregation": {"formula": "sum"},
+                },
+                options,
+            ),
+        )
