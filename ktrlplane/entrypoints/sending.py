@@ -14,6 +14,7 @@ from typing import Final
 
 from attrs import define, field, frozen
 
+from ktrlplane.domain.errors import Interrupted, UpstreamError
 from ktrlplane.domain.ids import DeliveryId, WebhookId
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.services.sending import (
@@ -51,6 +52,11 @@ class _Over:
     """None where it was not sent."""
 
 
+_Claim = tuple[DeliveryId, int]
+"""Which delivery, and which time it was claimed: a worker that slept through a lease may have
+the same one under way twice."""
+
+
 @define
 class SendWebhooks:
     """Keeps up to ``EACH`` requests to each endpoint under way, over its runs, so that one that
@@ -60,13 +66,14 @@ class SendWebhooks:
     _platform: Platform
     _delivery: Delivery
     _jitter: Callable[[], float] = lambda: random.uniform(-1, 1)  # noqa: S311
-    _under_way: dict[DeliveryId, Due] = field(factory=dict)
+    _under_way: dict[_Claim, Due] = field(factory=dict)
     _over: SimpleQueue[_Over] = field(factory=SimpleQueue)
 
     def __call__(self, stop: threading.Event) -> bool:
         """Whether something was sent or answered: then there may be more."""
-        sent = self._send_what_is_due()
+        # In this order: what is not noted when its lease ends is claimed, and sent, once more.
         settled = self._settle(WATCH_FOR_S)
+        sent = self._send_what_is_due()
         return sent or settled
 
     def close(self) -> None:
@@ -93,16 +100,18 @@ class SendWebhooks:
 
     def _send(self, due: Due) -> None:
         at = self._platform.now()
-        self._under_way[due.delivery.delivery_id] = due
+        request = outgoing(due, at)
+        self._under_way[_claim_of(due)] = due
         try:
-            future = self._delivery.send(outgoing(due, at))
+            future = self._delivery.send(request)
         except Closed:
             self._over.put(_Over(due, at, None))
         else:
             future.add_done_callback(lambda done: self._over.put(_over(due, at, done)))
 
     def _settle(self, wait_s: float) -> bool:
-        """What is over; waits for it where nothing is."""
+        """What is over; waits for it where nothing is. What the database does not take now is
+        for the next time."""
         over = self._take(wait_s)
         if not over:
             return False
@@ -110,7 +119,11 @@ class SendWebhooks:
             self._sent(one.due, one.at, one.answered) for one in over if one.answered is not None
         ]
         unsent = [one.due for one in over if one.answered is None]
-        self._transact(lambda work: self._keep(work, sent, unsent))
+        try:
+            self._transact(lambda work: self._keep(work, sent, unsent))
+        except (Interrupted, UpstreamError):
+            self._put_back(over)
+            raise
         return True
 
     def _keep(self, work: UnitOfWork, sent: Sequence[Sent], unsent: Sequence[Due]) -> None:
@@ -124,11 +137,16 @@ class SendWebhooks:
         if self._under_way:
             with suppress(Empty):
                 over.append(self._over.get(timeout=wait_s))
-                while len(over) < AT_ONCE:
+                while True:
                     over.append(self._over.get_nowait())
         for one in over:
-            del self._under_way[one.due.delivery.delivery_id]
+            del self._under_way[_claim_of(one.due)]
         return over
+
+    def _put_back(self, over: Sequence[_Over]) -> None:
+        for one in over:
+            self._under_way[_claim_of(one.due)] = one.due
+            self._over.put(one)
 
     def _sent(self, due: Due, at: datetime, answered: Answered) -> Sent:
         attempt = WebhookAttempt(
@@ -142,6 +160,10 @@ class SendWebhooks:
         return Sent(
             due=due, attempt=attempt, retry_after=answered.retry_after, jitter=self._jitter()
         )
+
+
+def _claim_of(due: Due) -> _Claim:
+    return due.delivery.delivery_id, due.delivery.claims
 
 
 def _over(due: Due, at: datetime, done: Future[Answered]) -> _Over:

@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -18,6 +19,7 @@ from ktrlplane.adapters.memory.delivery import MemoryDelivery, Reply
 from ktrlplane.adapters.memory.unit_of_work import MemoryUnitsOfWork
 from ktrlplane.adapters.system import SystemClock
 from ktrlplane.domain.access import Scope
+from ktrlplane.domain.errors import UpstreamError
 from ktrlplane.domain.events import EventType
 from ktrlplane.domain.ids import OrganizationId
 from ktrlplane.domain.paging import PageRequest
@@ -41,6 +43,7 @@ from ktrlplane.entrypoints.sending import EACH, LEASE, SendWebhooks
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.ports.delivery import Answered, Closed, Delivery, Outgoing
 from ktrlplane.ports.events import EventFilter
+from ktrlplane.ports.unit_of_work import UnitOfWork
 from ktrlplane.ports.webhooks import DeliveryFilter
 from tests.builders import a_webhook, an_organization, keep
 from tests.contract.test_stores_events import an_event
@@ -64,7 +67,8 @@ class Stalling(Delivery):
 
     capacity = 1000
 
-    def __init__(self) -> None:
+    def __init__(self, capacity: int = capacity) -> None:
+        self.capacity = capacity
         self.sent: list[tuple[Outgoing, Future[Answered]]] = []
         self.is_closed = False
 
@@ -80,6 +84,15 @@ class Stalling(Delivery):
         for _, future in self.sent:
             if not future.done():
                 future.set_exception(Closed())
+
+
+class AwayUnits(MemoryUnitsOfWork):
+    are_away = False
+
+    def begin(self) -> AbstractContextManager[UnitOfWork]:
+        if self.are_away:
+            raise UpstreamError("The database does not answer.")
+        return super().begin()
 
 
 @pytest.fixture
@@ -306,6 +319,53 @@ def test_an_endpoint_that_stalls_has_no_other_wait(
     urls = [out.url for out, _ in network.sent]
     assert (urls.count(slow), urls.count(quick)) == (EACH, 3 * EACH)
     assert {one.status for one in deliveries(units, 2)} == {DELIVERED}
+
+
+def test_what_was_answered_while_the_database_was_away_is_noted_and_not_sent_again(
+    platform: Platform, clock: ManualClock
+) -> None:
+    network, units = Stalling(), AwayUnits()
+    add(units, endpoint())
+    happen(units, 3)
+    clock.advance(timedelta(seconds=1))
+    sending = job(units, platform, network)
+    run(sending)
+    for _, future in network.sent:
+        future.set_result(Answered(status=200))
+    units.are_away = True
+    for _ in range(3):
+        with pytest.raises(UpstreamError):
+            sending(NEVER)
+    units.are_away = False
+    clock.advance(LEASE)
+    run(sending)
+    assert len(network.sent) == 3
+    assert [(one.status, one.attempts) for one in deliveries(units)] == [(DELIVERED, 1)] * 3
+
+
+def test_a_worker_that_slept_through_its_leases_goes_on(
+    units: MemoryUnitsOfWork, platform: Platform, clock: ManualClock
+) -> None:
+    network = Stalling()
+    add(units, endpoint())
+    happen(units, EACH)
+    clock.advance(timedelta(seconds=1))
+    sending = job(units, platform, network)
+    run(sending)
+    network.sent[0][1].set_result(Answered(status=200))
+    clock.advance(LEASE)
+    run(sending)
+    run(sending)
+    late, again = network.sent[1:EACH], network.sent[EACH:]
+    assert len(again) == 1, "there is room for one more"
+    for _, future in [*again, *late]:
+        future.set_result(Answered(status=500))
+    run(sending)
+    assert sorted({one.attempts for one in deliveries(units)}) == [1]
+    happen(units, EACH)
+    clock.advance(LEASE)
+    run(sending)
+    assert len(network.sent) == EACH + 1 + EACH, "as many as ever"
 
 
 def test_a_worker_that_stops_waits_for_what_is_under_way(
