@@ -123,7 +123,8 @@ class Webhooks(Protocol):
         """What is due at ``now`` to endpoints that are enabled, nobody else's before ``until``,
         claimed (``WebhookDelivery.claimed``): ``limit`` at most, and at most ``each`` to one
         endpoint, less what ``busy`` says of it. Of each endpoint the longest due first, and of
-        all of them the first before any second."""
+        all of them the first before any second, where those that are busy have had as many
+        already: who takes long leaves room for the others."""
 
     @abstractmethod
     def settle(self, outcomes: Sequence[Outcome]) -> Sequence[DeliveryId]:

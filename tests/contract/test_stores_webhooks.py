@@ -285,6 +285,17 @@ def test_claims_are_fair_and_bounded(units: UnitsOfWork) -> None:
     assert claim(units, late, each=5, busy={many.webhook_id: 7, few.webhook_id: 5}) == []
 
 
+def test_who_has_the_fewest_under_way_is_first(units: UnitsOfWork) -> None:
+    slow, quick = a_webhook("organization acme", "*"), a_webhook("organization globex", number=2)
+    keep(units, slow, quick)
+    tell(units, *(an_event(ACME, at=NOW + n * SECOND) for n in range(10)))
+    tell(units, *(an_event(GLOBEX, at=NOW + HOUR + n * SECOND) for n in range(10)))
+    due = claim(units, NOW + DAY, each=16, limit=6, busy={slow.webhook_id: 3})
+    chosen = [one.webhook.webhook_id for one in due]
+    assert chosen[:3] == [quick.webhook_id] * 3
+    assert sorted(chosen[3:]) == sorted([slow.webhook_id, quick.webhook_id, slow.webhook_id])
+
+
 def test_only_what_is_enabled_is_sent_to(units: UnitsOfWork) -> None:
     webhook = a_webhook(status=EndpointStatus.PAUSED)
     keep(units, webhook)

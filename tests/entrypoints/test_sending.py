@@ -2,9 +2,9 @@
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -89,10 +89,12 @@ class Stalling(Delivery):
 class AwayUnits(MemoryUnitsOfWork):
     are_away = False
 
-    def begin(self) -> AbstractContextManager[UnitOfWork]:
+    @contextmanager
+    def begin(self) -> Iterator[UnitOfWork]:
         if self.are_away:
             raise UpstreamError("The database does not answer.")
-        return super().begin()
+        with super().begin() as work:
+            yield work
 
 
 @pytest.fixture
@@ -319,6 +321,24 @@ def test_an_endpoint_that_stalls_has_no_other_wait(
     urls = [out.url for out, _ in network.sent]
     assert (urls.count(slow), urls.count(quick)) == (EACH, 3 * EACH)
     assert {one.status for one in deliveries(units, 2)} == {DELIVERED}
+
+
+def test_however_many_stall_the_others_have_their_share(
+    units: MemoryUnitsOfWork, platform: Platform, clock: ManualClock
+) -> None:
+    network = Stalling(capacity=40)
+    add(units, *(endpoint(number) for number in (1, 2, 3, 4)))
+    happen(units, 60)
+    clock.advance(timedelta(seconds=1))
+    sending, quick = job(units, platform, network), endpoint(4).url
+    for _ in range(10):
+        run(sending)
+        for out, future in network.sent:
+            if out.url == quick and not future.done():
+                future.set_result(Answered(status=200))
+    run(sending)
+    assert {one.status for one in deliveries(units, 4)} == {DELIVERED}
+    assert len([future for _, future in network.sent if not future.done()]) <= network.capacity
 
 
 def test_what_was_answered_while_the_database_was_away_is_noted_and_not_sent_again(

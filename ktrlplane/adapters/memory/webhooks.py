@@ -112,9 +112,8 @@ class MemoryWebhooks(Webhooks):
         ranked = [
             (rank, one.next_attempt_at, one.delivery_id, webhook, one)
             for webhook in self._enabled()
-            for rank, one in enumerate(
-                self._due(webhook, now)[: max(each - busy.get(webhook.webhook_id, 0), 0)]
-            )
+            for known in (busy.get(webhook.webhook_id, 0),)
+            for rank, one in enumerate(self._due(webhook, now)[: max(each - known, 0)], known)
         ]
         ranked.sort(key=lambda place: place[:3])
         return [self._claimed(one, webhook, until) for *_, webhook, one in ranked[:limit]]

@@ -31,7 +31,7 @@ CLAIM: Final = composed(
     WITH {waiting},
     due AS (
         SELECT theirs.delivery_id, theirs.next_attempt_at,
-            row_number() OVER (
+            coalesce(busy.count, 0) + row_number() OVER (
                 PARTITION BY w.webhook_id ORDER BY theirs.next_attempt_at, theirs.delivery_id
             ) AS place
         FROM waiting
@@ -43,7 +43,7 @@ CLAIM: Final = composed(
             WHERE d.webhook_id = w.webhook_id AND d.status = 'pending'
                 AND d.next_attempt_at <= %(now)s
             ORDER BY d.next_attempt_at, d.delivery_id
-            LIMIT greatest(%(each)s - coalesce(busy.count, 0), 0)
+            LIMIT least(greatest(%(each)s - coalesce(busy.count, 0), 0), %(limit)s)
             FOR UPDATE SKIP LOCKED
         ) theirs
     ),
