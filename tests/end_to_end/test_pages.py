@@ -1,0 +1,66 @@
+"""What pages under docs/ have one type into a shell, run as it stands."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.end_to_end.serving import DEADLINE_S, REPOSITORY, Server, Serving, ktrlplane, serving
+
+pytestmark = [
+    pytest.mark.postgres,
+    pytest.mark.skipif(shutil.which("curl") is None, reason="the lines are for curl"),
+]
+
+DOCS: Final = REPOSITORY / "docs"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    with serving(tmp_path_factory.mktemp("pages")) as served:
+        yield served
+        assert served.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def token(served: Serving) -> str:
+    """Of the Owner of the organization acme."""
+    given = ktrlplane(served.log.parent, "token", "--sub", "ada", "--email", "ada@example.com")
+    body = {"id": "acme", "name": "Acme"}
+    status, _ = Server(served).ask("POST", "/organizations", given.strip(), body)
+    assert status == 201
+    return given.strip()
+
+
+def answers(page: Path, served: Serving, token: str) -> list[Mapping[str, Any]]:
+    blocks = re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL)
+    # Each answer on a line of its own, which is all that is added.
+    script = 'curl() { command curl "$@"; echo; }\n' + "\n".join(blocks)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        env=os.environ | {"URL": served.url, "TOKEN": token},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=True,
+    )
+    return [json.loads(line) for line in done.stdout.splitlines() if line]
+
+
+def test_a_webhook_is_made_as_its_page_says(served: Serving, token: str) -> None:
+    (made,) = answers(DOCS / "webhooks.md", served, token)
+    assert made["secret"].startswith("whsec_")
+    assert made["status"] == "enabled"
+    assert made["event_types"] == ["resource.*", "project.deleted"]
+
+
+def test_notifications_are_read_and_chosen_as_their_page_says(served: Serving, token: str) -> None:
+    listed, *_, chosen = answers(DOCS / "notifications.md", served, token)
+    assert listed["next_cursor"] is None
+    assert {one["event_type"] for one in chosen["preferences"]} >= {"*", "resource.*"}
