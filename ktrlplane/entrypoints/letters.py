@@ -4,6 +4,7 @@ import html
 from collections.abc import Sequence
 from typing import Final
 
+from ktrlplane.domain.events import EventType
 from ktrlplane.domain.notifications import Mailing, Notification
 from ktrlplane.domain.services.notifications import DueLetter
 from ktrlplane.domain.users import User
@@ -105,9 +106,14 @@ def news_letter(due: DueLetter, origin: str) -> Message:
     )
 
 
+_GIVEN: Final = frozenset({EventType.ROLE_ASSIGNMENT_CREATED, EventType.GROUP_MEMBER_ADDED})
+"""Anybody may give somebody something, and has named what it is about: that is no subject."""
+
+
 def _subject(notifications: Sequence[Notification]) -> str:
     first, *others = notifications
-    return f"{first.title}, and {len(others)} more" if others else first.title
+    told = "You were given access" if first.event_type in _GIVEN else first.title
+    return f"{told}, and {len(others)} more" if others else told
 
 
 def _item(one: Notification) -> str:

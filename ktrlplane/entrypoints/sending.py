@@ -26,7 +26,7 @@ from ktrlplane.domain.services.sending import (
 from ktrlplane.domain.webhook_deliveries import WebhookAttempt
 from ktrlplane.entrypoints.signing import outgoing
 from ktrlplane.entrypoints.transactions import Transact
-from ktrlplane.ports.delivery import Answered, Closed, Delivery
+from ktrlplane.ports.delivery import Answered, Closed, Delivery, Unsent
 from ktrlplane.ports.unit_of_work import UnitOfWork
 from ktrlplane.ports.webhooks import Due
 
@@ -167,5 +167,5 @@ def _claim_of(due: Due) -> _Claim:
 
 
 def _over(due: Due, at: datetime, done: Future[Answered]) -> _Over:
-    closed = isinstance(done.exception(), Closed)
-    return _Over(due, at, None if closed else done.result())
+    is_unsent = isinstance(done.exception(), Closed | Unsent)
+    return _Over(due, at, None if is_unsent else done.result())

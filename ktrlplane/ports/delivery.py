@@ -118,6 +118,11 @@ class Answered:
         return self.status is not None and 200 <= self.status < 300  # noqa: PLR2004
 
 
+class Unsent(Exception):
+    """Nothing was sent, since others had all the room there is. It says nothing of the receiver:
+    send it again."""
+
+
 class Closed(Exception):
     """It is over. Of what was under way nobody knows whether it arrived."""
 
@@ -136,7 +141,7 @@ class Delivery(Protocol):
         again, so it may arrive twice.
 
         The future cannot be cancelled. Its callbacks hold up the others' answers while they
-        run, so they hand over and return. It fails with Closed alone.
+        run, so they hand over and return. It fails with Unsent and Closed alone.
 
         Raises: Closed.
         """

@@ -42,7 +42,8 @@ class Notifications(Protocol):
 
     @abstractmethod
     def read_all(self, user_id: PrincipalId, until: datetime, at: datetime) -> int:
-        """As ``read``, all of a user's that came until then. How many had not been."""
+        """As ``read``, all that are listed for a user and came until then. How many had not
+        been."""
 
     @abstractmethod
     def preferences(

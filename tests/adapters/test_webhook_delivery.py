@@ -21,7 +21,7 @@ from ktrlplane.adapters.webhooks.exchanges import USER_AGENT
 from ktrlplane.adapters.webhooks.sockets import BoundedSocket, Refused
 from ktrlplane.adapters.webhooks.trust import verifying
 from ktrlplane.domain.addresses import Address, Reach
-from ktrlplane.ports.delivery import Answered, Closed, Failure, Outgoing
+from ktrlplane.ports.delivery import Answered, Closed, Failure, Outgoing, Unsent
 from tests.webhook_receivers import (
     Line,
     Part,
@@ -521,15 +521,42 @@ def test_a_name_without_an_answer_keeps_nobody_waiting() -> None:
             over.wait()
         return ["127.0.0.1"]
 
-    bounds = Bounds(lookup_s=1.0, lookups=12, lookups_below_one_domain=2)
+    bounds = Bounds(room_s=1.0, lookup_s=1.0, lookups=12, lookups_below_one_domain=2)
     delivery = NetworkDelivery(SystemClock(), Reach(), bounds=bounds, lookup=lookup, tls=TRUSTING)
     with contextlib.closing(delivery):
         names = [f"{number}.silent.example" for number in range(50)]
         silent = [delivery.send(to(f"https://{name}/")) for name in names]
         good = delivery.send(to("https://good.example.com/")).result(timeout=30)
         assert good.failure is Failure.REFUSED_ADDRESS
-        assert {one.result(timeout=30).failure for one in silent} == {Failure.UNRESOLVABLE}
+        reasons = [one.exception(timeout=30) for one in silent]
+        assert [one.result().failure for one in silent if one.exception() is None] == [
+            Failure.UNRESOLVABLE
+        ] * 2
+        assert {type(reason) for reason in reasons if reason is not None} == {Unsent}
         assert len(asked) == 3
+    over.set()
+
+
+def test_who_has_many_silent_names_keeps_nobody_from_receivers_that_are_known() -> None:
+    over = threading.Event()
+
+    def lookup(name: str) -> Sequence[str]:
+        if name.startswith("silent"):
+            over.wait()
+        return ["127.0.0.1"]
+
+    bounds = Bounds(room_s=0.5, lookup_s=30.0, whole_s=60.0, lookups=4, lookup_kept_s=0)
+    delivery = NetworkDelivery(SystemClock(), Reach(), bounds=bounds, lookup=lookup, tls=TRUSTING)
+    with contextlib.closing(delivery):
+        known = to("https://known.example.com/")
+        assert delivery.send(known).result(timeout=30).failure is Failure.REFUSED_ADDRESS
+        for number in range(8):
+            delivery.send(to(f"https://silent.evil{number}.net/"))
+        for _ in range(3):
+            assert delivery.send(known).result(timeout=30).failure is Failure.REFUSED_ADDRESS
+        # Nothing is said of a receiver that nobody came to ask for.
+        new = delivery.send(to("https://new.example.com/"))
+        assert isinstance(new.exception(timeout=30), Unsent)
     over.set()
 
 

@@ -225,6 +225,8 @@ def test_what_has_been_read_stays_so(inside: UnitsOfWork) -> None:
     with inside.begin() as work:
         assert work.notifications.read_all(ALICE, NOW + HOUR, NOW + DAY) == 2
         assert work.notifications.read_all(ALICE, NOW + HOUR, NOW + DAY) == 0
+        work.notifications.add([a_notification(6, user_id=CAROL)])
+        assert work.notifications.read_all(CAROL, NOW + DAY, NOW + DAY) == 0, "she may read none"
     read = [one.read_at for one in listed(inside)]
     assert read == [NOW, None, NOW + DAY, NOW + DAY]
     assert [one.read_at for one in listed(inside, BOB)] == [None]

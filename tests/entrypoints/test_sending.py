@@ -41,7 +41,7 @@ from ktrlplane.domain.webhooks import (
 )
 from ktrlplane.entrypoints.sending import EACH, LEASE, SendWebhooks
 from ktrlplane.entrypoints.transactions import Transact
-from ktrlplane.ports.delivery import Answered, Closed, Delivery, Outgoing
+from ktrlplane.ports.delivery import Answered, Closed, Delivery, Outgoing, Unsent
 from ktrlplane.ports.events import EventFilter
 from ktrlplane.ports.unit_of_work import UnitOfWork
 from ktrlplane.ports.webhooks import DeliveryFilter
@@ -423,6 +423,25 @@ def test_what_was_not_sent_is_given_back(
     other = Stalling()
     run(job(units, platform, other))
     assert len(other.sent) == EACH
+
+
+def test_what_found_no_room_is_sent_again_and_is_no_failure(
+    units: MemoryUnitsOfWork, platform: Platform, clock: ManualClock
+) -> None:
+    network = Stalling()
+    add(units, endpoint())
+    happen(units)
+    clock.advance(timedelta(seconds=1))
+    sending = job(units, platform, network)
+    run(sending)
+    network.sent[0][1].set_exception(Unsent())
+    run(sending)
+    (delivery,) = deliveries(units)
+    assert (delivery.status, delivery.attempts, len(network.sent)) == (PENDING, 0, 2)
+    with units.view() as work:
+        webhook = work.webhooks.find(endpoint().webhook_id)
+    assert webhook is not None
+    assert webhook.failing_since is None
 
 
 def test_what_a_dead_worker_had_claimed_is_sent_when_the_lease_ends(

@@ -56,8 +56,8 @@ class MemoryNotifications(Notifications):
     def read_all(self, user_id: PrincipalId, until: datetime, at: datetime) -> int:
         unread = [
             one
-            for one in self._rows.where(user=user_id)
-            if one.in_app and one.read_at is None and one.created_at <= until
+            for one in self._listed(user_id, at)
+            if one.read_at is None and one.created_at <= until
         ]
         for one in unread:
             self._rows.put(evolve(one, read_at=at))

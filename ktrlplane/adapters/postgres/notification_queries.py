@@ -82,10 +82,16 @@ READ: Final = b"""
     WHERE notification_id = %(notification_id)s AND read_at IS NULL
 """
 
-READ_ALL: Final = b"""
-    UPDATE ktrlplane.notifications SET read_at = %(at)s
-    WHERE user_id = %(user_id)s AND in_app AND read_at IS NULL AND created_at <= %(until)s
-"""
+READ_ALL: Final = composed(
+    """
+    WITH listed AS ({readable} AND n.in_app)
+    UPDATE ktrlplane.notifications n SET read_at = %(at)s
+    FROM listed
+    WHERE n.notification_id = listed.notification_id
+        AND n.read_at IS NULL AND n.created_at <= %(until)s
+    """,
+    readable=_READABLE,
+)
 
 PREFERENCES: Final = b"""
     SELECT user_id, event_type, in_app, email FROM ktrlplane.notification_preferences

@@ -50,7 +50,7 @@ class PostgresNotifications(Notifications):
         self._session.change(queries.READ, values)
 
     def read_all(self, user_id: PrincipalId, until: datetime, at: datetime) -> int:
-        values = {"user_id": user_id, "until": until, "at": at}
+        values = {"principal": user_id, "until": until, "at": at}
         return self._session.change(queries.READ_ALL, values)
 
     def preferences(

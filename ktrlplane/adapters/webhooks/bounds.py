@@ -24,11 +24,13 @@ class Bounds:
     ``head_bytes`` is for what comes before a body, interim responses included: a
     receiver can have a thousand of those read for as much as ten requests cost. The time that an
     idle connection is kept is short, and so is the whole life of one in use, since a
-    name's new address is noticed only by who connects."""
+    name's new address is noticed only by who connects. ``lookups`` are for names that are new
+    here, and as many more for those that answered lately; a name waits ``room_s`` for its turn."""
 
     whole_s: float = 15.0
+    room_s: float = 4.0
     lookup_s: float = 8.0
-    lookups: int = 64
+    lookups: int = 32
     lookups_below_one_domain: int = 8
     lookup_kept_s: int = 5
     silent_name_s: float = 60.0

@@ -15,7 +15,7 @@ from ktrlplane.adapters.webhooks.names import Lookup, ask_system
 from ktrlplane.adapters.webhooks.trust import verifying
 from ktrlplane.domain.addresses import Reach
 from ktrlplane.ports.clock import Clock
-from ktrlplane.ports.delivery import Answered, Closed, Delivery, Outgoing
+from ktrlplane.ports.delivery import Answered, Closed, Delivery, Outgoing, Unsent
 
 _log = logging.getLogger(__name__)
 
@@ -130,7 +130,10 @@ async def _answer(exchanges: Exchanges, outgoing: Outgoing, future: Future[Answe
     except asyncio.CancelledError:
         future.set_exception(Closed())
         raise
-    future.set_result(answered)
+    except Unsent as exc:
+        future.set_exception(exc)
+    else:
+        future.set_result(answered)
 
 
 def _tell(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -14,13 +14,13 @@ from attrs import frozen
 from yarl import URL
 
 from ktrlplane.adapters.webhooks.bounds import Bounds
-from ktrlplane.adapters.webhooks.names import JudgedNames, Lookup, Lookups
+from ktrlplane.adapters.webhooks.names import JudgedNames, Lookup, Lookups, NoRoom
 from ktrlplane.adapters.webhooks.sockets import IN_USE, STEP_BYTES, BoundedConnector, Refused
 from ktrlplane.domain.addresses import Address, Reach
 from ktrlplane.domain.errors import ValidationFailed
 from ktrlplane.domain.webhook_urls import target_of
 from ktrlplane.ports.clock import Clock
-from ktrlplane.ports.delivery import Answered, Failure, Outgoing
+from ktrlplane.ports.delivery import Answered, Failure, Outgoing, Unsent
 
 USER_AGENT: Final = f"KtrlPlane-Webhooks/{version('ktrlplane')}"
 
@@ -102,11 +102,14 @@ class Exchanges:
         )
 
     async def answer(self, outgoing: Outgoing) -> Answered:
+        """Raises: Unsent."""
         begun = asyncio.get_running_loop().time()
         found: _Response | Failure
         try:
             found = await self._found(outgoing)
         except Exception as exc:  # noqa: BLE001
+            if isinstance(_cause(exc), NoRoom):
+                raise Unsent from None
             found = _failure(exc)
         duration_ms = round((asyncio.get_running_loop().time() - begun) * 1000)
         if isinstance(found, Failure):
@@ -176,9 +179,13 @@ def _has_too_much() -> bool:
     return used is not None and used.has_too_much
 
 
+def _cause(exc: Exception) -> BaseException | None:
+    return exc.os_error if isinstance(exc, aiohttp.ClientConnectorError) else exc.__cause__
+
+
 def _failure(exc: Exception) -> Failure:
     """By the class alone: what a receiver or a library says may repeat secrets."""
-    cause = exc.os_error if isinstance(exc, aiohttp.ClientConnectorError) else exc.__cause__
+    cause = _cause(exc)
     for kinds, failure in _FAILURES:
         if isinstance(exc, kinds) or isinstance(cause, _AS_CAUSES.get(failure, ())):
             return failure

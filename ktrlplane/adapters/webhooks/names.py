@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 from weakref import WeakValueDictionary
@@ -18,7 +18,13 @@ Lookup = Callable[[str], Sequence[str]]
 """The addresses of a name. It may take its time, in a thread of its own.
 Raises: OSError, UnicodeError."""
 
-_MOST_SILENT: Final = 10_000
+_MOST_REMEMBERED: Final = 10_000
+_KNOWN_S: Final = 3600.0
+"""For so long after an answer a name need not wait for those that nobody has answered for."""
+
+
+class NoRoom(OSError):
+    """Others had all threads there are for as long as anybody waits."""
 
 
 def ask_system(name: str) -> Sequence[str]:
@@ -30,38 +36,48 @@ class Lookups:
     """The system's lookup cannot be ended, so a name that nobody answers for keeps a thread
     for longer than anybody waits. There are so many threads, one domain has but a few of
     them, whoever it belongs to, and a name that stayed silent is left alone for a while.
-    None of them keeps the process from ending."""
+    A name that answered lately has threads that no new one gets: whoever has many silent
+    names keeps nobody from receivers that are known. No thread keeps the process from ending."""
 
     def __init__(self, lookup: Lookup, bounds: Bounds) -> None:
         self._lookup, self._bounds = lookup, bounds
-        self._all = asyncio.Semaphore(bounds.lookups)
+        self._for_new = asyncio.Semaphore(bounds.lookups)
+        self._for_known = asyncio.Semaphore(bounds.lookups)
         self._below: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._silent: dict[str, float] = {}
+        self._known: dict[str, float] = {}
 
     async def addresses(self, name: str) -> Sequence[str]:
-        """Raises: OSError, UnicodeError."""
-        if self._silent.get(name, 0.0) > asyncio.get_running_loop().time():
+        """Raises: NoRoom, OSError, UnicodeError."""
+        if self._is_among(self._silent, name):
             raise OSError("Nobody answered for this name lately.")
-        asked: asyncio.Future[Sequence[str]] | None = None
+        try:
+            async with asyncio.timeout(self._bounds.room_s):
+                asked = await self._begin(name)
+        except TimeoutError:
+            raise NoRoom("Too many names are being looked up.") from None
         try:
             async with asyncio.timeout(self._bounds.lookup_s):
-                asked = await self._begin(name)
-                return await asyncio.shield(asked)
+                found = await asyncio.shield(asked)
         except TimeoutError:
-            if asked is not None:
-                self._leave_alone(name)
+            self._known.pop(name, None)
+            self._remember(self._silent, name, self._bounds.silent_name_s)
             raise OSError("Nobody answered for this name in time.") from None
+        self._remember(self._known, name, _KNOWN_S)
+        return found
 
     async def _begin(self, name: str) -> asyncio.Future[Sequence[str]]:
         """Others have their turn when the thread is done, not when nobody waits for it."""
-        domain = ".".join(name.split(".")[-2:])
+        is_known = self._is_among(self._known, name)
+        room = self._for_known if is_known else self._for_new
+        domain = name if is_known else ".".join(name.split(".")[-2:])
         below = self._below.get(domain)
         if below is None:
             below = asyncio.Semaphore(self._bounds.lookups_below_one_domain)
             self._below[domain] = below
         await below.acquire()
         try:
-            await self._all.acquire()
+            await room.acquire()
         except BaseException:
             below.release()
             raise
@@ -69,7 +85,7 @@ class Lookups:
 
         def end(done: asyncio.Future[Sequence[str]]) -> None:
             done.exception()
-            self._all.release()
+            room.release()
             below.release()
 
         asked.add_done_callback(end)
@@ -91,12 +107,14 @@ class Lookups:
         threading.Thread(target=ask, name="webhook-name", daemon=True).start()
         return asked
 
-    def _leave_alone(self, name: str) -> None:
-        self._silent.pop(name, None)
-        while len(self._silent) >= _MOST_SILENT:
-            del self._silent[next(iter(self._silent))]
-        until = asyncio.get_running_loop().time() + self._bounds.silent_name_s
-        self._silent[name] = until
+    def _is_among(self, names: Mapping[str, float], name: str) -> bool:
+        return names.get(name, 0.0) > asyncio.get_running_loop().time()
+
+    def _remember(self, names: dict[str, float], name: str, for_s: float) -> None:
+        names.pop(name, None)
+        while len(names) >= _MOST_REMEMBERED:
+            del names[next(iter(names))]
+        names[name] = asyncio.get_running_loop().time() + for_s
 
 
 def _tell(asked: asyncio.Future[Sequence[str]], outcome: Sequence[str] | Exception) -> None:
@@ -118,7 +136,7 @@ class JudgedNames(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """Raises: Refused, OSError, UnicodeError."""
+        """Raises: Refused, NoRoom, OSError, UnicodeError."""
         if is_this_machine(host):
             addresses = self._of_this_machine()
         else:
