@@ -16,7 +16,8 @@ MAX_PREFERENCES: Final = 50
 GROUPED_FOR: Final = timedelta(minutes=1)
 """What happens so soon after the first thing that is to be mailed goes into the same mail."""
 MAX_LETTERS: Final = 10
-"""Mails that a person gets within ``LETTERS_COUNTED_FOR``; what is more waits for the digest."""
+"""Mails that a person gets within ``LETTERS_COUNTED_FOR``; what is more waits for the digest.
+Those that no server has taken yet count too: they may all be taken at once."""
 LETTERS_COUNTED_FOR: Final = timedelta(hours=1)
 DIGEST_HOUR: Final = 7
 """When the daily mail goes out, UTC."""

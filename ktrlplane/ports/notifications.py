@@ -70,7 +70,8 @@ class Notifications(Protocol):
     def letters_since(
         self, user_ids: Collection[PrincipalId], since: datetime
     ) -> Mapping[PrincipalId, int]:
-        """How many letters each was written from then on; those with none may be left out."""
+        """How many letters each was sent from then on, or is still to be sent; those with none
+        may be left out. What was never sent, since it said nothing any more, is none."""
 
     @abstractmethod
     def write(self, letter: Letter, notifications: Sequence[Notification]) -> None:

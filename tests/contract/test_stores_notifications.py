@@ -281,9 +281,21 @@ def test_what_is_to_be_mailed_comes_with_all_that_goes_the_same_way(units: Units
 def test_letters_are_counted(units: UnitsOfWork) -> None:
     with units.begin() as work:
         for number, at in enumerate((NOW, NOW + HOUR, NOW + 2 * HOUR)):
-            work.notifications.write(a_letter(number, created_at=at), [])
+            work.notifications.write(a_letter(number, due_at=None, sent_at=at), [])
+        work.notifications.write(a_letter(9, created_at=NOW + DAY, due_at=None), [])
         counted = work.notifications.letters_since([ALICE, BOB], NOW + HOUR)
     assert (counted[ALICE], counted.get(BOB, 0)) == (2, 0)
+
+
+def test_letters_count_until_they_were_sent_long_ago(units: UnitsOfWork) -> None:
+    """What was written in time and is sent too late would be one mail too many."""
+    to_be_sent = {"due_at": NOW + DAY}
+    sent = [{"due_at": None, "sent_at": at} for at in (NOW, NOW + HOUR - MOMENT, NOW + HOUR)]
+    with units.begin() as work:
+        for number, state in enumerate([to_be_sent, *sent]):
+            work.notifications.write(a_letter(number, created_at=NOW, **state), [])
+        counted = work.notifications.letters_since([ALICE], NOW + HOUR)
+    assert counted == {ALICE: 2}
 
 
 def test_a_letter_is_taken_by_one_until_its_lease_ends(units: UnitsOfWork) -> None:

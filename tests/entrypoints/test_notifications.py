@@ -268,6 +268,27 @@ def test_a_storm_of_failures_is_some_mails_and_one_digest(world: World) -> None:
     assert listed + (int(more[1]) if more else 0) == 40
 
 
+def test_what_is_taken_back_in_time_costs_nobody_a_mail(world: World) -> None:
+    ada, dan = world.people["ada"], world.people["dan"]
+    ada.grant("Editor", to="bob", on=ACME)
+    dan.create_organization(name="Elsewhere", id="elsewhere")
+    elsewhere = OrganizationId("elsewhere")
+    world.run("notify")
+    for _ in range(MAX_LETTERS + 1):
+        view = dan.grant("Viewer", to="bob", on=elsewhere)
+        world.run("notify")
+        dan.revoke(view.assignment.assignment_id, on=elsewhere)  # type: ignore[union-attr]
+        world.clock.advance(GROUPED_FOR)
+        world.mailed()
+    before = [message for message in world.mail.sent if message.to == "bob@example.com"]
+    assert len(before) == 1, "of the role that Ada gave"
+    world.fails(0)
+    world.run("notify")
+    world.clock.advance(GROUPED_FOR)
+    told = {message.to: message.subject for message in world.mailed()}
+    assert told["bob@example.com"] == 'The resource "Kettle 0" has failed'
+
+
 def test_people_choose_what_they_are_told_of_and_how(world: World) -> None:
     ada = world.people["ada"]
     ada.grant("Editor", to="bob", on=ACME)

@@ -97,7 +97,7 @@ class MemoryNotifications(Notifications):
         self, user_ids: Collection[PrincipalId], since: datetime
     ) -> Mapping[PrincipalId, int]:
         return {
-            user_id: sum(1 for one in self._letters.where(user=user_id) if one.created_at >= since)
+            user_id: sum(1 for one in self._letters.where(user=user_id) if _is_new(one, since))
             for user_id in user_ids
         }
 
@@ -158,3 +158,7 @@ class MemoryNotifications(Notifications):
 
 def _place(notification: Notification) -> tuple[datetime, str]:
     return notification.created_at, notification.notification_id.value
+
+
+def _is_new(letter: Letter, since: datetime) -> bool:
+    return letter.due_at is not None or (letter.sent_at is not None and letter.sent_at >= since)

@@ -135,7 +135,8 @@ UNMAILED: Final = composed(
 
 LETTERS_SINCE: Final = b"""
     SELECT user_id, count(*) AS count FROM ktrlplane.notification_letters
-    WHERE user_id = ANY(%(user_ids)s::text[]) AND created_at >= %(since)s
+    WHERE user_id = ANY(%(user_ids)s::text[])
+        AND (sent_at >= %(since)s OR due_at IS NOT NULL)
     GROUP BY user_id
 """
 

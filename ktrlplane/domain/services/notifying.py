@@ -6,21 +6,15 @@ from typing import Final
 
 from attrs import define, field, frozen
 
-from ktrlplane.domain.access import GLOBAL, Action, Permission, Scope, ScopeType
+from ktrlplane.domain.access import GLOBAL, Action, Permission, RoleAssignment, Scope
 from ktrlplane.domain.chains import Entry
 from ktrlplane.domain.errors import NotFound
 from ktrlplane.domain.events import Event, EventType
-from ktrlplane.domain.ids import (
-    GroupId,
-    OrganizationId,
-    PrincipalId,
-    ProjectId,
-    ResourceId,
-    RoleId,
-)
+from ktrlplane.domain.ids import AssignmentId, GroupId, PrincipalId
 from ktrlplane.domain.notifications import MAX_TOLD, Mailing, Notification, preference_for
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.webhooks import DisabledReason
+from ktrlplane.ports.access import AssignmentView
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 
@@ -61,7 +55,7 @@ class _News:
 def _told(known: "_Known", entry: Entry) -> Iterable[tuple[PrincipalId, _News, Event]]:
     event = entry.event
     news: _News | None = None
-    # What it is about may be gone by now, and then there is nobody to be told.
+    # What it is about may be gone or taken back by now, and then there is nobody to be told.
     with suppress(NotFound):
         news = _news(known, event)
     if news is None:
@@ -83,14 +77,16 @@ def _news(known: "_Known", event: Event) -> _News | None:
             title = f'The resource "{subject["name"]}" has failed'
             return _News(path[-1], title, known.who_may(Action.WRITE, path))
         case EventType.ROLE_ASSIGNMENT_CREATED:
-            scope = Scope.parse(subject["scope_type"], subject["scope_id"])
-            role = known.role_name(RoleId(subject["role_id"]))
-            title = f"You have the role {role} on {known.name(scope)}"
-            return _News(scope, title, known.holders(subject))
+            view = known.granted(AssignmentId(subject["assignment_id"]))
+            held = view.assignment
+            title = f"You have the role {view.role.display_name} on {_named(view)}"
+            return _News(held.scope, title, known.people(held))
         case EventType.GROUP_MEMBER_ADDED:
             group = known.work.groups.get(GroupId(subject["group_id"]))
+            user_id = PrincipalId(subject["user_id"])
+            known.work.groups.member(group.group_id, user_id)
             title = f'You are in the group "{group.name}"'
-            return _News(Scope.of(group.org_id), title, [PrincipalId(subject["user_id"])])
+            return _News(Scope.of(group.org_id), title, [user_id])
         case EventType.WEBHOOK_DISABLED:
             path = path_of(event)
             why = _WHY_DISABLED[data["after"]["disabled_reason"]]
@@ -134,44 +130,25 @@ class _Known:
         for one in held:
             role = roles[one.role_id]
             if role is not None and any(each.covers(wanted) for each in role.permissions):
-                found |= dict.fromkeys(self._people(one.user_id, one.group_id))
+                found |= dict.fromkeys(self.people(one))
         return list(found)
 
-    def holders(self, subject: dict[str, str]) -> Sequence[PrincipalId]:
-        if subject["principal_type"] == "group":
-            return self._people(None, GroupId(subject["principal_id"]))
-        return [PrincipalId(subject["principal_id"])]
+    def people(self, held: RoleAssignment) -> Sequence[PrincipalId]:
+        if held.user_id is not None:
+            return [held.user_id]
+        assert held.group_id is not None, "a user or a group holds a role"
+        return self.work.groups.member_ids(held.group_id)
 
-    def _people(
-        self, user_id: PrincipalId | None, group_id: GroupId | None
-    ) -> Sequence[PrincipalId]:
-        if user_id is not None:
-            return [user_id]
-        assert group_id is not None, "a user or a group holds a role"
-        return self.work.groups.member_ids(group_id)
-
-    def role_name(self, role_id: RoleId) -> str:
-        role = self.work.roles.find(role_id)
-        if role is None:
-            raise NotFound("The role is gone.")
-        return role.display_name
-
-    def name(self, scope: Scope) -> str:
-        """Raises: NotFound."""
-        if scope == GLOBAL:
-            return "the whole platform"
-        return f'the {scope.scope_type} "{self._name(scope)}"'
-
-    def _name(self, scope: Scope) -> str:
-        work, now = self.work, self.platform.now()
-        if scope.scope_type is ScopeType.PROJECT:
-            return work.projects.get(ProjectId(scope.scope_id)).name
-        if scope.scope_type is ScopeType.RESOURCE:
-            return work.resources.get(ResourceId(scope.scope_id)).name
-        org_id = OrganizationId(scope.scope_id)
-        organization, _ = work.organizations.with_standing(org_id, _NOBODY, now)
-        return organization.name
+    def granted(self, assignment_id: AssignmentId) -> AssignmentView:
+        """Raises: NotFound, also where it has expired."""
+        view = self.work.assignments.get(assignment_id)
+        if not view.assignment.holds_at(self.platform.now()):
+            raise NotFound("The role is no longer held.")
+        return view
 
 
-_NOBODY: Final = PrincipalId("nobody")
-"""Whose standing does not matter where only the thing itself is asked for."""
+def _named(view: AssignmentView) -> str:
+    scope = view.assignment.scope
+    if scope == GLOBAL:
+        return "the whole platform"
+    return f'the {scope.scope_type} "{view.scope_name}"'
