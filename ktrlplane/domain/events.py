@@ -194,6 +194,12 @@ def is_a_pattern(text: str) -> bool:
     return len(text) <= MAX_PATTERN and _PATTERN.fullmatch(text) is not None
 
 
+def unknown_among(patterns: Sequence[str]) -> Sequence[str]:
+    """Those that no type of event matches, as far as this release knows."""
+    known = {one for kind in EventType for one in patterns_for(kind)}
+    return [one for one in patterns if one not in known]
+
+
 MAX_PATTERN: Final = 100
 
 

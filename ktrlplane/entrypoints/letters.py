@@ -60,7 +60,8 @@ _NEWS: Final = """\
 
 {items}
 {rest}
-It is in the list of your notifications{where}. What you are told of, and how, is yours to choose.
+It is in the list of your notifications{where}. What you are told of, and how, is yours to choose:
+PUT /api/v1/notifications/preferences.
 """
 _NEWS_HTML: Final = """\
 <!DOCTYPE html>
@@ -71,7 +72,7 @@ _NEWS_HTML: Final = """\
 {items}
 </ul>
 {rest}<p>It is in the list of your notifications{where}. What you are told of, and how, is yours
-to choose.</p>
+to choose: <code>PUT /api/v1/notifications/preferences</code>.</p>
 </body>
 </html>
 """

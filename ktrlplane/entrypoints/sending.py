@@ -70,7 +70,10 @@ class SendWebhooks:
     _over: SimpleQueue[_Over] = field(factory=SimpleQueue)
 
     def __call__(self, stop: threading.Event) -> bool:
-        """Whether something was sent or answered: then there may be more."""
+        """Whether something was sent or answered: then there may be more.
+
+        Raises: ExceptionGroup of what could not be sent, once the others are.
+        """
         # In this order: what is not noted when its lease ends is claimed, and sent, once more.
         settled = self._settle(WATCH_FOR_S)
         sent = self._send_what_is_due()
@@ -89,8 +92,15 @@ class SendWebhooks:
         busy = Counter(due.webhook.webhook_id for due in self._under_way.values())
         claim = partial(self._claim, limit=room, busy=busy)
         claimed = self._transact(claim)
+        failures: list[Exception] = []
         for due in claimed:
-            self._send(due)
+            try:
+                self._send(due)
+            except Exception as exc:  # noqa: BLE001 - one that cannot be sent keeps no other from it
+                exc.add_note(str(due.delivery.delivery_id))
+                failures.append(exc)
+        if failures:
+            raise ExceptionGroup("some could not be sent", failures)
         return bool(claimed)
 
     def _claim(self, work: UnitOfWork, *, limit: int, busy: Counter[WebhookId]) -> Sequence[Due]:

@@ -79,8 +79,11 @@ class Webhooks(Protocol):
         """How many ``of`` has."""
 
     @abstractmethod
-    def held(self, webhook_ids: Sequence[WebhookId]) -> Sequence[Webhook]:
-        """Those that are there, by id; nobody else changes them until the unit of work ends."""
+    def held(
+        self, webhook_ids: Sequence[WebhookId], *, failing: Sequence[WebhookId] = ()
+    ) -> Sequence[Webhook]:
+        """Those that are there, and of ``failing`` those that are there and fail, by id; nobody
+        else changes them until the unit of work ends."""
 
     # -- deliveries, for people ----------------------------------------------------------------
 

@@ -108,6 +108,8 @@ def test_an_endpoint_comes_back_as_it_went_in(units: UnitsOfWork) -> None:
         work.webhooks.replace(changed)
         wanted = [full.webhook_id, WebhookId.new(NOW), plain.webhook_id]
         assert work.webhooks.held(wanted) == [plain, changed]
+        assert work.webhooks.held([], failing=wanted) == [changed], "the one that fails"
+        assert work.webhooks.held([plain.webhook_id], failing=wanted) == [plain, changed]
         work.webhooks.remove(plain.webhook_id)
     with units.view() as work:
         assert work.webhooks.find(plain.webhook_id) is None

@@ -315,6 +315,27 @@ def test_people_choose_what_they_are_told_of_and_how(world: World) -> None:
     assert [message.to for message in world.mailed()] == ["ada@example.com"]
 
 
+def test_what_is_read_or_not_wanted_any_more_is_not_mailed(world: World) -> None:
+    ada = world.people["ada"]
+    for name in ("bob", "cleo"):
+        ada.grant("Editor", to=name, on=ACME)
+    world.run("notify")
+    world.clock.advance(GROUPED_FOR)
+    world.mailed()
+    world.fails(0)
+    world.fails(1)
+    world.run("notify")
+    world.people["ada"].set_notification_preferences([Preference(event_type="*", email=OFF)])
+    world.people["bob"].read_notifications()
+    first = world.people["cleo"].notifications().items[0]
+    world.people["cleo"].read_notification(first.notification_id)
+    world.clock.advance(GROUPED_FOR)
+    (message,) = world.mailed()
+    assert message.to == "cleo@example.com"
+    assert message.html.count("<li>") == 1
+    assert first.title not in message.text
+
+
 @pytest.mark.parametrize(
     ("patterns", "places"),
     [

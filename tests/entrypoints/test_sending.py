@@ -444,6 +444,43 @@ def test_what_found_no_room_is_sent_again_and_is_no_failure(
     assert webhook.failing_since is None
 
 
+def test_one_that_cannot_be_sent_keeps_no_other_from_it(
+    units: MemoryUnitsOfWork, platform: Platform, clock: ManualClock, network: MemoryDelivery
+) -> None:
+    network.receive(URL, lambda _: Reply(200))
+    add(units, endpoint(), endpoint(0, secret="whsec_"))  # somebody's hand was in the database
+    happen(units, 3)
+    clock.advance(timedelta(seconds=1))
+    sending = job(units, platform, network)
+    with pytest.raises(ExceptionGroup) as raised:
+        sending(NEVER)
+    assert len(raised.value.exceptions) == 3
+    run(sending)
+    assert {one.status for one in deliveries(units)} == {DELIVERED}
+
+
+def test_an_endpoint_where_something_arrived_fails_no_more_whoever_saw_it_fail(
+    units: MemoryUnitsOfWork, platform: Platform, clock: ManualClock
+) -> None:
+    one, other = Stalling(), Stalling()
+    add(units, endpoint())
+    happen(units)
+    clock.advance(timedelta(seconds=1))
+    first, second = job(units, platform, one), job(units, platform, other)
+    run(first)
+    happen(units)
+    clock.advance(timedelta(seconds=1))
+    run(second)
+    other.sent[0][1].set_result(Answered(status=500))
+    run(second)
+    one.sent[0][1].set_result(Answered(status=200))
+    run(first)
+    with units.view() as work:
+        webhook = work.webhooks.find(endpoint().webhook_id)
+    assert webhook is not None
+    assert webhook.failing_since is None
+
+
 def test_what_a_dead_worker_had_claimed_is_sent_when_the_lease_ends(
     units: MemoryUnitsOfWork, platform: Platform, clock: ManualClock, network: MemoryDelivery
 ) -> None:

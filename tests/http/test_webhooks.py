@@ -76,6 +76,7 @@ def test_a_webhook_is_answered_whole_and_with_its_secret_once(
         "scope_id": scope_id,
         "url": URL,
         "event_types": ["project.*", "group.created"],
+        "unknown_event_types": [],
         "description": "Ours.",
         "status": "enabled",
         "disabled_reason": None,
@@ -264,6 +265,26 @@ def test_who_may_not_manage_access_has_nothing_to_do_with_webhooks(
     ada.makes("/projects/plant/rbac", {"user_id": owner.principal, "role_id": "Owner"})
     assert owner.get(path).status_code == 404
     assert len(deliveries(ada, path)) == 1
+
+
+def test_types_that_are_not_there_are_taken_and_named(ada: Caller, path: str) -> None:
+    wanted = ["resource.created", "resuorce.*", "webhook.created", "budget.reached", "*"]
+    changed = ada.patch(path, {"event_types": wanted}).json
+    assert changed["event_types"] == wanted
+    assert changed["unknown_event_types"] == ["resuorce.*", "budget.reached"]
+    chosen = [{"event_type": one} for one in wanted]
+    told = ada.put("/notifications/preferences", {"preferences": chosen}).json
+    assert sorted(told["unknown_event_types"]) == ["budget.reached", "resuorce.*"]
+
+
+def test_a_slip_of_who_may_do_it_is_no_refusal(world: World, ada: Caller, path: str) -> None:
+    assert ada.post(f"{path}/deliveries/dlv_none/redeliver").status_code == 404
+    assert ada.sees("/organizations/acme/events?type=access.denied")["items"] == []
+    viewer = world.person("viewer")
+    viewer.sees("/users/me")
+    ada.makes("/organizations/acme/rbac", {"user_id": viewer.principal, "role_id": "Viewer"})
+    assert viewer.post(f"{path}/deliveries/dlv_none/redeliver").status_code == 403
+    assert len(ada.sees("/organizations/acme/events?type=access.denied")["items"]) == 1
 
 
 def test_who_is_refused_is_remembered_where_the_webhook_is(

@@ -53,9 +53,16 @@ class MemoryWebhooks(Webhooks):
     def count(self, scope: Scope) -> int:
         return len(self._rows.where(scope=scope))
 
-    def held(self, webhook_ids: Sequence[WebhookId]) -> Sequence[Webhook]:
-        found = map(self._rows.find, sorted(set(webhook_ids)))
-        return [one for one in found if one is not None]
+    def held(
+        self, webhook_ids: Sequence[WebhookId], *, failing: Sequence[WebhookId] = ()
+    ) -> Sequence[Webhook]:
+        asked = set(webhook_ids)
+        found = map(self._rows.find, sorted(asked.union(failing)))
+        return [
+            one
+            for one in found
+            if one is not None and (one.webhook_id in asked or one.failing_since is not None)
+        ]
 
     def find_delivery(self, delivery_id: DeliveryId) -> WebhookDelivery | None:
         found = self._deliveries.find(delivery_id)

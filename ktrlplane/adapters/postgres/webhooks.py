@@ -47,7 +47,9 @@ _FIND: Final = composed(
 _HOLD: Final = composed(
     """
     SELECT {columns} FROM ktrlplane.webhooks w
-    WHERE webhook_id = ANY(%(webhook_ids)s) ORDER BY webhook_id FOR NO KEY UPDATE
+    WHERE webhook_id = ANY(%(webhook_ids)s::text[])
+        OR webhook_id = ANY(%(failing)s::text[]) AND failing_since IS NOT NULL
+    ORDER BY webhook_id FOR NO KEY UPDATE
     """,
     columns=WEBHOOK,
 )
@@ -132,9 +134,14 @@ class PostgresWebhooks(Webhooks):
     def count(self, scope: Scope) -> int:
         return count_of(self._session, _COUNT, _scope_values(scope))
 
-    def held(self, webhook_ids: Sequence[WebhookId]) -> Sequence[Webhook]:
-        ids = [one.value for one in webhook_ids]
-        return self._session.change_returning(webhook_of, _HOLD, {"webhook_ids": ids})
+    def held(
+        self, webhook_ids: Sequence[WebhookId], *, failing: Sequence[WebhookId] = ()
+    ) -> Sequence[Webhook]:
+        values = {
+            "webhook_ids": [one.value for one in webhook_ids],
+            "failing": [one.value for one in failing],
+        }
+        return self._session.change_returning(webhook_of, _HOLD, values)
 
     def find_delivery(self, delivery_id: DeliveryId) -> WebhookDelivery | None:
         return self._session.one(delivery_of, _FIND_DELIVERY, {"delivery_id": delivery_id})

@@ -1,10 +1,11 @@
 """Remembering who tried what they may not do."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from ktrlplane.domain.access import GLOBAL, Scope
-from ktrlplane.domain.errors import DomainError
+from ktrlplane.domain.access import GLOBAL, Action, Scope
+from ktrlplane.domain.errors import DomainError, NotFound
 from ktrlplane.domain.events import EventType
 from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.domain.services.platform import Platform
@@ -22,11 +23,13 @@ def remember_denied(
     scope: Scope | None,
     refusal: DomainError,
     *,
+    needed: Sequence[Action] = (),
     actor: PrincipalId,
     platform: Platform,
 ) -> None:
     """That ``actor`` was refused ``attempt`` at ``scope``: in the log of its tenant, or of the
-    platform where there is no such scope. The last one that is remembered says so.
+    platform where there is no such scope. The last one that is remembered says so. Nobody was
+    refused who holds all that is ``needed`` there and named something that is not.
 
     Holds no tenant: who is refused keeps nobody waiting.
     """
@@ -36,6 +39,9 @@ def remember_denied(
     path = [GLOBAL]
     if scope is not None:
         (standing,) = work.access.standings([(actor, scope)], platform.now())
+        is_a_slip = isinstance(refusal, NotFound) and needed
+        if standing is not None and is_a_slip and all(map(standing.may, needed)):
+            return
         path = [GLOBAL] if standing is None else list(standing.path)
     data = {
         "attempt": attempt,

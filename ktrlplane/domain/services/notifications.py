@@ -19,6 +19,7 @@ from ktrlplane.domain.notifications import (
     Mailing,
     Notification,
     Preference,
+    preference_for,
 )
 from ktrlplane.domain.paging import Page, PageRequest
 from ktrlplane.domain.services.platform import Expectation, Platform, expect
@@ -144,13 +145,22 @@ class DueLetter:
 def due_letters(
     work: UnitOfWork, *, lease: timedelta, limit: int, platform: Platform
 ) -> Sequence[DueLetter]:
-    """Letters to be sent now, by whoever asks, until the lease ends. What says nothing any more,
-    or has no address that the identity provider vouches for, is not sent."""
+    """Letters to be sent now, by whoever asks, until the lease ends, without what has been read
+    meanwhile or is no longer wanted by mail. What says nothing any more, or has no address that
+    the identity provider vouches for, is not sent."""
     now = platform.now()
+    letters = work.notifications.take_letters(now, now + lease, limit)
+    chosen = work.notifications.preferences({letter.user_id for letter in letters})
     due: list[DueLetter] = []
-    for letter in work.notifications.take_letters(now, now + lease, limit):
+    for letter in letters:
         user = work.users.find(letter.user_id)
-        inside = work.notifications.inside(letter.letter_id, now)
+        wanted = chosen.get(letter.user_id, ())
+        inside = [
+            one
+            for one in work.notifications.inside(letter.letter_id, now)
+            if one.read_at is None
+            and preference_for(one.event_type, wanted).email is not Mailing.OFF
+        ]
         if user is None or user.email is None or not user.email_verified or not inside:
             settle_letter(work, letter, platform=platform)
         else:

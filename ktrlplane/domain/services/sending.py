@@ -50,9 +50,11 @@ def settle_deliveries(
     """Which of them were whoever settles them's to settle. An endpoint that is gone, or where
     nothing has arrived for days, is disabled, and that is told."""
     now = platform.now()
-    touched = [one.webhook_id for one in sent if _may_matter(one, now)]
+    touched = dict.fromkeys(one.webhook_id for one in sent if _may_matter(one, now))
+    # Others may have failed there since this one was claimed.
+    arrived = dict.fromkeys(one.webhook_id for one in sent if one.attempt.is_success)
     # Before deliveries are: whoever disables an endpoint changes those of others after it.
-    held = work.webhooks.held(list(dict.fromkeys(touched))) if touched else ()
+    held = work.webhooks.held(list(touched), failing=list(arrived))
     outcomes = [Outcome(delivery=_delivered(one, now), attempt=one.attempt) for one in sent]
     settled = work.webhooks.settle(outcomes)
     ours = set(settled)

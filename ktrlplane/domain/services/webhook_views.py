@@ -8,6 +8,7 @@ from attrs import field, frozen
 from attrs.validators import optional
 
 from ktrlplane.domain.access import ScopeType
+from ktrlplane.domain.events import unknown_among
 from ktrlplane.domain.ids import PrincipalId, WebhookId
 from ktrlplane.domain.naming import is_a_description
 from ktrlplane.domain.webhooks import DisabledReason, EndpointStatus, Webhook, are_patterns
@@ -45,13 +46,15 @@ class WebhookView:
     """An endpoint without its secrets. ``failing_since`` is when the first attempt failed of
     those that failed since one last succeeded; ``disabled_reason`` is ``gone`` where the receiver
     answered 410, and ``failing`` where nothing arrived for five days. Until
-    ``previous_secret_until`` the secret before the last rotation signs too."""
+    ``previous_secret_until`` the secret before the last rotation signs too.
+    ``unknown_event_types`` are those that match no type of event there is so far."""
 
     webhook_id: WebhookId
     scope_type: ScopeType
     scope_id: str
     url: str = field(repr=False)
     event_types: tuple[str, ...]
+    unknown_event_types: tuple[str, ...]
     description: str
     status: EndpointStatus
     disabled_reason: DisabledReason | None
@@ -69,6 +72,7 @@ class WebhookView:
             scope_id=webhook.scope.scope_id,
             url=webhook.url,
             event_types=webhook.event_types,
+            unknown_event_types=tuple(unknown_among(webhook.event_types)),
             description=webhook.description,
             status=webhook.status,
             disabled_reason=webhook.disabled_reason,

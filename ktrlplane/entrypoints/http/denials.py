@@ -19,7 +19,8 @@ def remember(transact: Transact, operation: Operation, call: Call, refusal: Doma
     here, the caller is told of the refusal."""
 
     def act(work: UnitOfWork) -> None:
-        remember_denied(work, operation.name, _scope(work, call), refusal, **call.asked)
+        scope, needed = _scope(work, call), operation.needs.actions
+        remember_denied(work, operation.name, scope, refusal, needed=needed, **call.asked)
 
     try:
         transact(act)

@@ -9,6 +9,7 @@ from attrs import frozen
 from ktrlplane.domain import errors
 from ktrlplane.domain.access import ScopeType
 from ktrlplane.domain.errors import Fault, ValidationFailed
+from ktrlplane.domain.events import unknown_among
 from ktrlplane.domain.ids import EventId, NotificationId
 from ktrlplane.domain.notifications import DEFAULTS, Notification, Preference
 from ktrlplane.domain.services import notifications as service
@@ -73,14 +74,21 @@ class ReadCount:
 @frozen(kw_only=True)
 class ShownPreferences:
     """Of several patterns that an event's type matches, the one that says most counts, and what
-    somebody has chosen before any of the ``defaults``."""
+    somebody has chosen before any of the ``defaults``. ``unknown_event_types`` are those chosen
+    that match no type of event there is so far."""
 
     preferences: tuple[Preference, ...]
+    unknown_event_types: tuple[str, ...]
     defaults: tuple[Preference, ...]
 
     @classmethod
     def of(cls, chosen: Preferences) -> "ShownPreferences":
-        return cls(preferences=chosen.preferences, defaults=tuple(DEFAULTS))
+        patterns = [one.event_type for one in chosen.preferences]
+        return cls(
+            preferences=chosen.preferences,
+            unknown_event_types=tuple(unknown_among(patterns)),
+            defaults=tuple(DEFAULTS),
+        )
 
 
 def listed(work: UnitOfWork, call: Call) -> Reply:
