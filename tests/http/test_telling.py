@@ -61,6 +61,18 @@ def test_who_is_refused_what_is_sensitive_is_remembered(plant: Caller, grace: Ca
     assert (event["data"]["scope_type"], event["data"]["scope_id"]) == ("project", "plant")
 
 
+def test_who_gives_more_than_they_hold_is_remembered(plant: Caller, grace: Caller) -> None:
+    """They hold what the operation needs, and are refused all the same (R1.5)."""
+    steward = {"name": "Steward", "permissions": ["read", "manage_access"]}
+    role = plant.makes("/organizations/acme/roles", steward)
+    body = {"user_id": grace.principal, "role_id": role["role_id"]}
+    plant.makes("/organizations/acme/rbac", body)
+    body = {"user_id": grace.principal, "role_id": "Owner"}
+    assert refusal(grace.post("/organizations/acme/rbac", body)) == (403, "forbidden")
+    (event,) = log(plant, "/organizations/acme", type="access.denied")
+    assert event["data"]["code"] == "forbidden"
+
+
 def test_a_stranger_who_tries_is_remembered_where_they_tried(plant: Caller, world: World) -> None:
     mallory = world.person("mallory")
     body = {"user_id": mallory.principal, "role_id": "Owner"}
