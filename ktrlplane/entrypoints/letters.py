@@ -91,9 +91,7 @@ def news_letter(due: DueLetter, origin: str) -> Message:
         subject=_subject(due.notifications),
         text=_NEWS.format(
             lead=lead,
-            items="\n".join(
-                f"- {one.created_at:%Y-%m-%d %H:%M} UTC: {one.title}" for one in shown
-            ),
+            items="\n".join(f"- {_told_at(one)}: {one.title}" for one in shown),
             rest=f"{rest}\n" if rest else "",
             where=f", {origin}" if origin else "",
         ),
