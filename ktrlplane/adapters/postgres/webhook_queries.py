@@ -25,7 +25,8 @@ _WAITING: Final = SQL("""
     )
 """)
 
-# Rows that others claim at this moment are passed over.
+# Rows that others claim at this moment are passed over. Events are looked up one by one,
+# whatever is known of how many there are: the planner may have believed it best to read all.
 CLAIM: Final = composed(
     """
     WITH {waiting},
@@ -60,7 +61,9 @@ CLAIM: Final = composed(
     SELECT {delivery}, {webhook}, {entry}
     FROM d
     JOIN ktrlplane.webhooks w ON w.webhook_id = d.webhook_id
-    JOIN (SELECT {columns} FROM ktrlplane.events) e ON e.event_id = d.event_id
+    CROSS JOIN LATERAL (
+        SELECT {columns} FROM ktrlplane.events WHERE event_id = d.event_id LIMIT 1
+    ) e
     {last}
     ORDER BY d.place, d.was_due_at, d.delivery_id
     """,
