@@ -84,6 +84,7 @@ class Tier:
     max_per_project: int | None
     max_per_organization: int | None
     prices: tuple[Price, ...]
+    trial_days: int = 0
 
 
 @frozen(kw_only=True)

@@ -72,6 +72,16 @@ class EventType(enum.StrEnum):
     WEBHOOK_SECRET_ROTATED = "webhook.secret_rotated"  # noqa: S105 - no secret
     WEBHOOK_DISABLED = "webhook.disabled"
     WEBHOOK_TEST = "webhook.test"
+    BILLING_CUSTOMER_OPENED = "billing.customer_opened"
+    BILLING_CUSTOMER_LOST = "billing.customer_lost"
+    BILLING_SETUP_STARTED = "billing.setup_started"
+    BILLING_PORTAL_OPENED = "billing.portal_opened"
+    BILLING_SUBSCRIPTION_STARTED = "billing.subscription_started"
+    BILLING_SUBSCRIPTION_CANCELLED = "billing.subscription_cancelled"
+    BILLING_SUBSCRIPTION_RESUMED = "billing.subscription_resumed"
+    BILLING_SUBSCRIPTION_ENDED = "billing.subscription_ended"
+    BILLING_PAYMENT_FAILED = "billing.payment_failed"
+    BILLING_PAYMENT_RECOVERED = "billing.payment_recovered"
     AUDIT_RETENTION_UPDATED = "audit.retention_updated"
     AUDIT_PRUNED = "audit.pruned"
 

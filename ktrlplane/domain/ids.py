@@ -177,6 +177,11 @@ class LetterId(Identity):
 
 
 @frozen(order=True)
+class BillingAccountId(Identity):
+    pass
+
+
+@frozen(order=True)
 class CustomerId(Identity):
     """The ids from here to invoices are the payment provider's own."""
 

@@ -1,7 +1,9 @@
 """Which adapter stands behind which port. Nobody else names one."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from functools import cache
+from typing import Final
 
 from dependency_injector import containers, providers
 
@@ -12,6 +14,9 @@ from ktrlplane.adapters.mail import LogMail, SmtpMail
 from ktrlplane.adapters.memory.bell import SilentBell
 from ktrlplane.adapters.memory.delivery import MemoryDelivery
 from ktrlplane.adapters.memory.mail import MemoryMail
+from ktrlplane.adapters.memory.payments import MemoryPayments
+from ktrlplane.adapters.memory.playing import PLAYS as PLAYS
+from ktrlplane.adapters.memory.simulator import PaymentSimulator
 from ktrlplane.adapters.memory.tokens import MemoryTokens
 from ktrlplane.adapters.memory.unit_of_work import MemoryUnitsOfWork
 from ktrlplane.adapters.postgres.bell import PostgresBell
@@ -20,6 +25,7 @@ from ktrlplane.adapters.postgres.listening import Listener
 from ktrlplane.adapters.postgres.migrate import Migrations
 from ktrlplane.adapters.postgres.pool import Pool, open_pool
 from ktrlplane.adapters.postgres.server import ExternalPostgres
+from ktrlplane.adapters.postgres.shared_state import SimulatorState
 from ktrlplane.adapters.postgres.unit_of_work import PostgresUnitsOfWork
 from ktrlplane.adapters.system import SystemClock
 from ktrlplane.adapters.tokens import (
@@ -32,8 +38,13 @@ from ktrlplane.adapters.tokens import (
 )
 from ktrlplane.adapters.webhooks import NetworkDelivery
 from ktrlplane.domain.addresses import Reach
+from ktrlplane.domain.billing import Profile
 from ktrlplane.domain.catalog import BrokenCatalog, Catalog
+from ktrlplane.domain.ids import CustomerId
+from ktrlplane.domain.offers import offers_of, products_of
 from ktrlplane.domain.services.platform import Platform
+from ktrlplane.entrypoints.consulting import ConsultPayments
+from ktrlplane.entrypoints.returning import returns
 from ktrlplane.entrypoints.settings import Settings, WrongSettings
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.ports.clock import Clock
@@ -42,8 +53,14 @@ from ktrlplane.ports.delivery import Delivery
 from ktrlplane.ports.identity import Tokens
 from ktrlplane.ports.jobs import Bell
 from ktrlplane.ports.mail import Mail
+from ktrlplane.ports.payment_notices import PaymentNotices
+from ktrlplane.ports.payments import Payments
 from ktrlplane.ports.schemas import SettingsValidator
 from ktrlplane.ports.unit_of_work import UnitsOfWork
+
+
+class NotSimulated(Exception):
+    """There is a payment provider that bills people."""
 
 
 def _catalog(settings: Settings, validator: SettingsValidator) -> Catalog:
@@ -131,6 +148,41 @@ def _delivery(clock: Clock, reach: Reach) -> Iterator[Delivery]:
         delivery.close()
 
 
+def _payments(
+    settings: Settings,
+    clock: Clock,
+    catalog: Catalog,
+    pool: Callable[[], Pool],
+) -> Payments:
+    if settings.stripe_secret_key is None:
+        sold = tuple(products_of(catalog)), tuple(offers_of(catalog))
+        return PaymentSimulator(clock, SimulatorState(pool()), *sold)
+    # It takes half a second to import, in processes that ask for it alone.
+    from ktrlplane.adapters.stripe.calls import API_BASE, StripeAccount  # noqa: PLC0415
+    from ktrlplane.adapters.stripe.payments import StripePayments  # noqa: PLC0415
+
+    base = settings.stripe_api_base or API_BASE
+    return StripePayments(StripeAccount(secret_key=settings.stripe_secret_key, api_base=base))
+
+
+def _in_memory(clock: Clock, catalog: Catalog) -> MemoryPayments:
+    """Sells what the catalog does."""
+    payments = MemoryPayments(clock)
+    for product in products_of(catalog):
+        payments.put_product(product, key=product.product_id.value)
+    for offer in offers_of(catalog):
+        payments.offer(offer, key=offer.lookup_key)
+    return payments
+
+
+def _payment_notices(settings: Settings) -> PaymentNotices | None:
+    if settings.stripe_webhook_secret is None:
+        return None
+    from ktrlplane.adapters.stripe.notices import StripeNotices  # noqa: PLC0415
+
+    return StripeNotices(settings.stripe_webhook_secret)
+
+
 def _bell(settings: Settings) -> Bell:
     return PostgresBell(_url(settings))
 
@@ -166,7 +218,18 @@ class Container(containers.DeclarativeContainer):
         PostgresUnitsOfWork, pool, listener
     )
     bell: providers.Provider[Bell] = providers.ThreadSafeSingleton(_bell, settings)
-    transact: providers.Provider[Transact] = providers.ThreadSafeSingleton(Transact, units)
+    payments: providers.Provider[Payments] = providers.ThreadSafeSingleton(
+        _payments, settings, clock, catalog, pool.provider
+    )
+    payment_notices: providers.Provider[PaymentNotices | None] = providers.ThreadSafeSingleton(
+        _payment_notices, settings
+    )
+    consult: providers.Provider[ConsultPayments] = providers.ThreadSafeSingleton(
+        ConsultPayments, payments.provider
+    )
+    transact: providers.Provider[Transact] = providers.ThreadSafeSingleton(
+        Transact, units, consult
+    )
     platform: providers.Provider[Platform] = providers.ThreadSafeSingleton(
         Platform,
         catalog=catalog,
@@ -175,8 +238,45 @@ class Container(containers.DeclarativeContainer):
         reserved_ids=settings.provided.reserved_ids,
         deletion_grace=settings.provided.deletion_grace,
         invitation_ttl=settings.provided.invitation_ttl,
+        payment_grace=settings.provided.payment_grace,
         webhook_reach=webhook_reach,
+        may_return_to=providers.Callable(returns, settings),
+        payment_notices=payment_notices,
     )
+
+
+def simulated_customer(container: Container, profile: Profile) -> CustomerId | None:
+    """One who pays by a card that is good for everything; None where the payment provider is
+    a real one."""
+    payments = container.payments()
+    if not isinstance(payments, PaymentSimulator | MemoryPayments):
+        return None
+    customer = payments.open_customer(profile, key=f"simulated/{profile.scope}")
+    customer_id = customer.customer_id
+    if not payments.payment_methods(customer_id):
+        play_simulated(container, "add-card", customer_id)
+    return customer_id
+
+
+def play_simulated(container: Container, what: str, customer_id: CustomerId) -> str:
+    """What has happened at the simulator. ``what`` is one of ``PLAYS``. Raises: NotSimulated."""
+    payments = container.payments()
+    if isinstance(payments, PaymentSimulator):
+        return payments.play(lambda there: PLAYS[what](there, customer_id))
+    if isinstance(payments, MemoryPayments):
+        return PLAYS[what](payments, customer_id)
+    raise NotSimulated(_REAL)
+
+
+def pass_simulated_time(container: Container, by: timedelta) -> None:
+    """Raises: NotSimulated."""
+    payments = container.payments()
+    if not isinstance(payments, PaymentSimulator):
+        raise NotSimulated(_REAL)
+    payments.pass_time(by)
+
+
+_REAL: Final = "The payment provider is a real one: nothing can be played there."
 
 
 def replaced(container: Container, **adapters: object) -> Container:
@@ -205,4 +305,7 @@ def in_memory(settings: Settings | None = None) -> Container:
         providers.ThreadSafeSingleton(MemoryDelivery, container.clock, container.webhook_reach)
     )
     container.bell.override(providers.ThreadSafeSingleton(SilentBell))
+    container.payments.override(
+        providers.ThreadSafeSingleton(_in_memory, container.clock, container.catalog)
+    )
     return container

@@ -1,18 +1,20 @@
 """A small platform to look at, on whatever catalog there is."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import chain, cycle
 from typing import Any, Final, Protocol
 
 import structlog
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ktrlplane.domain.access import Scope
+from ktrlplane.domain.billing import Profile
+from ktrlplane.domain.billing_accounts import BillingAccount
 from ktrlplane.domain.catalog import Availability, ResourceType
-from ktrlplane.domain.errors import AlreadyExists, ValidationFailed
-from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId, ResourceId
+from ktrlplane.domain.errors import AlreadyExists, PaymentRequired, ValidationFailed
+from ktrlplane.domain.ids import CustomerId, OrganizationId, PrincipalId, ProjectId, ResourceId
 from ktrlplane.domain.lifecycle import Health, Status
 from ktrlplane.domain.reports import Condition, Report
 from ktrlplane.domain.resources import Resource
@@ -66,6 +68,7 @@ PEOPLE: Final = (ADA, BEN, CHLOE, DEV)
 NORTHWIND: Final = OrganizationId("northwind-energy")
 HARBOUR: Final = OrganizationId("harbour-city")
 SANDBOX: Final = ProjectId("northwind-sandbox")
+PLAYGROUND: Final = ProjectId("dev-playground")
 
 STATES: Final = (
     Status.RUNNING,
@@ -106,10 +109,20 @@ class Pass:
     token: str
 
 
-def fill_in(transact: Transact, platform: Platform, mint: Mint) -> Sequence[Pass]:
+Customers = Callable[[Profile], CustomerId | None]
+"""Gives whoever it is told of a customer who can pay; None where that is not for us to do."""
+
+
+def fill_in(
+    transact: Transact,
+    platform: Platform,
+    mint: Mint,
+    customers: Customers = lambda _: None,
+) -> Sequence[Pass]:
     """All of it in one unit of work, the first time; afterwards what is there is people's own."""
+    paying = {scope: customers(profile) for scope, profile in _payers()}
     try:
-        transact(lambda work: _Filling(work, platform).everything())
+        transact(lambda work: _Filling(work, platform, paying).everything())
     except AlreadyExists:
         _log.info(
             "demo_left_alone",
@@ -130,10 +143,22 @@ def fill_in(transact: Transact, platform: Platform, mint: Mint) -> Sequence[Pass
     ]
 
 
+def _payers() -> Iterator[tuple[Scope, Profile]]:
+    """Who pays for something, with whose address bills are sent to."""
+    for scope_id, name, owner in (
+        (NORTHWIND, "Northwind Energy", ADA),
+        (HARBOUR, "Harbour City", CHLOE),
+        (PLAYGROUND, "Playground", DEV),
+    ):
+        scope = Scope.of(scope_id)
+        yield scope, Profile(scope=scope, name=name, email=owner.email)
+
+
 @frozen
 class _Filling:
     work: UnitOfWork
     platform: Platform
+    paying: Mapping[Scope, CustomerId | None]
 
     def everything(self) -> None:
         for person in PEOPLE:
@@ -144,8 +169,11 @@ class _Filling:
             self._project("northwind-production", "Production", NORTHWIND, ADA),
             self._project(SANDBOX.value, "Sandbox", NORTHWIND, ADA),
             self._project("harbour-operations", "Operations", HARBOUR, CHLOE),
-            self._project("dev-playground", "Playground", None, DEV),
+            self._project(PLAYGROUND.value, "Playground", None, DEV),
         )
+        for scope, customer_id in self.paying.items():
+            account = BillingAccount.of(scope, self.platform.now())
+            self.work.billing.change(evolve(account, customer_id=customer_id, customers=1))
         self._grant("Editor", NORTHWIND, BEN, by=ADA)
         self._grant("Viewer", SANDBOX, CHLOE, by=ADA)
         self._grant("Viewer", HARBOUR, DEV, by=CHLOE)
@@ -202,8 +230,8 @@ class _Filling:
             made = create_resource(
                 self.work, project_id, command, actor=owner.user_id, platform=self.platform
             )
-        except ValidationFailed as refusal:
-            # A type may want settings that nobody can guess.
+        except (ValidationFailed, PaymentRequired) as refusal:
+            # A type may want settings that nobody can guess, or money that nobody has here.
             _log.info("demo_leaves_out", type=kind.type, reason=refusal.detail)
             return
         self._bring(made, status, owner)

@@ -157,6 +157,17 @@ def _or_null(schema: Schema) -> Schema:
 
 _RETENTION: Final = _object({"days": {"type": ["integer", "null"]}})
 
+_PAYING: Final[Schema] = {
+    "type": "object",
+    "properties": {
+        "fault": {"type": ["string", "null"]},
+        "has_lapsed": {"type": "boolean"},
+        "grace_until": _or_null(_TIME),
+    },
+}
+_ACCOUNT: Final = {"billing_account_id": _TEXT, "scope_type": _words(ScopeType), "scope_id": _TEXT}
+_BILLING: Final = _changes(_PAYING, _PAYING, {"subject": _object(_ACCOUNT)})
+
 _OWN_DATA: Final[Mapping[EventType, Schema]] = {
     EventType.ACCESS_DENIED: _object(
         {
@@ -173,6 +184,7 @@ _OWN_DATA: Final[Mapping[EventType, Schema]] = {
         _object({"platform": _TEXT, "roles": {"type": "array", "items": _object(_told(Role))}}),
         {},
     ),
+    **dict.fromkeys((one for one in EventType if one.startswith("billing.")), _BILLING),
     EventType.WEBHOOK_TEST: _object({"webhook_id": _TEXT}),
     EventType.AUDIT_RETENTION_UPDATED: _changes(_RETENTION, _RETENTION, {}),
     EventType.AUDIT_PRUNED: _object(

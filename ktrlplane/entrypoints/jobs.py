@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from ktrlplane.domain.errors import UpstreamError
 from ktrlplane.domain.jobs import Duty
@@ -15,20 +15,23 @@ from ktrlplane.domain.services.idempotency import KEPT_FOR
 from ktrlplane.domain.services.invitations import due_mail, settle_mail
 from ktrlplane.domain.services.notifications import forget_notifications
 from ktrlplane.domain.services.notifying import notify
+from ktrlplane.domain.services.payment_notices import forget_notices
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.services.sending import forget_deliveries
-from ktrlplane.entrypoints import mailing
+from ktrlplane.entrypoints import mailing, settling
 from ktrlplane.entrypoints.ending import EndDeletions
 from ktrlplane.entrypoints.heeding import HeedReports
 from ktrlplane.entrypoints.letters import invitation_letter
 from ktrlplane.entrypoints.mailing import SendNotifications
 from ktrlplane.entrypoints.pruning import PruneEvents
 from ktrlplane.entrypoints.sending import SendWebhooks
+from ktrlplane.entrypoints.settling import SettleAccounts
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.entrypoints.worker import Job, Run
 from ktrlplane.ports.delivery import Delivery
 from ktrlplane.ports.invitations import InvitationView
 from ktrlplane.ports.mail import Mail, MailRefused
+from ktrlplane.ports.payments import Payments
 
 RECORD_EVERY: Final = timedelta(seconds=15)
 
@@ -69,6 +72,13 @@ SEND_NOTIFICATIONS: Final = Duty(
     lasts=mailing.LETTERS * timedelta(seconds=30),
 )
 FORGET_NOTIFICATIONS: Final = Duty(job="forget_notifications", every=timedelta(hours=1))
+SETTLE_ACCOUNTS: Final = Duty(
+    job="settle_accounts",
+    every=timedelta(milliseconds=500),
+    # A payment provider that does not answer is given a minute for each question.
+    lasts=settling.AT_ONCE * timedelta(minutes=2),
+)
+FORGET_NOTICES: Final = Duty(job="forget_payment_notices", every=timedelta(hours=1))
 
 DUTIES: Final = (
     HEED_REPORTS,
@@ -82,6 +92,8 @@ DUTIES: Final = (
     NOTIFY,
     SEND_NOTIFICATIONS,
     FORGET_NOTIFICATIONS,
+    SETTLE_ACCOUNTS,
+    FORGET_NOTICES,
 )
 """All that ``jobs_of`` gives, for who wants to know whether it is done."""
 
@@ -89,11 +101,20 @@ DUTIES: Final = (
 _log = logging.getLogger(__name__)
 
 
-def jobs_of(
-    transact: Transact, platform: Platform, mail: Mail, delivery: Delivery, origin: str = ""
-) -> Sequence[Job]:
-    """``origin`` is where people find this platform, for links in mails."""
-    send_webhooks = SendWebhooks(transact, platform, delivery)
+@frozen
+class Outside:
+    """What jobs reach beside the database. ``payments`` gives the provider when it is first
+    needed; ``origin`` is where people find this platform, for links in mails."""
+
+    mail: Mail
+    delivery: Delivery
+    payments: Callable[[], Payments]
+    origin: str = ""
+
+
+def jobs_of(transact: Transact, platform: Platform, outside: Outside) -> Sequence[Job]:
+    mail, origin = outside.mail, outside.origin
+    send_webhooks = SendWebhooks(transact, platform, outside.delivery)
     return (
         _job(HEED_REPORTS, HeedReports(transact, platform), waits_for_the_bell=True),
         _job(END_DELETIONS, EndDeletions(transact, platform)),
@@ -106,6 +127,8 @@ def jobs_of(
         _job(NOTIFY, partial(_portion, transact, notify, platform)),
         _job(SEND_NOTIFICATIONS, SendNotifications(transact, platform, mail, origin)),
         _job(FORGET_NOTIFICATIONS, partial(_portion, transact, forget_notifications, platform)),
+        _job(SETTLE_ACCOUNTS, SettleAccounts(transact, platform, outside.payments)),
+        _job(FORGET_NOTICES, partial(_portion, transact, forget_notices, platform)),
     )
 
 

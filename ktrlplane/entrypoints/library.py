@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from threading import Event
 from typing import Final, Self, TypedDict, Unpack
 
+from attrs import evolve
+
 from ktrlplane.domain.access import RoleAssignment
 from ktrlplane.domain.catalog import Catalog
 from ktrlplane.domain.ids import OverrideId, PrincipalId
@@ -13,17 +15,19 @@ from ktrlplane.domain.limits import LimitOverride
 from ktrlplane.domain.services import limit_overrides, operator, users
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.entrypoints.container import Container, in_memory, on_postgres, replaced
-from ktrlplane.entrypoints.jobs import jobs_of
+from ktrlplane.entrypoints.jobs import Outside, jobs_of
 from ktrlplane.entrypoints.places import Place, id_of, id_or_none, scope_of
 from ktrlplane.entrypoints.recognition import welcome
 from ktrlplane.entrypoints.session import Session
 from ktrlplane.entrypoints.setting_values import networks
 from ktrlplane.entrypoints.settings import Settings
+from ktrlplane.entrypoints.settling import SettleAccounts
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.ports.clock import Clock
 from ktrlplane.ports.delivery import Delivery
 from ktrlplane.ports.identity import Claims, Tokens
 from ktrlplane.ports.mail import Mail
+from ktrlplane.ports.payments import Payments
 from ktrlplane.ports.schemas import SettingsValidator
 from ktrlplane.ports.unit_of_work import UnitsOfWork
 
@@ -39,6 +43,7 @@ class Adapters(TypedDict, total=False):
     tokens: Tokens | None
     mail: Mail | None
     delivery: Delivery | None
+    payments: Payments | None
     reserved_ids: Sequence[str]
     deletion_grace: timedelta
     invitation_ttl: timedelta
@@ -62,6 +67,7 @@ class ControlPlane:
         tokens: Tokens | None = None,
         mail: Mail | None = None,
         delivery: Delivery | None = None,
+        payments: Payments | None = None,
         reserved_ids: Sequence[str] = (),
         deletion_grace: timedelta = timedelta(days=1),
         invitation_ttl: timedelta = timedelta(days=7),
@@ -84,9 +90,12 @@ class ControlPlane:
             tokens=tokens,
             mail=mail,
             delivery=delivery,
+            payments=payments,
         )
         self.platform: Platform = self.container.platform()
-        self.transact: Transact = self.container.transact()
+        transact = self.container.transact()
+        settling = SettleAccounts(transact, self.platform, self.container.payments)
+        self.transact: Transact = evolve(transact, settle=settling.at_once)
         self.transact(lambda work: operator.synchronize_catalog(work, platform=self.platform))
 
     @classmethod
@@ -218,10 +227,11 @@ class ControlPlane:
 
     def catch_up(self) -> None:
         """What the worker does, as far as it is due now: ending deletions, sending mail and
-        webhooks."""
+        webhooks, and agreeing with the payment provider."""
         never = Event()
         mail, delivery = self.container.mail(), self.container.delivery()
-        for job in jobs_of(self.transact, self.platform, mail, delivery):
+        outside = Outside(mail, delivery, self.container.payments)
+        for job in jobs_of(self.transact, self.platform, outside):
             while job.run(never):
                 pass
             job.close()

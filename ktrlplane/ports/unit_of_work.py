@@ -10,12 +10,14 @@ from ktrlplane.domain.access import Scope
 from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.domain.standings import Standing
 from ktrlplane.ports.access import Access, Assignments, Roles
+from ktrlplane.ports.billing import BillingAccounts
 from ktrlplane.ports.events import Events
 from ktrlplane.ports.groups import Groups
 from ktrlplane.ports.invitations import Invitations
 from ktrlplane.ports.jobs import JobRuns
 from ktrlplane.ports.limits import LimitOverrides
 from ktrlplane.ports.notifications import Notifications
+from ktrlplane.ports.payment_questions import Known
 from ktrlplane.ports.reports import Inbox, Transitions
 from ktrlplane.ports.stores import Answers, Organizations, Projects, Resources
 from ktrlplane.ports.users import ServiceAccounts, Users
@@ -48,6 +50,10 @@ class UnitOfWork(Protocol):
     answers: Answers
     webhooks: Webhooks
     notifications: Notifications
+    billing: BillingAccounts
+
+    known: Known
+    """What the payment provider has said to whoever began this unit of work (see ``learn``)."""
 
 
 class UnitsOfWork(Protocol):

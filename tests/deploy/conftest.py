@@ -4,11 +4,14 @@ from typing import Any
 import psycopg
 import pytest
 
+from ktrlplane.adapters.catalog_files import default_catalog, load_catalog
+from ktrlplane.adapters.json_schema import JsonSchemaValidator
 from ktrlplane.entrypoints.library import ControlPlane
 from ktrlplane.entrypoints.session import Session
 from ktrlplane.ports.unit_of_work import UnitsOfWork
 from tests.deploy.rendering import CannotBuild, Cluster, Renderer, built
 from tests.deploy.reporting import Reporter
+from tests.paying import free_of_charge
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +24,8 @@ def renderer(tmp_path_factory: pytest.TempPathFactory) -> Renderer:
 
 @pytest.fixture
 def control(postgres_units: UnitsOfWork) -> ControlPlane:
-    return ControlPlane(units=postgres_units)
+    catalog = load_catalog(default_catalog(), JsonSchemaValidator())
+    return ControlPlane(units=postgres_units, catalog=free_of_charge(catalog))
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tests.builders import NOW
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(data_dir=tmp_path)
+    return Settings(data_dir=tmp_path, stripe_webhook_secret="whsec_1")
 
 
 @pytest.fixture

@@ -1,3 +1,4 @@
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from ktrlplane.adapters.catalog_files import default_catalog, load_catalog
 from ktrlplane.adapters.json_schema import JsonSchemaValidator
 from ktrlplane.domain.catalog import Catalog
 from ktrlplane.domain.lifecycle import Status
+from ktrlplane.entrypoints.container import simulated_customer
 from ktrlplane.entrypoints.demo import PEOPLE, Pass, fill_in, introduction
 from ktrlplane.entrypoints.library import ControlPlane
 
@@ -29,7 +31,14 @@ def control(catalog: Catalog) -> ControlPlane:
 
 
 def filled(control: ControlPlane) -> list[Pass]:
-    return list(fill_in(control.transact, control.platform, mint))
+    return list(
+        fill_in(
+            control.transact,
+            control.platform,
+            mint,
+            partial(simulated_customer, control.container),
+        )
+    )
 
 
 def seen(control: ControlPlane) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from ktrlplane.adapters.memory.mail import MemoryMail
 from ktrlplane.domain.errors import UpstreamError
 from ktrlplane.domain.ids import OrganizationId
 from ktrlplane.domain.invitations import Invitation
-from ktrlplane.entrypoints.jobs import LEASE, LETTERS, jobs_of
+from ktrlplane.entrypoints.jobs import LEASE, LETTERS, Outside, jobs_of
 from ktrlplane.entrypoints.session import Session
 from ktrlplane.ports.invitations import InvitationView
 from ktrlplane.ports.mail import Mail, MailRefused, Message
@@ -71,7 +71,11 @@ def present(ada: Session) -> Invitation:
 
 
 def send(control: ControlPlane, mail: Mail, stop: threading.Event = NEVER) -> bool:
-    jobs = jobs_of(control.transact, control.platform, mail, control.container.delivery(), ORIGIN)
+    jobs = jobs_of(
+        control.transact,
+        control.platform,
+        Outside(mail, control.container.delivery(), control.container.payments, ORIGIN),
+    )
     (job,) = [job for job in jobs if job.name == "send_invitations"]
     return job.run(stop)
 

@@ -23,7 +23,7 @@ from ktrlplane.domain.notifications import (
     Preference,
     next_digest,
 )
-from ktrlplane.entrypoints.jobs import jobs_of
+from ktrlplane.entrypoints.jobs import Outside, jobs_of
 from ktrlplane.entrypoints.library import ControlPlane
 from ktrlplane.entrypoints.mailing import LEASE
 from ktrlplane.entrypoints.session import Session
@@ -81,7 +81,8 @@ class World:
     def run(self, *names: str) -> None:
         control = self.control
         delivery = control.container.delivery()
-        jobs = jobs_of(control.transact, control.platform, self.mail, delivery, ORIGIN)
+        outside = Outside(self.mail, delivery, control.container.payments, ORIGIN)
+        jobs = jobs_of(control.transact, control.platform, outside)
         for job in jobs:
             if job.name in names:
                 while job.run(NEVER):

@@ -16,7 +16,7 @@ from ktrlplane.domain.projects import ProjectStatus
 from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services.deletions import ENDED_TOGETHER
 from ktrlplane.domain.services.heeding import TOGETHER
-from ktrlplane.entrypoints.jobs import DUTIES, jobs_of, recorder
+from ktrlplane.entrypoints.jobs import DUTIES, Outside, jobs_of, recorder
 from ktrlplane.entrypoints.library import ControlPlane
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.entrypoints.worker import Job, Run, Worker
@@ -218,22 +218,19 @@ def control(clock: ManualClock) -> ControlPlane:
     return ControlPlane.in_memory(clock=clock, deletion_grace=GRACE)
 
 
+def jobs(control: ControlPlane, transact: Transact | None = None) -> Sequence[Job]:
+    container = control.container
+    outside = Outside(container.mail(), container.delivery(), container.payments)
+    return jobs_of(transact or control.transact, control.platform, outside)
+
+
 def the_job(name: str, control: ControlPlane, transact: Transact | None = None) -> Job:
-    jobs = jobs_of(
-        transact or control.transact,
-        control.platform,
-        control.container.mail(),
-        control.container.delivery(),
-    )
-    (job,) = [job for job in jobs if job.name == name]
+    (job,) = [job for job in jobs(control, transact) if job.name == name]
     return job
 
 
 def test_every_job_is_a_duty_that_is_watched_over(control: ControlPlane) -> None:
-    jobs = jobs_of(
-        control.transact, control.platform, control.container.mail(), control.container.delivery()
-    )
-    assert [(job.name, job.every_s) for job in jobs] == [
+    assert [(job.name, job.every_s) for job in jobs(control)] == [
         (duty.job, duty.every.total_seconds()) for duty in DUTIES
     ]
 

@@ -11,6 +11,7 @@ from ktrlplane.adapters.json_schema import JsonSchemaValidator
 from ktrlplane.domain.catalog import Catalog
 from ktrlplane.ports.unit_of_work import UnitsOfWork
 from tests.http.world import Caller, World, a_world
+from tests.paying import free_of_charge
 from tests.witness import WitnessingUnits
 
 ORCHARD = Path(__file__).parent.parent / "catalogs" / "orchard"
@@ -37,8 +38,11 @@ def catalogs() -> dict[str, Catalog]:
 
 @pytest.fixture
 def catalog(request: pytest.FixtureRequest, catalogs: dict[str, Catalog]) -> Catalog:
-    """The shipped one, unless the module is ``on_both_catalogs``."""
-    return catalogs[getattr(request, "param", "shipped")]
+    """The shipped one, unless the module is ``on_both_catalogs``; free of charge, unless it is
+    ``priced``."""
+    found = catalogs[getattr(request, "param", "shipped")]
+    is_priced = request.node.get_closest_marker("priced") is not None
+    return found if is_priced else free_of_charge(found)
 
 
 @pytest.fixture

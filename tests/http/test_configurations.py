@@ -8,7 +8,7 @@ from ktrlplane.domain.catalog import ResourceType
 from tests.http.marks import on_stores_and_catalogs
 from tests.http.world import Caller, World, faults, refusal
 
-pytestmark = [on_stores_and_catalogs, pytest.mark.usefixtures("plant")]
+pytestmark = [on_stores_and_catalogs, pytest.mark.priced, pytest.mark.usefixtures("plant")]
 
 RESOURCES: Final = "/projects/plant/resources"
 ONE: Final = "/resources/one"

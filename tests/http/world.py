@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import timedelta
+from threading import Event
 from typing import Any, Final
 
 from attrs import evolve, frozen
@@ -10,19 +11,23 @@ from falcon.testing import Result, StartResponseMock, TestClient, create_environ
 
 from ktrlplane.adapters.json_schema import JsonSchemaValidator
 from ktrlplane.adapters.memory.clock import ManualClock
+from ktrlplane.adapters.memory.payments import MemoryPayments
 from ktrlplane.adapters.memory.tokens import MemoryTokens
 from ktrlplane.domain.catalog import Catalog, ResourceType, Tier
 from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.domain.services.operator import OperatorGrant, operator_grant, synchronize_catalog
 from ktrlplane.domain.services.platform import Platform
+from ktrlplane.entrypoints.consulting import ConsultPayments
 from ktrlplane.entrypoints.http.app import build_app
 from ktrlplane.entrypoints.http.dispatch import Edge
 from ktrlplane.entrypoints.http.problems import DEFINITIONS
 from ktrlplane.entrypoints.http.rates import RateLimit
+from ktrlplane.entrypoints.settling import SettleAccounts
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.ports.identity import Claims, Tokens
 from ktrlplane.ports.unit_of_work import UnitsOfWork
 from tests.builders import on
+from tests.paying import a_provider, with_means
 
 API: Final = "/api/v1"
 NOTHING: Final = object()
@@ -108,7 +113,21 @@ class World:
     platform: Platform
     tokens: MemoryTokens
     clock: ManualClock
+    payments: MemoryPayments
     client: TestClient
+
+    def pays(self, *scopes: str) -> None:
+        """Each, as ``organization acme``, has a customer with a card from now on."""
+        for scope in scopes:
+            with_means(self.units, self.payments, scope)
+
+    def settle(self) -> None:
+        """As the worker does."""
+        settling = SettleAccounts(
+            transact_of(self.units, self.payments), self.platform, lambda: self.payments
+        )
+        while settling(Event()):
+            pass
 
     @property
     def catalog(self) -> Catalog:
@@ -191,8 +210,9 @@ class World:
 
     def with_edge(self, **but: Any) -> "World":
         """The same stores behind another edge."""
+        known = {"transact": transact_of(self.units, self.payments)} | but
         return evolve(
-            self, client=client_of(edge_of(self.units, self.platform, self.tokens, **but))
+            self, client=client_of(edge_of(self.units, self.platform, self.tokens, **known))
         )
 
 
@@ -208,8 +228,23 @@ def a_world(units: UnitsOfWork, catalog: Catalog) -> World:
     )
     with units.begin() as work:
         synchronize_catalog(work, platform=platform)
-    client = client_of(edge_of(units, platform, tokens))
-    return World(units=units, platform=platform, tokens=tokens, clock=clock, client=client)
+    payments = a_provider(clock, catalog)
+    transact = transact_of(units, payments)
+    settling = SettleAccounts(transact, platform, lambda: payments)
+    transact = evolve(transact, settle=settling.at_once)
+    client = client_of(edge_of(units, platform, tokens, transact=transact))
+    return World(
+        units=units,
+        platform=platform,
+        tokens=tokens,
+        clock=clock,
+        payments=payments,
+        client=client,
+    )
+
+
+def transact_of(units: UnitsOfWork, payments: MemoryPayments) -> Transact:
+    return Transact(units, ConsultPayments(lambda: payments))
 
 
 def edge_of(units: UnitsOfWork, platform: Platform, tokens: Tokens, **but: Any) -> Edge:

@@ -37,6 +37,16 @@ class MemoryCustomers(Once, Customers):
                 account.declined.add(method.payment_method_id)
             return method.payment_method_id
 
+    def remove_method(self, customer_id: CustomerId, payment_method_id: PaymentMethodId) -> None:
+        """Raises: BillingChanged."""
+        with self._lock:
+            account = self._account(customer_id)
+            account.methods[:] = [
+                one for one in account.methods if one.payment_method_id != payment_method_id
+            ]
+            if account.customer.default_method == payment_method_id:
+                account.customer = evolve(account.customer, default_method=None)
+
     def customer(self, customer_id: CustomerId) -> Customer | None:
         with self._lock:
             self._pass_time()

@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from itertools import count
 from threading import RLock
 from typing import Any, TypeVar
 
@@ -13,7 +12,7 @@ class Once:
 
     def __init__(self) -> None:
         self._lock = RLock()
-        self._numbers = count(1)
+        self._last = 0
         self._done: dict[str, tuple[object, Any]] = {}
 
     def _once(self, key: str, what: object, make: Callable[[], T]) -> T:
@@ -29,4 +28,5 @@ class Once:
             return given
 
     def _new(self, kind: str) -> str:
-        return f"{kind}_{next(self._numbers)}"
+        self._last += 1
+        return f"{kind}_{self._last}"

@@ -3,7 +3,6 @@
 from calendar import monthrange
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from itertools import count
 from typing import Final
 
 from attrs import define, evolve, field
@@ -61,7 +60,7 @@ class Ledger:
 
     def __init__(self, prices: Mapping[PriceId, Price]) -> None:
         self._prices = prices
-        self._numbers = count(1)
+        self._last = 0
         self.invoices: dict[InvoiceId, Invoice] = {}
 
     def begin(self, contract: Contract, account: Account, trial_days: int) -> None:
@@ -137,7 +136,8 @@ class Ledger:
         left = max(0, account.customer.credit - total.amount)
         account.customer = evolve(account.customer, credit=left)
         paid = not due.amount or account.pays
-        number = next(self._numbers)
+        self._last += 1
+        number = self._last
         invoice = Invoice(
             invoice_id=InvoiceId(f"in_{number}"),
             number=f"{number:04}",

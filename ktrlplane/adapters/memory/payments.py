@@ -1,6 +1,7 @@
 """A payment provider in this process: what it does depends on the clock alone."""
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from attrs import evolve
 
@@ -24,6 +25,8 @@ from ktrlplane.domain.invoices import Invoice, InvoiceState, Preview
 from ktrlplane.ports.clock import Clock
 from ktrlplane.ports.payments import BillingChanged, Payments
 
+_NOT_KNOWN: Final = frozenset({"_clock", "_lock"})
+
 
 class MemoryPayments(MemoryCustomers, MemoryOffers, Payments):
     """``add_method`` and ``lose`` are what a customer does at the provider's own pages."""
@@ -33,6 +36,26 @@ class MemoryPayments(MemoryCustomers, MemoryOffers, Payments):
         self._clock = clock
         self._contracts: dict[SubscriptionId, Contract] = {}
         self._ledger = Ledger(self._prices)
+
+    def known(self) -> dict[str, object]:
+        """All that has happened here, for ``restore``."""
+        return {name: kept for name, kept in vars(self).items() if name not in _NOT_KNOWN}
+
+    def restore(self, known: dict[str, object]) -> None:
+        vars(self).update(known)
+
+    def decline(self, customer_id: CustomerId) -> None:
+        """The default payment method does not pay any more."""
+        with self._lock:
+            account = self._account(customer_id)
+            if account.customer.default_method is not None:
+                account.declined.add(account.customer.default_method)
+
+    def end(self, subscription_id: SubscriptionId) -> None:
+        """By the provider itself."""
+        with self._lock:
+            contract = self._living(subscription_id)
+            contract.subscription = evolve(contract.subscription, state=SubscriptionState.CANCELED)
 
     def lose(self, customer_id: CustomerId) -> None:
         """Deleted at the provider, and all its subscriptions end."""

@@ -7,6 +7,7 @@ from typing import Any, Final, Generic, Self, TypeVar
 from attrs import evolve, fields, frozen
 
 from ktrlplane.domain.access import PermissionEntry, Role, RoleAssignment
+from ktrlplane.domain.billing_accounts import BillingAccount
 from ktrlplane.domain.chains import Entry
 from ktrlplane.domain.groups import Group, GroupMember
 from ktrlplane.domain.ids import DeliveryId, PrincipalId
@@ -125,6 +126,14 @@ class Preferring:
     preferences: tuple[Preference, ...]
 
 
+@frozen
+class Notice:
+    """What the payment provider has told once."""
+
+    notice_id: str
+    noted_at: datetime
+
+
 @frozen(kw_only=True)
 class Tables:
     organizations: Table[Organization]
@@ -153,6 +162,8 @@ class Tables:
     notifications: Table[Notification]
     preferences: Table[Preferring]
     letters: Table[Letter]
+    billing_accounts: Table[BillingAccount]
+    payment_notices: Table[Notice]
 
     @classmethod
     def empty(cls) -> Self:
@@ -216,6 +227,8 @@ class Tables:
             ),
             preferences=Table(lambda row: row.user_id),
             letters=Table(lambda row: row.letter_id, user=lambda row: row.user_id),
+            billing_accounts=Table(lambda row: row.scope, customer=lambda row: row.customer_id),
+            payment_notices=Table(lambda row: row.notice_id),
         )
 
     def draft(self) -> Self:

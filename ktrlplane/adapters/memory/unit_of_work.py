@@ -5,6 +5,7 @@ from threading import Lock
 from ktrlplane.adapters.memory.access import MemoryAccess
 from ktrlplane.adapters.memory.answers import MemoryAnswers
 from ktrlplane.adapters.memory.assignments import MemoryAssignments
+from ktrlplane.adapters.memory.billing import MemoryBillingAccounts
 from ktrlplane.adapters.memory.events import MemoryEvents
 from ktrlplane.adapters.memory.groups import MemoryGroups
 from ktrlplane.adapters.memory.inbox import MemoryInbox
@@ -46,6 +47,8 @@ class MemoryUnitOfWork(UnitOfWork):
         self.invitations = MemoryInvitations(tables)
         self.access = MemoryAccess(tables)
         self.answers = MemoryAnswers(tables)
+        self.billing = MemoryBillingAccounts(tables)
+        self.known = {}
 
 
 class MemoryUnitsOfWork(UnitsOfWork):

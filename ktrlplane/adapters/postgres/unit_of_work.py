@@ -11,6 +11,7 @@ import psycopg
 from ktrlplane.adapters.postgres.access import PostgresAccess
 from ktrlplane.adapters.postgres.answers import PostgresAnswers
 from ktrlplane.adapters.postgres.assignments import PostgresAssignments
+from ktrlplane.adapters.postgres.billing import PostgresBillingAccounts
 from ktrlplane.adapters.postgres.decisions import Decisions, Question
 from ktrlplane.adapters.postgres.events import PostgresEvents
 from ktrlplane.adapters.postgres.groups import PostgresGroups
@@ -34,6 +35,7 @@ from ktrlplane.adapters.postgres.users import PostgresUsers
 from ktrlplane.adapters.postgres.webhooks import PostgresWebhooks
 from ktrlplane.domain.errors import Interrupted, UpstreamError
 from ktrlplane.domain.standings import Standing
+from ktrlplane.ports.payment_questions import Known
 from ktrlplane.ports.unit_of_work import UnitOfWork, UnitsOfWork
 
 _STORES: Final[Mapping[str, Callable[[Session], object]]] = {
@@ -55,6 +57,7 @@ _STORES: Final[Mapping[str, Callable[[Session], object]]] = {
     "answers": PostgresAnswers,
     "webhooks": PostgresWebhooks,
     "notifications": PostgresNotifications,
+    "billing": PostgresBillingAccounts,
 }
 
 
@@ -63,6 +66,7 @@ class _Stores:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self.known: Known = {}
 
     def __getattr__(self, name: str) -> object:
         if name not in _STORES:

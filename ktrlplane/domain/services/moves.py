@@ -10,6 +10,7 @@ from ktrlplane.domain.errors import LastOwner
 from ktrlplane.domain.events import EventType
 from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId
 from ktrlplane.domain.projects import Project
+from ktrlplane.domain.services.inheritance import change_payer
 from ktrlplane.domain.services.limits import require_room_for_all
 from ktrlplane.domain.services.ownership import has_lasting_owner
 from ktrlplane.domain.services.platform import Expectation, Platform, expect
@@ -44,7 +45,7 @@ def move_project(
     one's money (R5.2).
 
     Raises: NotFound, Forbidden, PreconditionFailed, InvalidTransition, LastOwner when it
-    would stand alone without an Owner of its own, LimitExceeded.
+    would stand alone without an Owner of its own, LimitExceeded, and what ``change_payer`` does.
     """
     scope, org_id = Scope.of(project_id), command.org_id
     now = platform.now()
@@ -69,6 +70,7 @@ def move_project(
         _require_may_let_in(work, standing, org_id, platform)
         require_room_for_all(work, project, org_id, platform)
     moved = project.moved(org_id, inherits_billing=inherits, now=now)
+    change_payer(work, project, moved, standing, actor=actor, platform=platform)
     lent = work.assignments.lent_below(scope)
     tell_taken_back(work, lent, actor=actor, platform=platform)
     _take_back(work, scope, lent)

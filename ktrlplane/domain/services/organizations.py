@@ -145,6 +145,8 @@ def delete_organization(
         )
     for project in projects:
         begin_project_deletion(work, project, actor=actor, platform=platform)
+    if work.billing.find(Scope.of(org_id)) is not None:
+        work.billing.touch([Scope.of(org_id)], now)  # what it pays for is settled (R2.4)
     work.organizations.replace(organization.deleted(now))
     end_access(work, Scope.of(org_id))
     deleted = EventType.ORGANIZATION_DELETED

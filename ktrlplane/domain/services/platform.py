@@ -11,6 +11,7 @@ from ktrlplane.domain.catalog import Catalog
 from ktrlplane.domain.errors import Fault, PreconditionFailed, ValidationFailed
 from ktrlplane.domain.ids import ALWAYS_RESERVED, Label, is_reserved
 from ktrlplane.ports.clock import Clock
+from ktrlplane.ports.payment_notices import PaymentNotices
 from ktrlplane.ports.schemas import SettingsValidator
 
 T = TypeVar("T")
@@ -22,7 +23,8 @@ Expectation = Callable[[T], bool]
 
 @frozen(kw_only=True)
 class Platform:
-    """``reserved_ids`` come on top of those that are reserved everywhere. ``request_id`` names
+    """``reserved_ids`` come on top of those that are reserved everywhere. ``may_return_to`` says
+    of a URL whether the payment provider's pages may send people there. ``request_id`` names
     the request that is served, where there is one."""
 
     catalog: Catalog
@@ -31,7 +33,10 @@ class Platform:
     reserved_ids: tuple[str, ...] = ()
     deletion_grace: timedelta = timedelta(days=1)
     invitation_ttl: timedelta = timedelta(days=7)
+    payment_grace: timedelta = timedelta(days=7)
     webhook_reach: Reach = field(factory=Reach)
+    may_return_to: Callable[[str], bool] = lambda _: False
+    payment_notices: PaymentNotices | None = None
     request_id: str | None = None
 
     def serving(self, request_id: str) -> Self:

@@ -163,7 +163,13 @@ def end_project(
     work: UnitOfWork, project: Project, *, actor: PrincipalId | None, platform: Platform
 ) -> Project:
     """Deleted: only the tombstone stays, and nobody holds a role on it any more (R1.8).
-    ``actor`` None is the platform itself."""
+    ``actor`` None is the platform itself. While something of its is still billed it is not:
+    it stays Deleting, and is ended later (R2.4)."""
+    account = work.billing.find(Scope.of(project.project_id))
+    if account is not None and not account.is_settled:
+        work.billing.touch([account.scope], platform.now())
+        work.projects.replace(project)
+        return project
     deleted = project.moved_to(ProjectStatus.DELETED, platform.now())
     work.projects.replace(deleted)
     end_access(work, Scope.of(project.project_id))

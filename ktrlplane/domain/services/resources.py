@@ -16,6 +16,7 @@ from ktrlplane.domain.services.commands import apart
 from ktrlplane.domain.services.held_resources import held_resource, require_in
 from ktrlplane.domain.services.limits import fitting, require_room
 from ktrlplane.domain.services.platform import Expectation, Platform
+from ktrlplane.domain.services.purchases import purchase
 from ktrlplane.domain.services.standings import hold_for
 from ktrlplane.domain.services.transitions import keep, keep_new
 from ktrlplane.domain.services.wishes import Settled, Wish, chosen_settings, settled, unknown_type
@@ -56,7 +57,8 @@ def create_resource(
     platform: Platform,
 ) -> Resource:
     """Raises: NotFound, Forbidden, InvalidTransition for a project on its way out,
-    ValidationFailed with every fault, LimitExceeded, AlreadyExists."""
+    ValidationFailed with every fault, LimitExceeded, AlreadyExists, PaymentRequired and what
+    else ``purchase`` does."""
     now = platform.now()
     hold_for(work, Action.WRITE, Scope.of(project_id), actor, now)
     project, standing = work.projects.with_standing(project_id, actor, now)
@@ -73,6 +75,9 @@ def create_resource(
         lambda: settled(wanted, platform),
     )
     require_room(work, wish.type, wish.sku, project.path, platform)
+    price_id = purchase(
+        work, project, standing, wish.type, wish.sku, actor=actor, platform=platform
+    )
     resource = Resource(
         resource_id=resource_id,
         project_id=project_id,
@@ -81,6 +86,7 @@ def create_resource(
         type=wish.type,
         sku=wish.sku,
         settings_json=wish.settings,
+        stripe_price_id=None if price_id is None else price_id.value,
         created_at=now,
         updated_at=now,
     )
@@ -157,7 +163,7 @@ def update_resource(
     settings; else it replaces them whole.
 
     Raises: NotFound, Forbidden, PreconditionFailed, InvalidTransition, ValidationFailed,
-    LimitExceeded.
+    LimitExceeded, and what ``purchase`` does.
     """
     resource, now = held_resource(
         work,
@@ -173,8 +179,32 @@ def update_resource(
     if command.sku is not None or command.settings_json is not None:
         fit = _fitting(work, resource, command, platform, merge=merge)
         changed = changed.changed(name=changed.name, sku=fit.sku, settings=fit.settings, now=now)
+    if changed.sku != resource.sku:
+        changed = _paid_anew(work, resource, changed, actor, platform)
     keep(work, [(resource, changed)], actor=actor, platform=platform)
     return changed
+
+
+def _paid_anew(
+    work: UnitOfWork,
+    before: Resource,
+    after: Resource,
+    actor: PrincipalId,
+    platform: Platform,
+) -> Resource:
+    """Raises: as ``purchase``."""
+    project, standing = work.projects.with_standing(after.project_id, actor, platform.now())
+    price_id = purchase(
+        work,
+        project,
+        standing,
+        after.type,
+        after.sku,
+        instead_of=before,
+        actor=actor,
+        platform=platform,
+    )
+    return evolve(after, stripe_price_id=None if price_id is None else price_id.value)
 
 
 def _fitting(

@@ -5,8 +5,9 @@ from typing import Final
 
 from ktrlplane.domain.events import Event, EventType
 from ktrlplane.domain.ids import PrincipalId
-from ktrlplane.domain.lifecycle import Status
+from ktrlplane.domain.lifecycle import ENDED, Status
 from ktrlplane.domain.resources import Resource
+from ktrlplane.domain.services.payers import touch_payers
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.services.telling import changes, event_of
 from ktrlplane.domain.snapshots import redacted
@@ -19,7 +20,7 @@ def keep_new(
 ) -> None:
     """Raises: AlreadyExists."""
     work.resources.add(resource)
-    _tell(work, [(None, resource)], actor, platform)
+    _kept(work, [(None, resource)], actor, platform)
 
 
 def keep(
@@ -34,7 +35,27 @@ def keep(
     changed = [(before, after) for before, after in changes if before != after]
     latest = {after.resource_id: after for _, after in changed}
     work.resources.replace_all(list(latest.values()))
-    _tell(work, changed, actor, platform)
+    _kept(work, changed, actor, platform)
+
+
+def _kept(
+    work: UnitOfWork,
+    changes: Sequence[tuple[Resource | None, Resource]],
+    actor: PrincipalId | None,
+    platform: Platform,
+) -> None:
+    """What is paid for changes with the resources, by whatever way (product.md R5.3)."""
+    dearer_or_cheaper = {
+        after.project_id for before, after in changes if _paid_at(before) != _paid_at(after)
+    }
+    if dearer_or_cheaper:
+        projects = [work.projects.get(one) for one in sorted(dearer_or_cheaper)]
+        touch_payers(work, projects, platform.now())
+    _tell(work, changes, actor, platform)
+
+
+def _paid_at(resource: Resource | None) -> str | None:
+    return None if resource is None or resource.status in ENDED else resource.stripe_price_id
 
 
 def _tell(

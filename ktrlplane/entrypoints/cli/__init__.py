@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 import click
 
-from ktrlplane.entrypoints.cli import access, audit, database, documents, limits, serving
+from ktrlplane.entrypoints.cli import access, audit, database, documents, limits, payments, serving
 from ktrlplane.entrypoints.cli.options import config_option
 from ktrlplane.entrypoints.cli.refusals import sentences
 
@@ -33,6 +33,7 @@ for command in (
     access.grants,
     limits.limits,
     audit.audit,
+    payments.payments,
     documents.catalog,
     documents.openapi,
     documents.config,

@@ -11,7 +11,7 @@ import click
 from ktrlplane.entrypoints.cli.databases import current
 from ktrlplane.entrypoints.cli.health import tell_health
 from ktrlplane.entrypoints.cli.options import config_option, settings_of
-from ktrlplane.entrypoints.jobs import jobs_of, recorder
+from ktrlplane.entrypoints.jobs import Outside, jobs_of, recorder
 from ktrlplane.entrypoints.logs import configure_logs
 from ktrlplane.entrypoints.serving.service import Wanted, serve_until_told
 from ktrlplane.entrypoints.settings import DEMO_DEFAULTS
@@ -68,7 +68,9 @@ def worker(context: click.Context, *, check: bool) -> int:
         platform = container.platform()
         transact = container.transact()
         mail, delivery = container.mail(), container.delivery()
-        jobs = jobs_of(transact, platform, mail, delivery, settings.public_url or "")
+        payments = container.payments
+        outside = Outside(mail, delivery, payments, settings.public_url or "")
+        jobs = jobs_of(transact, platform, outside)
         listen, record = container.bell().listen, recorder(transact)
         run_until_told(Worker(jobs, platform.now, listen=listen, record=record))
     return 0

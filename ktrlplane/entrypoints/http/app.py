@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any, Final
 
 import falcon
+from attrs import evolve
 from falcon.responders import create_default_options
 from falcon.routing import CompiledRouter
 
@@ -14,6 +15,7 @@ from ktrlplane.entrypoints.container import Container
 from ktrlplane.entrypoints.http import (
     access,
     assignments,
+    billing,
     catalog,
     configurations,
     custom_roles,
@@ -42,6 +44,7 @@ from ktrlplane.entrypoints.http.operations import Operation
 from ktrlplane.entrypoints.http.rates import RateLimit
 from ktrlplane.entrypoints.http.shortcut import Shortcut
 from ktrlplane.entrypoints.http.work_metrics import Background
+from ktrlplane.entrypoints.settling import SettleAccounts
 
 FalconApp = falcon.App[falcon.Request, falcon.Response]
 
@@ -62,6 +65,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *custom_roles.OPERATIONS,
     *service_accounts.OPERATIONS,
     *access.OPERATIONS,
+    *billing.OPERATIONS,
     *events.OPERATIONS,
     *webhooks.OPERATIONS,
     *deliveries.OPERATIONS,
@@ -73,8 +77,9 @@ OPERATIONS: tuple[Operation, ...] = (
 def create_app(container: Container) -> Shortcut:
     """What the container says, served. Opens its connections."""
     settings, together = container.settings(), metrics.shared_folder()
+    settling = SettleAccounts(container.transact(), container.platform(), container.payments)
     edge = Edge(
-        transact=container.transact(),
+        transact=evolve(container.transact(), settle=settling.at_once),
         platform=container.platform(),
         tokens=container.tokens(),
         rate_limit=RateLimit(settings.rate_limit, together and together / "rates"),

@@ -25,6 +25,7 @@ from ktrlplane.entrypoints.http.queries import (
 from ktrlplane.entrypoints.http.wire import Reading, member_of
 
 _NOTHING_ASKED: Final = Query(value=NoParameters())
+SIGNATURE: Final = "Stripe-Signature"
 _NO_BODY: Final = Reading()
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
 
@@ -73,9 +74,9 @@ def ask(
         query = query_of(req, operation.query, writes=operation.writes)
     if operation.writes or operation.body is not None:
         raw = bodies.raw_body(req)
-    if operation.body is not None:
+    if operation.body is not None and (raw or not operation.body_may_be_left_out):
         body = bodies.read_body(req, raw, operation.body)
-    elif raw:
+    elif raw and not operation.takes_bytes:
         bodies.require_empty(raw)
     call = Call(
         actor=actor,
@@ -86,6 +87,8 @@ def ask(
         listing=query.listing,
         origin=lambda: public_url or origin(req),
         rehearsed=query.rehearsed,
+        raw=raw if operation.takes_bytes else b"",
+        signature=req.get_header(SIGNATURE) if operation.takes_bytes else None,
         platform=platform,
     )
     return Asked(
@@ -109,6 +112,8 @@ def _is_judgeable(operation: Operation, query: Query, body: Reading) -> bool:
     if query.value is None:
         return False
     # A change without a body is not judged by anything that was sent.
+    if operation.body_may_be_left_out and not body.faults:
+        return True
     return body.value is not None if operation.body is not None else not operation.writes
 
 

@@ -17,6 +17,7 @@ from ktrlplane.entrypoints.http.parameters import (
     said,
 )
 from ktrlplane.entrypoints.http.shapes import CatalogEntry, ResourcePrice
+from ktrlplane.ports.payment_questions import PricesOf, learn
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 
@@ -75,7 +76,12 @@ def pricing(work: UnitOfWork, call: Call) -> Reply:
     query: PricingParameters = call.query
     kind = _kind(call, query.type or query.resource_type or "")
     tier = _tier(kind, query.wanted_sku or "")
-    return Reply(content=ResourcePrice.of(kind, tier, call.platform.catalog.currency()))
+    currency, price_id = call.platform.catalog.currency(), None
+    if tier.prices:
+        key = tier.prices[0].lookup_key
+        price = learn(work.known, PricesOf((key,))).get(key)
+        price_id = None if price is None else price.price_id
+    return Reply(content=ResourcePrice.of(kind, tier, currency, price_id))
 
 
 _TAG: Final = "Catalog"

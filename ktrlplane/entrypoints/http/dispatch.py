@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 import falcon
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from ktrlplane.domain.errors import (
     DomainError,
@@ -31,7 +31,7 @@ from ktrlplane.entrypoints.http.rates import RateLimit
 from ktrlplane.entrypoints.http.replies import Observed, Replies, Written
 from ktrlplane.entrypoints.http.streaming import stream
 from ktrlplane.entrypoints.http.waiting import is_asked_again, waited
-from ktrlplane.entrypoints.transactions import Transact
+from ktrlplane.entrypoints.transactions import Transact, Unrehearsable
 from ktrlplane.ports.identity import Claims, Tokens
 from ktrlplane.ports.stores import Answer
 from ktrlplane.ports.unit_of_work import UnitOfWork
@@ -178,7 +178,14 @@ class Responder:
             return once(work, key, fingerprint, lambda: act(work), **asked.call.asked)
 
         transact = edge.transact.rehearse if rehearsed else edge.transact
-        answer, replayed = transact(act_once)
+        try:
+            answer, replayed = transact(act_once)
+        except Unrehearsable:  # what comes next is the payment provider's to do
+            answer, replayed = Answer(fingerprint=b"", status=204, headers=(), body=b""), False
+        then = operation.then
+        if then is not None and not rehearsed:
+            reply = edge.transact.read(lambda work: then(work, asked.call), fresh=True)
+            answer = evolve(answer, body=rendering.dump(reply.content))
         _send(resp, answer)
         if replayed:
             resp.set_header("Idempotency-Replayed", "true")

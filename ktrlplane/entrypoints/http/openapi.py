@@ -41,6 +41,7 @@ _TAGS: Final = {
     "Resources": "Managed instances of products.",
     "Limits": "What a tier allows, and what the operator allows in its place.",
     "Access": "Roles, who has them where, and what that allows.",
+    "Billing": "Who pays for what, and how.",
     "Events": "What happened, who did it, and that the log of it is whole.",
     "Webhooks": "Who is sent what happens, and whether it has arrived.",
     "Notifications": "What one is told of what happened, and how.",

@@ -1,7 +1,9 @@
 """What the API can do: one declaration an operation, for the router and the API document."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from typing import Any, Final, TypeVar
+from uuid import uuid4
 
 from attrs import field, frozen
 
@@ -30,7 +32,8 @@ class Call:
     """A request that has been read: who asks for what. ``body`` and ``query`` are of the
     operation's types. ``as_seen`` is what ``If-Match`` and ``If-None-Match`` say of the thing;
     ``listing`` tells which list is asked for (see ``cursors.listing``). ``origin`` tells
-    where clients find this server; with ``rehearsed`` nothing will stay of it."""
+    where clients find this server; with ``rehearsed`` nothing will stay of it. ``raw`` and
+    ``signature`` are those of a body that is taken as it came."""
 
     actor: PrincipalId
     path: Mapping[str, str]
@@ -40,7 +43,14 @@ class Call:
     listing: bytes = b""
     origin: Callable[[], str] = str
     rehearsed: bool = False
+    raw: bytes = b""
+    signature: str | None = None
     platform: Platform
+
+    @cached_property
+    def key(self) -> str:
+        """For what is done elsewhere for this request, however often that is tried."""
+        return uuid4().hex
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -151,7 +161,12 @@ class Operation:
     media_type: str = "application/json"
     """Of a success."""
     listed: bool = False
+    then: Handler | None = None
+    """What is answered once ``handle`` is committed and what follows from it is done."""
     body: type | None = None
+    body_may_be_left_out: bool = False
+    takes_bytes: bool = False
+    """Whether the body is taken as it came, with the payment provider's signature."""
     query: type[Parameters] = NoParameters
     status: int = 200
     """Of a success; 201 says that it made something."""

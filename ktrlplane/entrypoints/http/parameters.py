@@ -20,7 +20,7 @@ def said(description: str, **schema: Any) -> dict[str, Any]:
     return {"description": description, "schema": schema}
 
 
-def _between(least: int, most: int, advice: str) -> Callable[[object, object, int], None]:
+def between(least: int, most: int, advice: str) -> Callable[[object, object, int], None]:
     """An attrs validator. Raises Unfit."""
 
     def check(_: object, __: object, number: int) -> None:
@@ -80,7 +80,7 @@ LONGEST_WAIT_S: Final = 30
 class WaitParameters(Parameters):
     wait: int = attrs.field(
         default=0,
-        validator=_between(0, LONGEST_WAIT_S, f"Wait for 0 to {LONGEST_WAIT_S} seconds."),
+        validator=between(0, LONGEST_WAIT_S, f"Wait for 0 to {LONGEST_WAIT_S} seconds."),
         metadata=said(
             "Answer when the status has settled, which is when nothing is under way, or after so "
             "many seconds at the latest; earlier where too many wait.",
@@ -96,7 +96,7 @@ class PageParameters(Parameters):
 
     limit: int = attrs.field(
         default=50,
-        validator=_between(1, MAX_LIMIT, f"Ask for 1 to {MAX_LIMIT} items."),
+        validator=between(1, MAX_LIMIT, f"Ask for 1 to {MAX_LIMIT} items."),
         metadata=said(
             "Items a page, at most: one that would come to more than about 4 MiB ends earlier.",
             minimum=1,
@@ -112,7 +112,7 @@ class PageParameters(Parameters):
     )
     offset: int = attrs.field(
         default=0,
-        validator=_between(
+        validator=between(
             0, MAX_OFFSET, f"An offset is from 0 to {MAX_OFFSET}; go further by cursor."
         ),
         metadata=said(

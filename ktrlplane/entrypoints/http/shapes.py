@@ -7,7 +7,7 @@ from attrs import frozen
 
 from ktrlplane.domain.access import Role
 from ktrlplane.domain.catalog import Catalog, Meter, ResourceType, Tier
-from ktrlplane.domain.ids import PrincipalId
+from ktrlplane.domain.ids import PriceId, PrincipalId
 from ktrlplane.domain.organizations import Organization
 from ktrlplane.domain.projects import Project
 from ktrlplane.domain.services.users import Glance
@@ -89,7 +89,7 @@ class CatalogEntry:
 class ResourcePrice:
     """``amount`` in minor units of ``currency`` each ``interval``; 0 for a free tier."""
 
-    price_id: str | None
+    price_id: PriceId | None
     amount: int
     currency: str
     interval: str
@@ -106,11 +106,13 @@ class ResourcePrice:
         return cls.of(kind, tier, catalog.currency())
 
     @classmethod
-    def of(cls, kind: ResourceType, tier: Tier, currency: str) -> "ResourcePrice":
-        """``currency`` is that of what costs nothing."""
+    def of(
+        cls, kind: ResourceType, tier: Tier, currency: str, price_id: PriceId | None = None
+    ) -> "ResourcePrice":
+        """``currency`` is that of what costs nothing; ``price_id`` is the payment provider's."""
         price = tier.prices[0] if tier.prices else None
         return cls(
-            price_id=price.lookup_key if price else None,
+            price_id=price_id,
             amount=price.amount if price else 0,
             currency=price.currency if price else currency,
             interval=price.interval if price else "month",

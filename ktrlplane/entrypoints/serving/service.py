@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import structlog
 from attrs import evolve, frozen
 
 from ktrlplane.domain.services.operator import synchronize_catalog
-from ktrlplane.entrypoints.container import Container
+from ktrlplane.entrypoints.container import Container, simulated_customer
 from ktrlplane.entrypoints.demo import Pass, fill_in, introduction
 from ktrlplane.entrypoints.serving.addresses import Address, CannotListen, reserved
 from ktrlplane.entrypoints.serving.supervisor import (
@@ -85,7 +86,8 @@ def _prepare(settings: Settings, *, demo: bool) -> Sequence[Pass]:
         if settings.is_local_issuer:
             # Its key is there before anybody asks for a token or verifies one.
             issuer = container.local_issuer()
-            return fill_in(transact, platform, issuer.mint) if demo else ()
+            customers = partial(simulated_customer, container)
+            return fill_in(transact, platform, issuer.mint, customers) if demo else ()
         return ()
     finally:
         container.shutdown_resources()

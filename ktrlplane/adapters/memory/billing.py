@@ -1,0 +1,121 @@
+from collections import Counter
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from attrs import evolve
+
+from ktrlplane.adapters.memory.tables import Notice, Tables
+from ktrlplane.domain.access import Scope
+from ktrlplane.domain.billing_accounts import BillingAccount
+from ktrlplane.domain.ids import CustomerId, PriceId
+from ktrlplane.domain.lifecycle import ENDED, Hold
+from ktrlplane.domain.projects import Project
+from ktrlplane.domain.resources import Resource
+from ktrlplane.domain.subscriptions import paying_scope
+from ktrlplane.ports.billing import BillingAccounts, Paid
+
+
+class MemoryBillingAccounts(BillingAccounts):
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._rows = tables.billing_accounts
+        self._touched: set[Scope] = set()
+
+    def find(self, scope: Scope) -> BillingAccount | None:
+        return self._rows.find(scope)
+
+    def of_customer(self, customer_id: CustomerId) -> BillingAccount | None:
+        return next(iter(self._rows.where(customer=customer_id)), None)
+
+    def with_customers(self) -> Sequence[Scope]:
+        return [row.scope for row in self._rows.all() if row.customer_id is not None]
+
+    def change(self, account: BillingAccount) -> None:
+        kept = self._rows.find(account.scope)
+        if kept is not None:
+            account = evolve(
+                account,
+                revision=kept.revision,
+                due_at=kept.due_at,
+                leased_until=kept.leased_until,
+                attempts=kept.attempts,
+            )
+        self._rows.put(account)
+
+    def touch(self, scopes: Collection[Scope], at: datetime) -> None:
+        for scope in scopes:
+            account = self._rows.find(scope) or BillingAccount.of(scope, at)
+            self._rows.put(account.touched(at))
+            self._touched.add(scope)
+
+    @property
+    def touched(self) -> Collection[Scope]:
+        return frozenset(self._touched)
+
+    def claim(
+        self, now: datetime, until: datetime, *, limit: int, among: Collection[Scope] | None = None
+    ) -> Sequence[BillingAccount]:
+        due = [
+            (account.due_at, account.scope, account)
+            for account in self._rows.all()
+            if account.due_at is not None
+            and account.due_at <= now
+            and (account.leased_until is None or account.leased_until <= now)
+            and (among is None or account.scope in among)
+        ]
+        first = sorted(due, key=lambda one: (one[0], str(one[1])))
+        claimed = [account.claimed(until) for _, _, account in first[:limit]]
+        for account in claimed:
+            self._rows.put(account)
+        return claimed
+
+    def settle(self, claimed: BillingAccount, account: BillingAccount, due_at: datetime) -> bool:
+        kept = self._rows.find(claimed.scope)
+        if kept is None or kept.leased_until != claimed.leased_until:
+            return False
+        is_touched = kept.revision != claimed.revision
+        self._rows.put(
+            evolve(
+                account,
+                revision=kept.revision,
+                leased_until=None,
+                due_at=kept.due_at if is_touched else due_at,
+            )
+        )
+        return True
+
+    def paid_for(self, scope: Scope) -> Sequence[Paid]:
+        found = Counter(
+            (one.type, one.sku, one.stripe_price_id or "") for one in self.resources_of(scope)
+        )
+        return [
+            Paid(type=kind, sku=sku, price_id=PriceId(price) if price else None, count=count)
+            for (kind, sku, price), count in sorted(found.items())
+        ]
+
+    def resources_of(self, scope: Scope, *, unpaid: bool | None = None) -> Sequence[Resource]:
+        projects = [one for one in self._tables.projects.all() if _pays(scope, one)]
+        found = (
+            resource
+            for project in projects
+            for resource in self._tables.resources.where(project=project.project_id)
+            if resource.status not in ENDED
+            and (unpaid is None or (Hold.PAYMENT in resource.holds) == unpaid)
+        )
+        return sorted(found, key=lambda row: row.resource_id)
+
+    def note(self, notice_id: str, at: datetime) -> bool:
+        if self._tables.payment_notices.find(notice_id) is not None:
+            return False
+        self._tables.payment_notices.put(Notice(notice_id, at))
+        return True
+
+    def forget_notices(self, before: datetime, limit: int) -> int:
+        old = [one for one in self._tables.payment_notices.all() if one.noted_at < before][:limit]
+        for one in old:
+            self._tables.payment_notices.drop(one.notice_id)
+        return len(old)
+
+
+def _pays(scope: Scope, project: Project) -> bool:
+    return paying_scope(project) == scope

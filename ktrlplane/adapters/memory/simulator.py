@@ -1,0 +1,194 @@
+"""A payment provider that bills nobody, for a platform that has no other: the one in memory,
+with what it knows in a place that all processes share."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final, TypeVar
+
+from attrs import define, field
+
+from ktrlplane.adapters.memory.payment_state import read, written
+from ktrlplane.adapters.memory.payments import MemoryPayments
+from ktrlplane.domain.billing import (
+    Customer,
+    Meter,
+    Offer,
+    PaymentMethod,
+    Plan,
+    Price,
+    Product,
+    Profile,
+    Setup,
+    Subscription,
+    SubscriptionItems,
+)
+from ktrlplane.domain.ids import CustomerId, InvoiceId, PaymentMethodId, SubscriptionId
+from ktrlplane.domain.invoices import Invoice, Preview
+from ktrlplane.ports.clock import Clock
+from ktrlplane.ports.payments import Payments
+from ktrlplane.ports.shared_state import SharedState
+
+T = TypeVar("T")
+
+VERSION: Final = 1
+"""Of what is kept. What another version has kept is not read: it is a simulation."""
+
+_log = logging.getLogger(__name__)
+
+
+@define
+class _Shifted(Clock):
+    """``ahead`` is how far a person has moved time on."""
+
+    _clock: Clock
+    ahead: timedelta = field(factory=timedelta)
+
+    def now(self) -> datetime:
+        return self._clock.now() + self.ahead
+
+
+class PaymentSimulator(Payments):
+    def __init__(
+        self,
+        clock: Clock,
+        state: SharedState,
+        products: Sequence[Product],
+        offers: Sequence[Offer],
+    ) -> None:
+        """It sells ``offers`` without anybody having to tell it first."""
+        self._clock = clock
+        self._state = state
+        self._products = products
+        self._offers = offers
+
+    def play(self, act: Callable[[MemoryPayments], T]) -> T:
+        """What a person does at the provider's own pages, or a bank by itself."""
+        return self._with(act)
+
+    def pass_time(self, by: timedelta) -> None:
+        """It is later there by so much, for everybody and from now on."""
+        with self._state.held() as (kept, save):
+            clock, payments = self._opened(kept)
+            clock.ahead += by
+            save(self._closed(clock, payments))
+
+    def _with(self, act: Callable[[MemoryPayments], T]) -> T:
+        with self._state.held() as (kept, save):
+            clock, payments = self._opened(kept)
+            answer = act(payments)
+            changed = self._closed(clock, payments)
+            if changed != kept:
+                save(changed)
+            return answer
+
+    def _opened(self, kept: bytes | None) -> tuple[_Shifted, MemoryPayments]:
+        clock = _Shifted(self._clock)
+        payments = MemoryPayments(clock)
+        if kept is not None:
+            version, ahead, known = read(kept)
+            if version == VERSION:
+                clock.ahead = ahead
+                payments.restore(known)
+            else:
+                _log.warning("simulated_payments_forgotten", extra={"version": version})
+        for product in self._products:
+            payments.put_product(product, key=f"product/{product}")
+        known_prices = payments.prices([offer.lookup_key for offer in self._offers])
+        for offer in self._offers:
+            price = known_prices.get(offer.lookup_key)
+            if price is None or (price.each, price.interval) != (offer.each, offer.interval):
+                replaced = None if price is None else price.price_id
+                payments.offer(offer, key=f"offer/{offer}/{replaced}")
+        return clock, payments
+
+    @staticmethod
+    def _closed(clock: _Shifted, payments: MemoryPayments) -> bytes:
+        return written((VERSION, clock.ahead, payments.known()))
+
+    # -- customers -----------------------------------------------------------------------------
+
+    def customer(self, customer_id: CustomerId) -> Customer | None:
+        return self._with(lambda there: there.customer(customer_id))
+
+    def open_customer(self, profile: Profile, *, key: str) -> Customer:
+        return self._with(lambda there: there.open_customer(profile, key=key))
+
+    def payment_methods(self, customer_id: CustomerId) -> Sequence[PaymentMethod]:
+        return self._with(lambda there: there.payment_methods(customer_id))
+
+    def set_up(self, customer_id: CustomerId, *, key: str) -> Setup:
+        return self._with(lambda there: there.set_up(customer_id, key=key))
+
+    def make_default(
+        self, customer_id: CustomerId, payment_method_id: PaymentMethodId, *, key: str
+    ) -> None:
+        self._with(lambda there: there.make_default(customer_id, payment_method_id, key=key))
+
+    def portal(self, customer_id: CustomerId, *, return_url: str, key: str) -> str:
+        return self._with(lambda there: there.portal(customer_id, return_url=return_url, key=key))
+
+    # -- subscriptions -------------------------------------------------------------------------
+
+    def subscription(self, subscription_id: SubscriptionId) -> Subscription | None:
+        return self._with(lambda there: there.subscription(subscription_id))
+
+    def subscriptions(self, customer_id: CustomerId) -> Sequence[Subscription]:
+        return self._with(lambda there: there.subscriptions(customer_id))
+
+    def subscribe(
+        self, customer_id: CustomerId, plan: Plan, *, trial_days: int = 0
+    ) -> Subscription:
+        return self._with(lambda there: there.subscribe(customer_id, plan, trial_days=trial_days))
+
+    def amend(self, subscription_id: SubscriptionId, plan: Plan) -> Subscription:
+        return self._with(lambda there: there.amend(subscription_id, plan))
+
+    def cancel_at_period_end(self, subscription_id: SubscriptionId, *, key: str) -> Subscription:
+        return self._with(lambda there: there.cancel_at_period_end(subscription_id, key=key))
+
+    def resume(self, subscription_id: SubscriptionId, *, key: str) -> Subscription:
+        return self._with(lambda there: there.resume(subscription_id, key=key))
+
+    def cancel_now(self, subscription_id: SubscriptionId, *, key: str) -> Subscription:
+        return self._with(lambda there: there.cancel_now(subscription_id, key=key))
+
+    # -- invoices ------------------------------------------------------------------------------
+
+    def invoices(self, customer_id: CustomerId, *, limit: int) -> Sequence[Invoice]:
+        return self._with(lambda there: there.invoices(customer_id, limit=limit))
+
+    def preview(
+        self,
+        customer_id: CustomerId,
+        items: SubscriptionItems,
+        *,
+        subscription_id: SubscriptionId | None,
+    ) -> Preview:
+        return self._with(
+            lambda there: there.preview(customer_id, items, subscription_id=subscription_id)
+        )
+
+    def pay(self, invoice_id: InvoiceId, *, key: str) -> Invoice:
+        return self._with(lambda there: there.pay(invoice_id, key=key))
+
+    # -- offers --------------------------------------------------------------------------------
+
+    def prices(self, lookup_keys: Iterable[str]) -> Mapping[str, Price]:
+        wanted = list(lookup_keys)
+        return self._with(lambda there: there.prices(wanted))
+
+    def offer(self, offer: Offer, *, key: str) -> Price:
+        return self._with(lambda there: there.offer(offer, key=key))
+
+    def products(self) -> Sequence[Product]:
+        return self._with(lambda there: there.products())
+
+    def put_product(self, product: Product, *, key: str) -> None:
+        self._with(lambda there: there.put_product(product, key=key))
+
+    def meters(self) -> Sequence[Meter]:
+        return self._with(lambda there: there.meters())
+
+    def add_meter(self, meter: Meter, *, key: str) -> None:
+        self._with(lambda there: there.add_meter(meter, key=key))

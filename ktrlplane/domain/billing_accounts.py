@@ -1,0 +1,108 @@
+"""Billing accounts: what pays for a scope, as far as this platform keeps it (product.md R5).
+
+Ids at the payment provider and what is still to be done there; never what somebody owes or has
+paid, which the provider alone knows (R5.1).
+"""
+
+import enum
+from datetime import datetime, timedelta
+from typing import Final, Self
+
+from attrs import evolve, field, frozen
+
+from ktrlplane.domain.access import Scope
+from ktrlplane.domain.billing import Interval
+from ktrlplane.domain.ids import BillingAccountId, CustomerId, PrincipalId, SubscriptionId
+
+
+@frozen
+class Terms:
+    """What prices are chosen by; None is what the catalog says first."""
+
+    currency: str | None = None
+    interval: Interval | None = None
+
+
+class BillingFault(enum.StrEnum):
+    """Why an account is not as it is to be."""
+
+    PROVIDER_UNAVAILABLE = "provider_unavailable"
+    """The provider fails, and is asked again."""
+    PAYMENT_METHOD_MISSING = "payment_method_missing"
+    PAYMENT_FAILED = "payment_failed"
+    SUBSCRIPTION_ENDED = "subscription_ended"
+    """By its customer or by the provider, and not since nothing was left to be paid."""
+    CUSTOMER_GONE = "customer_gone"
+    """The provider has no such customer any more."""
+    PRICE_MISSING = "price_missing"
+    """Something has no price at the provider in the currency and interval of the account."""
+
+
+@frozen(kw_only=True)
+class BillingAccount:
+    """``revision`` grows with each change of what it is to pay for, and with each try to make
+    the provider agree: of two plans made of it the later has the greater one.
+
+    ``opened_by`` is who wants a customer to be made; ``customers`` counts those that were, and
+    ``has_subscribed`` tells that there was a subscription: a trial is had once.
+    ``ending`` are subscriptions of its own that are to be cancelled. ``grace_until`` is set
+    while a payment is failing; once ``has_lapsed``, what it pays for is suspended.
+    ``pay_again`` asks for what is open to be paid once more. ``due_at`` is when somebody looks
+    at it next, and ``leased_until`` set while somebody does.
+    """
+
+    billing_account_id: BillingAccountId
+    scope: Scope
+    customer_id: CustomerId | None = None
+    subscription_id: SubscriptionId | None = None
+    opened_by: PrincipalId | None = None
+    customers: int = 0
+    has_subscribed: bool = False
+    terms: Terms = field(factory=Terms)
+    revision: int = 0
+    ending: tuple[SubscriptionId, ...] = ()
+    fault: BillingFault | None = None
+    grace_until: datetime | None = None
+    has_lapsed: bool = False
+    pay_again: bool = False
+    due_at: datetime | None = None
+    leased_until: datetime | None = None
+    attempts: int = 0
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, scope: Scope, now: datetime) -> Self:
+        account_id = BillingAccountId(f"bill_{scope.scope_type}_{scope.scope_id}")
+        return cls(billing_account_id=account_id, scope=scope, created_at=now, updated_at=now)
+
+    def touched(self, now: datetime) -> Self:
+        """Somebody is to look at it now."""
+        due_at = now if self.due_at is None else min(self.due_at, now)
+        return evolve(self, revision=self.revision + 1, due_at=due_at, updated_at=now)
+
+    def claimed(self, until: datetime) -> Self:
+        return evolve(self, revision=self.revision + 1, leased_until=until, due_at=until)
+
+    def ended(self) -> Self:
+        """Its subscription is to be cancelled, and what is paid for later begins another."""
+        if self.subscription_id is None:
+            return self
+        ending = tuple(dict.fromkeys((*self.ending, self.subscription_id)))
+        return evolve(self, subscription_id=None, ending=ending)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing of its is left at the provider that costs anybody anything."""
+        return self.subscription_id is None and not self.ending
+
+
+SWEEP_EVERY: Final = timedelta(hours=6)
+"""How often the provider is compared with what it should have, where nothing happens."""
+
+_LONGEST_WAIT: Final = timedelta(minutes=30)
+
+
+def pause_after(attempts: int) -> timedelta:
+    """Until the provider is asked again that has failed so many times in a row."""
+    return min(timedelta(seconds=2 ** min(attempts, 12)), _LONGEST_WAIT)

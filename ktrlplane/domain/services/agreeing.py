@@ -1,0 +1,159 @@
+"""Making the payment provider agree with what an account is to pay for (product.md R5.3).
+
+Everything is read first, done only where it differs, and can be done again: who dies in between
+leaves nothing that the next one does not find. Runs outside of units of work.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from attrs import frozen
+
+from ktrlplane.domain.billing import (
+    Customer,
+    Plan,
+    Profile,
+    Subscription,
+    SubscriptionItems,
+    SubscriptionState,
+)
+from ktrlplane.domain.billing_accounts import BillingAccount, BillingFault
+from ktrlplane.domain.errors import PaymentRequired
+from ktrlplane.domain.ids import CustomerId, SubscriptionId
+from ktrlplane.domain.invoices import InvoiceState
+from ktrlplane.ports.payments import Payments
+
+_INVOICES: Final = 20
+
+
+@frozen(kw_only=True)
+class Wanted:
+    """What is to be at the provider. ``profile`` is set where a customer may be made."""
+
+    account: BillingAccount
+    items: SubscriptionItems
+    profile: Profile | None = None
+    trial_days: int = 0
+
+    @property
+    def plan(self) -> Plan:
+        return Plan(items=self.items, revision=self.account.revision)
+
+
+@frozen(kw_only=True)
+class Found:
+    """What the provider has by now. ``cancelled`` are those of the account's ``ending`` that
+    are over. ``fault`` says why what is wanted is not paid for, None where it is."""
+
+    customer_id: CustomerId | None
+    subscription: Subscription | None = None
+    cancelled: Sequence[SubscriptionId] = ()
+    fault: BillingFault | None = None
+    was_never_paid: bool = False
+    """The first payment of all failed: nothing was ever paid for."""
+
+
+def agree(payments: Payments, wanted: Wanted) -> Found:
+    """Raises: UpstreamError, OutcomeUnknown, BillingChanged: it is tried again, from the
+    beginning."""
+    account = wanted.account
+    customer = _customer(payments, wanted)
+    if customer is None:
+        gone = account.customer_id is not None
+        why = BillingFault.CUSTOMER_GONE if gone else BillingFault.PAYMENT_METHOD_MISSING
+        return Found(
+            customer_id=None, cancelled=account.ending, fault=why if wanted.items else None
+        )
+    customer = _with_default(payments, customer)
+    own = _without_ending(payments, wanted, customer.customer_id)
+    subscription, fault = _agreed(payments, wanted, customer, own)
+    never = subscription is not None and subscription.state is SubscriptionState.INCOMPLETE
+    return Found(
+        customer_id=customer.customer_id,
+        subscription=subscription,
+        cancelled=account.ending,
+        fault=fault,
+        was_never_paid=never,
+    )
+
+
+def _customer(payments: Payments, wanted: Wanted) -> Customer | None:
+    account = wanted.account
+    if account.customer_id is not None:
+        return payments.customer(account.customer_id)
+    if wanted.profile is None:
+        return None
+    key = f"{account.billing_account_id}/customer/{account.customers}"
+    return payments.open_customer(wanted.profile, key=key)
+
+
+def _with_default(payments: Payments, customer: Customer) -> Customer:
+    """Whoever adds a payment method wants to pay by it."""
+    if customer.default_method is not None:
+        return customer
+    methods = payments.payment_methods(customer.customer_id)
+    if not methods:
+        return customer
+    method_id = methods[0].payment_method_id
+    key = f"{customer.customer_id}/default/{method_id}"
+    payments.make_default(customer.customer_id, method_id, key=key)
+    return payments.customer(customer.customer_id) or customer
+
+
+def _without_ending(
+    payments: Payments, wanted: Wanted, customer_id: CustomerId
+) -> Subscription | None:
+    """Cancels what is to be cancelled. What is left is the account's own: the one that it knows
+    of, or one whose making was not answered."""
+    account, own = wanted.account, None
+    for one in payments.subscriptions(customer_id):
+        if one.subscription_id in account.ending:
+            _cancel(payments, one)
+        elif one.subscription_id == account.subscription_id or (own is None and one.revision):
+            own = one
+    return own
+
+
+def _cancel(payments: Payments, subscription: Subscription) -> None:
+    identity = subscription.subscription_id
+    payments.cancel_now(identity, key=f"{identity}/cancel")
+
+
+def _agreed(
+    payments: Payments, wanted: Wanted, customer: Customer, own: Subscription | None
+) -> tuple[Subscription | None, BillingFault | None]:
+    if not wanted.items:
+        if own is not None:
+            _cancel(payments, own)
+        return None, None
+    if own is not None and own.items != wanted.items:
+        if own.state is SubscriptionState.INCOMPLETE:  # it cannot change; nothing was paid on it
+            _cancel(payments, own)
+            own = None
+        else:
+            own = payments.amend(own.subscription_id, wanted.plan)
+    elif own is None and wanted.account.subscription_id is not None:
+        return None, BillingFault.SUBSCRIPTION_ENDED
+    if own is None:
+        if customer.default_method is None:
+            return None, BillingFault.PAYMENT_METHOD_MISSING
+        try:
+            own = payments.subscribe(
+                customer.customer_id, wanted.plan, trial_days=wanted.trial_days
+            )
+        except PaymentRequired:
+            return None, BillingFault.PAYMENT_FAILED
+    elif not own.state.is_paid and wanted.account.pay_again:
+        own = _paid_again(payments, own, wanted.account.revision)
+    return own, None if own.state.is_paid else BillingFault.PAYMENT_FAILED
+
+
+def _paid_again(payments: Payments, own: Subscription, revision: int) -> Subscription:
+    for invoice in payments.invoices(own.customer_id, limit=_INVOICES):
+        is_open = invoice.state is InvoiceState.OPEN
+        if is_open and invoice.subscription_id == own.subscription_id:
+            try:
+                payments.pay(invoice.invoice_id, key=f"{invoice.invoice_id}/pay/{revision}")
+            except PaymentRequired:
+                break
+    return payments.subscription(own.subscription_id) or own

@@ -1,0 +1,104 @@
+"""Whether a project pays for itself or its organization does (product.md R5.2)."""
+
+from attrs import evolve, frozen
+
+from ktrlplane.domain.access import Action, Scope
+from ktrlplane.domain.errors import Conflict
+from ktrlplane.domain.events import EventType
+from ktrlplane.domain.ids import PrincipalId, ProjectId
+from ktrlplane.domain.lifecycle import ENDED
+from ktrlplane.domain.projects import Project
+from ktrlplane.domain.resources import Resource
+from ktrlplane.domain.services.payers import Payer, payer_of
+from ktrlplane.domain.services.platform import Platform
+from ktrlplane.domain.services.purchases import priced, require_consent, require_means, tier_of
+from ktrlplane.domain.services.standings import hold_for
+from ktrlplane.domain.services.telling import tell
+from ktrlplane.domain.services.transitions import keep
+from ktrlplane.domain.standings import Standing
+from ktrlplane.domain.subscriptions import paying_scope
+from ktrlplane.ports.unit_of_work import UnitOfWork
+
+
+@frozen(kw_only=True)
+class SetInheritance:
+    """Whether the project's organization pays for it."""
+
+    inherits: bool
+
+
+def set_inheritance(
+    work: UnitOfWork,
+    project_id: ProjectId,
+    command: SetInheritance,
+    *,
+    actor: PrincipalId,
+    platform: Platform,
+) -> Project:
+    """What runs in the project is paid by the other one from the same moment on.
+
+    Raises: NotFound, Forbidden for who may not spend the money of who is to pay, Conflict for a
+    project without an organization, and what ``change_payer`` does.
+    """
+    now = platform.now()
+    hold_for(work, Action.MANAGE_BILLING, Scope.of(project_id), actor, now)
+    project, standing = work.projects.with_standing(project_id, actor, now)
+    standing.require(Action.MANAGE_BILLING)
+    project.require_active()
+    if command.inherits and project.org_id is None:
+        raise Conflict(
+            f"Project {project_id} is in no organization, and pays for itself. Move it into one "
+            "first."
+        )
+    changed = evolve(project, inherits_billing_from_org=command.inherits, updated_at=now)
+    if command.inherits is project.inherits_billing_from_org:
+        return project
+    if command.inherits:  # also where nothing in it costs anything yet
+        require_consent(payer_of(work, changed, actor, now), standing)
+    change_payer(work, project, changed, standing, actor=actor, platform=platform)
+    work.projects.replace(changed)
+    updated = EventType.PROJECT_UPDATED
+    tell(work, updated, project.path, project, changed, actor=actor, platform=platform)
+    return changed
+
+
+def change_payer(
+    work: UnitOfWork,
+    before: Project,
+    after: Project,
+    standing: Standing,
+    *,
+    actor: PrincipalId,
+    platform: Platform,
+) -> None:
+    """What is in the project is paid by who pays for ``after``, at their prices. Nothing
+    happens where that is who has paid. ``standing`` is the actor's on the project.
+
+    Raises: Forbidden for who may not spend the other's money, PaymentRequired where that cannot
+    pay, ValidationFailed for a tier that has no price for it, UpstreamError, Unasked.
+    """
+    was, is_now = paying_scope(before), paying_scope(after)
+    if was == is_now:
+        return
+    paid = [
+        one
+        for one in work.resources.of(before.project_id)
+        if one.status not in ENDED and one.stripe_price_id is not None
+    ]
+    if not paid:
+        return
+    payer = payer_of(work, after, actor, platform.now())
+    require_consent(payer, standing)
+    require_means(work, payer)
+    repriced = [(one, _at_prices_of(work, payer, one, platform)) for one in paid]
+    keep(work, repriced, actor=actor, platform=platform)
+    work.billing.touch({was, is_now}, platform.now())
+
+
+def _at_prices_of(
+    work: UnitOfWork, payer: Payer, resource: Resource, platform: Platform
+) -> Resource:
+    tier = tier_of(resource.type, resource.sku, platform)
+    if tier is None or not tier.prices:
+        return resource  # of a tier that is sold no more; it costs what it cost
+    return evolve(resource, stripe_price_id=priced(work, tier, payer, platform).value)

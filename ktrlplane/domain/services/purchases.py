@@ -1,0 +1,139 @@
+"""Choosing or raising a paid tier: who may, by what it is paid, and at what price
+(product.md R5.2, R5.4)."""
+
+from collections.abc import Sequence
+
+from attrs import evolve
+
+from ktrlplane.domain.billing import PaymentMethod
+from ktrlplane.domain.billing_accounts import BillingAccount
+from ktrlplane.domain.catalog import Tier
+from ktrlplane.domain.errors import (
+    Fault,
+    Forbidden,
+    PaymentRequired,
+    UpstreamError,
+    ValidationFailed,
+)
+from ktrlplane.domain.ids import PriceId, PrincipalId
+from ktrlplane.domain.projects import Project
+from ktrlplane.domain.resources import Resource
+from ktrlplane.domain.services.payers import Payer, payer_of, quoted, terms_of
+from ktrlplane.domain.services.platform import Platform
+from ktrlplane.domain.standings import Standing
+from ktrlplane.ports.payment_questions import MethodsOf, PricesOf, SubscriptionOf, learn
+from ktrlplane.ports.unit_of_work import UnitOfWork
+
+
+def purchase(
+    work: UnitOfWork,
+    project: Project,
+    standing: Standing,
+    type: str,  # noqa: A002
+    sku: str,
+    *,
+    instead_of: Resource | None = None,
+    actor: PrincipalId,
+    platform: Platform,
+) -> PriceId | None:
+    """What a resource of this tier in ``project`` is paid at from now on; None for what is
+    free. ``standing`` is the actor's on the project; ``instead_of`` is the resource as it was.
+    What costs no more than before needs nobody's consent.
+
+    Raises: Forbidden for who may not spend the payer's money, PaymentRequired where there is no
+    way to pay, ValidationFailed for a tier without a price in what the payer pays in, Unasked,
+    UpstreamError.
+    """
+    tier = tier_of(type, sku, platform)
+    if tier is None or not tier.prices:
+        return None
+    payer = payer_of(work, project, actor, platform.now())
+    if instead_of is None or _costs_more(tier, instead_of, payer, platform):
+        require_consent(payer, standing)
+        require_means(work, payer)
+    return priced(work, tier, payer, platform)
+
+
+def tier_of(type: str, sku: str, platform: Platform) -> Tier | None:  # noqa: A002
+    kind = platform.catalog.resource_type(type)
+    return None if kind is None else kind.tier(sku)
+
+
+def _costs_more(tier: Tier, before: Resource, payer: Payer, platform: Platform) -> bool:
+    former = tier_of(before.type, before.sku, platform)
+    was = None if former is None else quoted(former, payer.terms)
+    will_be = quoted(tier, payer.terms)
+    if was is None or before.stripe_price_id is None or will_be is None:
+        return True
+    return will_be.amount > was.amount
+
+
+def require_consent(payer: Payer, standing: Standing) -> None:
+    """Raises: Forbidden."""
+    if not payer.lets_buy(standing):
+        raise Forbidden(
+            f"This is paid by {payer.scope}, and needs the permission manage_billing there. Ask "
+            "somebody who manages its billing."
+        )
+
+
+def require_method(work: UnitOfWork, payer: Payer) -> BillingAccount:
+    """The payer's account. Raises: PaymentRequired where there is nothing to pay by, Unasked."""
+    account = payer.account
+    if account is None or account.customer_id is None or not _methods(work, account):
+        raise PaymentRequired(
+            f"This is paid by {payer.scope}, which has no payment method. Add one with "
+            f"POST {_billing(payer)}/setup-intent or in the billing portal, and try again."
+        )
+    return account
+
+
+def require_means(work: UnitOfWork, payer: Payer) -> None:
+    """Raises: PaymentRequired, Unasked."""
+    account = require_method(work, payer)
+    if account.has_lapsed:
+        raise PaymentRequired(
+            f"This is paid by {payer.scope}, which has something to pay first: see "
+            f"GET {_billing(payer)}."
+        )
+    if account.subscription_id is not None:
+        subscription = learn(work.known, SubscriptionOf(account.subscription_id))
+        is_over = subscription is None or subscription.state.is_over
+        if subscription is not None and not is_over and subscription.cancel_at_period_end:
+            ends = subscription.current_period_end.date()
+            raise PaymentRequired(
+                f"This is paid by {payer.scope}, whose subscription was cancelled and ends on "
+                f"{ends}. Resume it with POST {_billing(payer)}/resume, and try again."
+            )
+
+
+def _billing(payer: Payer) -> str:
+    return f"/api/v1/{payer.scope.scope_type}s/{payer.scope.scope_id}/billing"
+
+
+def _methods(work: UnitOfWork, account: BillingAccount) -> Sequence[PaymentMethod]:
+    assert account.customer_id is not None
+    return learn(work.known, MethodsOf(account.customer_id))
+
+
+def priced(work: UnitOfWork, tier: Tier, payer: Payer, platform: Platform) -> PriceId:
+    """The provider's price of a paid tier, in what ``payer`` pays in, which its first purchase
+    settles. Raises: ValidationFailed, UpstreamError, Unasked."""
+    price = quoted(tier, payer.terms)
+    if price is None:
+        terms = payer.terms
+        detail = (
+            f"The tier {tier.sku} has no price in {terms.currency} for each {terms.interval}, "
+            f"which is what {payer.scope} pays in."
+        )
+        raise ValidationFailed([Fault("/sku", "not_sold", detail)])
+    known = learn(work.known, PricesOf((price.lookup_key,)))
+    if price.lookup_key not in known:
+        raise UpstreamError(
+            f"The payment provider has no price {price.lookup_key}. The platform's operator "
+            "makes it with: ktrlplane payments sync"
+        )
+    if payer.account is not None and payer.terms != terms_of(price):
+        account = evolve(payer.account, terms=terms_of(price), updated_at=platform.now())
+        work.billing.change(account)
+    return known[price.lookup_key].price_id

@@ -1,0 +1,278 @@
+"""Billing over HTTP: below organizations and projects, and what the payment provider tells."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, Final
+
+from attrs import field, frozen
+
+from ktrlplane.domain import errors
+from ktrlplane.domain.access import Action
+from ktrlplane.domain.events import EventType
+from ktrlplane.domain.ids import ResourceId
+from ktrlplane.domain.services import billing as service
+from ktrlplane.domain.services import billing_views as views
+from ktrlplane.domain.services.inheritance import SetInheritance, set_inheritance
+from ktrlplane.domain.services.payment_notices import heed_notice
+from ktrlplane.entrypoints.http.billing_shapes import (
+    Billing,
+    ShownEstimate,
+    ShownInvoice,
+    ShownMethod,
+    ShownPortal,
+    ShownSetup,
+    ShownStatus,
+    ShownSubscription,
+)
+from ktrlplane.entrypoints.http.operations import Call, Needs, Operation, Reply, anybody, needs
+from ktrlplane.entrypoints.http.pages import whole
+from ktrlplane.entrypoints.http.parameters import Parameters, between, said
+from ktrlplane.ports.unit_of_work import UnitOfWork
+
+
+@frozen(kw_only=True)
+class InvoiceParameters(Parameters):
+    """Newest first."""
+
+    limit: int = field(
+        default=20,
+        validator=between(1, 100, "Ask for 1 to 100 invoices."),
+        metadata=said("Invoices, at most.", minimum=1, maximum=100),
+    )
+
+
+@frozen(kw_only=True)
+class EstimateParameters(Parameters):
+    type: str | None = field(default=None, metadata=said("Of what is bought, with sku."))
+    sku: str | None = field(default=None, metadata=said("The tier, with type."))
+    resource_id: ResourceId | None = field(
+        default=None, metadata=said("What is to have that tier in place of its own, or to go.")
+    )
+
+
+def read(work: UnitOfWork, call: Call) -> Reply:
+    view = views.read_billing(work, call.scope(), **call.asked)
+    return Reply(content=Billing.of(view))
+
+
+def status(work: UnitOfWork, call: Call) -> Reply:
+    found = views.read_billing_status(work, call.scope(), **call.asked)
+    return Reply(content=ShownStatus.of(found))
+
+
+def invoices(work: UnitOfWork, call: Call) -> Reply:
+    found = views.list_invoices(work, call.scope(), limit=call.query.limit, **call.asked)
+    return whole([ShownInvoice.of(one) for one in found])
+
+
+def methods(work: UnitOfWork, call: Call) -> Reply:
+    found = views.list_payment_methods(work, call.scope(), **call.asked)
+    return whole([ShownMethod.of(one) for one in found])
+
+
+def estimate(work: UnitOfWork, call: Call) -> Reply:
+    query: EstimateParameters = call.query
+    asked = views.EstimateOf(type=query.type, sku=query.sku, resource_id=query.resource_id)
+    found = views.estimate(work, call.scope(), asked, **call.asked)
+    return Reply(content=ShownEstimate.of(found))
+
+
+def customer(work: UnitOfWork, call: Call) -> Reply:
+    service.open_customer(work, call.scope(), **call.asked)
+    return Reply()
+
+
+def subscription(work: UnitOfWork, call: Call) -> Reply:
+    service.subscribe(work, call.scope(), call.body or service.Subscribe(), **call.asked)
+    return Reply()
+
+
+def setup(work: UnitOfWork, call: Call) -> Reply:
+    return _about_to(work, call, EventType.BILLING_SETUP_STARTED)
+
+
+def portal(work: UnitOfWork, call: Call) -> Reply:
+    service.require_return(call.body.return_url, call.platform)
+    return _about_to(work, call, EventType.BILLING_PORTAL_OPENED)
+
+
+def _about_to(work: UnitOfWork, call: Call, kind: EventType) -> Reply:
+    service.open_customer(work, call.scope(), **call.asked)
+    service.tell_started(work, call.scope(), kind, **call.asked)
+    return Reply()
+
+
+def set_up(work: UnitOfWork, call: Call) -> Reply:
+    made = service.start_setup(work, call.scope(), key=call.key, **call.asked)
+    return Reply(content=ShownSetup(client_secret=made.client_secret))
+
+
+def opened(work: UnitOfWork, call: Call) -> Reply:
+    url = service.open_portal(work, call.scope(), call.body, key=call.key, **call.asked)
+    return Reply(content=ShownPortal(url=url))
+
+
+def cancel(work: UnitOfWork, call: Call) -> Reply:
+    changed = service.cancel(work, call.scope(), key=call.key, **call.asked)
+    return Reply(content=ShownSubscription.of(changed))
+
+
+def resume(work: UnitOfWork, call: Call) -> Reply:
+    changed = service.resume(work, call.scope(), key=call.key, **call.asked)
+    return Reply(content=ShownSubscription.of(changed))
+
+
+def inheritance(work: UnitOfWork, call: Call) -> Reply:
+    set_inheritance(work, call.project(), call.body, **call.asked)
+    return Reply()
+
+
+def heed(work: UnitOfWork, call: Call) -> Reply:
+    notices = call.platform.payment_notices
+    if notices is None:
+        raise errors.Unauthenticated("No payment provider is set up to tell anything here.")
+    heed_notice(work, notices.read(call.raw, call.signature), platform=call.platform)
+    return Reply()
+
+
+_TAG: Final = "Billing"
+_REFUSALS: Final = (errors.NotFound, errors.Forbidden, errors.UpstreamError)
+_WRITES: Final = (*_REFUSALS, errors.OutcomeUnknown, errors.PaymentRequired, errors.Conflict)
+
+Handle = Callable[[UnitOfWork, Call], Reply]
+
+
+@frozen
+class _Family:
+    """The operations of one kind of scope; ``{}`` in their names is its noun."""
+
+    scope: str
+    noun: str
+
+    @property
+    def manages(self) -> Needs:
+        other = "" if self.noun == "Organization" else "and where another scope pays, there"
+        return needs(Action.MANAGE_BILLING, on=self.noun.lower(), note=other)
+
+    def get(self, path: str, name: str, summary: str, handle: Handle, **but: Any) -> Operation:
+        return self._operation(path, name, {"method": "GET", "refusals": _REFUSALS} | but)(
+            summary=summary, handle=handle
+        )
+
+    def post(self, path: str, name: str, summary: str, handle: Handle, **but: Any) -> Operation:
+        """Answers with what ``get`` of the whole does, unless it is told otherwise."""
+        given = {"method": "POST", "refusals": _WRITES, "then": read, "answer": Billing} | but
+        return self._operation(path, name, given)(summary=summary, handle=handle)
+
+    def _operation(self, path: str, name: str, given: dict[str, Any]) -> Callable[..., Operation]:
+        common: dict[str, Any] = {"needs": self.manages, "tag": _TAG} | given
+        path, name = f"{self.scope}/billing{path}", name.format(self.noun)
+        return partial(Operation, path=path, name=name, **common)
+
+
+def _on(scope: str, noun: str) -> Iterator[Operation]:
+    of = _Family(scope, noun)
+    yield of.get("", "get{}Billing", "Read who pays, and how", read, answer=Billing)
+    yield of.get(
+        "/status",
+        "get{}BillingStatus",
+        "Read whether it is paid for",
+        status,
+        answer=ShownStatus,
+        needs=needs(Action.READ, on=noun.lower()),
+    )
+    yield of.get(
+        "/invoices",
+        "list{}Invoices",
+        "List invoices, newest first",
+        invoices,
+        answer=ShownInvoice,
+        listed=True,
+        query=InvoiceParameters,
+    )
+    yield of.get(
+        "/payment-methods",
+        "list{}PaymentMethods",
+        "List payment methods, the default first",
+        methods,
+        answer=ShownMethod,
+        listed=True,
+    )
+    yield of.get(
+        "/estimate",
+        "estimate{}Billing",
+        "Read what will be paid, with something bought, changed or given up",
+        estimate,
+        answer=ShownEstimate,
+        query=EstimateParameters,
+    )
+    yield of.post(
+        "/customer", "open{}Customer", "Have a customer at the payment provider", customer
+    )
+    yield of.post(
+        "/subscription",
+        "begin{}Subscription",
+        "Begin a subscription again, or have what is open paid once more",
+        subscription,
+        body=service.Subscribe,
+        body_may_be_left_out=True,
+    )
+    yield of.post(
+        "/setup-intent",
+        "add{}PaymentMethod",
+        "Begin to add a payment method",
+        setup,
+        then=set_up,
+        answer=ShownSetup,
+    )
+    yield of.post(
+        "/portal",
+        "open{}BillingPortal",
+        "Open the billing portal",
+        portal,
+        then=opened,
+        answer=ShownPortal,
+        body=service.OpenPortal,
+    )
+    yield of.post(
+        "/cancel",
+        "cancel{}Subscription",
+        "Cancel the subscription at the end of what is paid for",
+        cancel,
+        then=None,
+        answer=ShownSubscription,
+    )
+    yield of.post(
+        "/resume",
+        "resume{}Subscription",
+        "Undo a cancellation, while the period lasts",
+        resume,
+        then=None,
+        answer=ShownSubscription,
+    )
+    if noun == "Project":
+        yield of.post(
+            "/inheritance",
+            "set{}BillingInheritance",
+            "Say whether the organization pays",
+            inheritance,
+            body=SetInheritance,
+        )
+
+
+OPERATIONS: Final = (
+    *_on("/organizations/{org_id}", "Organization"),
+    *_on("/projects/{project_id}", "Project"),
+    Operation(
+        method="POST",
+        path="/payments/webhook",
+        name="heedPaymentProvider",
+        summary="Take what the payment provider tells",
+        tag=_TAG,
+        handle=heed,
+        needs=anybody(),
+        status=204,
+        public=True,
+        takes_bytes=True,
+    ),
+)

@@ -1,0 +1,88 @@
+"""Billing accounts, and what they are to pay for."""
+
+from abc import abstractmethod
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from attrs import frozen
+
+from ktrlplane.domain.access import Scope
+from ktrlplane.domain.billing_accounts import BillingAccount
+from ktrlplane.domain.ids import CustomerId, PriceId
+from ktrlplane.domain.resources import Resource
+
+
+@frozen(kw_only=True)
+class Paid:
+    """So many resources of a tier, at a price; None is one that has not been looked up."""
+
+    type: str
+    sku: str
+    price_id: PriceId | None
+    count: int
+
+
+class BillingAccounts(Protocol):
+    """One of a scope, an organization or a project, made when it is first needed.
+
+    What a scope pays for are resources neither Deleting nor Deleted: an organization for those
+    of its projects that inherit its billing, a project for its own where it does not.
+    """
+
+    @abstractmethod
+    def find(self, scope: Scope) -> BillingAccount | None: ...
+
+    @abstractmethod
+    def of_customer(self, customer_id: CustomerId) -> BillingAccount | None: ...
+
+    @abstractmethod
+    def with_customers(self) -> Sequence[Scope]:
+        """All that have one."""
+
+    @abstractmethod
+    def change(self, account: BillingAccount) -> None:
+        """Kept as it is here but for ``revision`` and what belongs to who looks at it:
+        ``due_at``, ``leased_until``, ``attempts``. Added where there is none."""
+
+    @abstractmethod
+    def touch(self, scopes: Collection[Scope], at: datetime) -> None:
+        """Somebody is to look at these (see ``BillingAccount.touched``). Made where they are
+        not there."""
+
+    @property
+    @abstractmethod
+    def touched(self) -> Collection[Scope]:
+        """What this unit of work has touched."""
+
+    @abstractmethod
+    def claim(
+        self, now: datetime, until: datetime, *, limit: int, among: Collection[Scope] | None = None
+    ) -> Sequence[BillingAccount]:
+        """Those due and not leased, as ``claimed``, longest due first; of ``among``, where that
+        is given. What others claim at this moment is passed over."""
+
+    @abstractmethod
+    def settle(self, claimed: BillingAccount, account: BillingAccount, due_at: datetime) -> bool:
+        """``account`` is what ``claimed`` has become, kept where the lease is still the same:
+        whether it was. Its lease ends; it is due at ``due_at``, or at once if it was touched
+        since."""
+
+    @abstractmethod
+    def paid_for(self, scope: Scope) -> Sequence[Paid]:
+        """In the order of type, sku and price."""
+
+    @abstractmethod
+    def resources_of(self, scope: Scope, *, unpaid: bool | None = None) -> Sequence[Resource]:
+        """All that ``paid_for`` counts, one by one, by id; with ``unpaid`` those that are held
+        for want of payment (``Hold.PAYMENT``), or that are not."""
+
+    # -- what the provider tells ---------------------------------------------------------------
+
+    @abstractmethod
+    def note(self, notice_id: str, at: datetime) -> bool:
+        """Whether it is the first time that this is told."""
+
+    @abstractmethod
+    def forget_notices(self, before: datetime, limit: int) -> int:
+        """How many."""
