@@ -114,10 +114,12 @@ def _is_not_empty(_: object, __: object, value: SubscriptionItems) -> None:
 @frozen(kw_only=True)
 class Plan:
     """All that a subscription is to contain. Of two plans for the same account the later has
-    the greater ``revision``, which begins at 1; no two differ and share it."""
+    the greater ``revision``, which begins at 1; no two differ and share it. A subscription that
+    there is contains it as of ``as_of``, where that is in its present period; None is now."""
 
     items: SubscriptionItems = field(validator=_is_not_empty)
     revision: int = field(validator=ge(1))
+    as_of: datetime | None = None
 
 
 class SubscriptionState(enum.StrEnum):
@@ -160,6 +162,11 @@ class Subscription:
 
     def follows(self, plan: Plan) -> bool:
         return (self.items, self.revision) == (plan.items, plan.revision)
+
+    def change_at(self, plan: Plan, now: datetime) -> datetime:
+        """From when on ``plan`` is paid for, if it changes to that ``now``."""
+        wanted = now if plan.as_of is None else min(plan.as_of, now)
+        return max(wanted, self.current_period_start)
 
     def takes(self, plan: Plan) -> bool:
         """Whether ``plan`` is newer than what it follows, and the provider lets it change."""

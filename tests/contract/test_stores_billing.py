@@ -86,11 +86,12 @@ def test_what_is_touched_is_due_and_has_another_revision(bare: UnitsOfWork) -> N
     with bare.begin() as work:
         work.billing.touch([ACME, WEB], NOW)
         assert set(work.billing.touched) == {ACME, WEB}
-    assert found(bare) == evolve(an_account(), revision=1, due_at=NOW)
+    assert found(bare) == evolve(an_account(), revision=1, due_at=NOW, touched_at=NOW)
     touched(bare, ACME, at=NOW + HOUR)
     account = found(bare)
     assert account is not None
     assert (account.revision, account.due_at) == (2, NOW)
+    assert account.touched_at == NOW + HOUR
     changed(bare, evolve(account, revision=77, due_at=None, leased_until=NOW, attempts=9))
     assert found(bare) == account
     with bare.begin() as work:
@@ -146,9 +147,13 @@ def test_what_is_touched_meanwhile_is_looked_at_again_at_once(bare: UnitsOfWork)
     touched(bare, ACME)
     (claim,) = claimed(bare)
     touched(bare, ACME, at=NOW + timedelta(seconds=1))
-    assert settled(bare, claim, claim, NOW + HOUR)
+    assert settled(bare, claim, evolve(claim, touched_at=None), NOW + HOUR)
     (again,) = claimed(bare, NOW + MINUTE)
-    assert again.revision == 4
+    assert (again.revision, again.touched_at) == (4, NOW + timedelta(seconds=1))
+    assert settled(bare, again, evolve(again, touched_at=None), NOW + HOUR)
+    account = found(bare)
+    assert account is not None
+    assert (account.touched_at, account.due_at) == (None, NOW + HOUR)
 
 
 def test_who_pays_for_what(units: UnitsOfWork) -> None:

@@ -8,7 +8,7 @@ import pytest
 from ktrlplane.domain.ids import CustomerId, ResourceId
 from tests.builders import on
 from tests.http.marks import on_both_stores
-from tests.http.world import Caller, World, refusal
+from tests.http.world import Caller, World, refusal, transact_of
 
 pytestmark = [on_both_stores, pytest.mark.priced, pytest.mark.usefixtures("plant")]
 
@@ -286,3 +286,35 @@ def test_a_rehearsal_asks_the_provider_for_nothing(world: World, ada: Caller) ->
         result = ada.post(f"{ACME}/{path}?validate_only=true", **sent)
         assert result.status_code == 204, result.text
     assert ada.sees(ACME)["subscription_details"]["cancel_at_period_end"] is False
+
+
+def test_what_moves_between_payers_is_paid_to_the_second(world: World, ada: Caller) -> None:
+    """Also where the provider is told of it later."""
+    world.pays("organization acme", "project plant")
+    for name in ("one", "two"):
+        buys(ada, world, name)
+    ada.post(f"{PLANT}/inheritance", {"inherits": False})
+    ada.makes("/projects", {"id": "mill", "name": "Mill", "org_id": "acme"})
+    made = ada.post("/projects/mill/resources", paid(world, "three"))
+    assert made.status_code == 201
+    world.clock.advance(timedelta(days=10))
+    ada = world.person("ada")
+    late = world.with_edge(transact=transact_of(world.units, world.payments)).client
+    ada_late = Caller(late, ada.principal, ada.token)
+    assert ada_late.post(f"{PLANT}/inheritance", {"inherits": True}).status_code == 200
+    world.clock.advance(timedelta(hours=5))
+    world.settle()
+    ada = world.person("ada")
+    price = ada.sees("/resources/one")["stripe_price_id"]
+    (living,) = world.payments.subscriptions(customer_of(world))
+    assert [count for _, count in living.items] == [3]
+    lines = ada.sees(f"{ACME}/estimate")["next_invoice"]["lines"]
+    prorated = sum(line["amount"] for line in lines if line["is_proration"])
+    (each,) = (
+        one.each.amount
+        for one in world.payments.prices(
+            [p.lookup_key for tier in world.kind.tiers for p in tier.prices]
+        ).values()
+        if one.price_id.value == price
+    )
+    assert prorated == round(3 * each * 21 / 31) - round(each * 21 / 31)

@@ -106,7 +106,8 @@ class Books:
             if sub["status"] == "incomplete":
                 raise invalid("items")
             items = self.changed_items(sub_id, asked["items"])
-            self.pending[sub_id] += self.prorations(sub, items)
+            at = int(asked.get("proration_date", self.now))
+            self.pending[sub_id] += self.prorations(sub, items, at)
             self.items[sub_id] = items
         if "cancel_at_period_end" in asked:
             sub["cancel_at_period_end"] = asked["cancel_at_period_end"] == "true"
@@ -146,14 +147,17 @@ class Books:
         sub["status"] = "canceled"
         return self.shown(sub)
 
-    def prorations(self, sub: Row, items: Sequence[Row]) -> list[Row]:
+    def prorations(self, sub: Row, items: Sequence[Row], at: int | None = None) -> list[Row]:
         if sub["status"] == "trialing":
             return []
         before = {item["price"]["id"]: item["quantity"] for item in self.items[sub["id"]]}
         after = {item["price"]["id"]: item["quantity"] for item in items}
         first = self.items[sub["id"]][0]
         start, end = first["current_period_start"], first["current_period_end"]
-        left = Fraction(end - self.now, end - start)
+        at = self.now if at is None else at
+        if not start <= at <= self.now:
+            raise invalid("proration_date")
+        left = Fraction(end - at, end - start)
         lines = []
         for price in sorted({*before, *after}):
             if before.get(price) != after.get(price):

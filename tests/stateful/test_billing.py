@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from ktrlplane.adapters.memory.clock import ManualClock
 from ktrlplane.domain.access import Scope
 from ktrlplane.domain.billing import Interval, Subscription
+from ktrlplane.domain.billing_accounts import BillingAccount
 from ktrlplane.domain.catalog import Catalog, Price
 from ktrlplane.domain.errors import DomainError, Forbidden
 from ktrlplane.domain.ids import (
@@ -111,6 +112,9 @@ class Billing(RuleBasedStateMachine):
         self.names: list[ResourceId] = []
         self.troubled: set[Scope] = set()
         """Whose customer cancelled, or whose bank did something."""
+        self.stopped: set[Scope] = set()
+        """Whose subscription was ended for them while something is paid: it is not begun again
+        unless somebody asks for it."""
         self.tolls = 0
         ada = self.control.sign_in(ADA, email="ada@example.com")
         for org_id in (ACME, OTHER):
@@ -208,6 +212,7 @@ class Billing(RuleBasedStateMachine):
 
     @rule(scope=st.sampled_from(SCOPES), interval=st.sampled_from([None, None, *Interval]))
     def subscribe(self, scope: Scope, interval: Interval | None) -> None:
+        self.stopped.discard(scope)
         self.attempt(billing.subscribe, scope, billing.Subscribe(interval=interval))
 
     # -- what happens at the provider and to processes ------------------------------------------
@@ -241,7 +246,14 @@ class Billing(RuleBasedStateMachine):
         }
         if what != "card":
             self.troubled.add(scope)
+        living = self.living(scope)
+        known = self.account(scope)
         self.at_the_bank(scope, acts[what])
+        if what == "lose":
+            self.stopped.discard(scope)
+        # One that nobody here has heard of yet is as good as never made.
+        if what == "end" and living and known and living.subscription_id == known.subscription_id:
+            self.stopped.add(scope)
 
     def new_card(self, customer_id: CustomerId, *, declined: bool = False) -> None:
         self.tolls += 1
@@ -275,6 +287,14 @@ class Billing(RuleBasedStateMachine):
         for customer_id in self.there.all_customers():
             assert len(self.there.subscriptions(customer_id)) <= 1
 
+    @invariant()
+    def nobody_is_billed_again_unasked(self) -> None:
+        for scope in list(self.stopped):
+            if not any(one.stripe_price_id for one in self.resources(scope)):
+                self.stopped.discard(scope)
+            else:
+                assert self.living(scope) is None, "begun again, and nobody has asked"
+
     @rule()
     def quiet(self) -> None:
         """All faults are over, and enough time passes for everybody to have tried again."""
@@ -300,8 +320,7 @@ class Billing(RuleBasedStateMachine):
             self.agrees(scope)
 
     def agrees(self, scope: Scope) -> None:
-        with self.transact.units.view() as work:
-            account = work.billing.find(scope)
+        account = self.account(scope)
         paid = [one for one in self.resources(scope) if one.stripe_price_id is not None]
         living = self.living(scope)
         billed = {} if living is None else dict(living.items)
@@ -345,9 +364,12 @@ class Billing(RuleBasedStateMachine):
                 if one.status not in ENDED
             ]
 
-    def customer(self, scope: Scope) -> CustomerId | None:
+    def account(self, scope: Scope) -> BillingAccount | None:
         with self.transact.units.view() as work:
-            account = work.billing.find(scope)
+            return work.billing.find(scope)
+
+    def customer(self, scope: Scope) -> CustomerId | None:
+        account = self.account(scope)
         return None if account is None else account.customer_id
 
     def living(self, scope: Scope) -> Subscription | None:

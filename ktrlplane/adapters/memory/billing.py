@@ -38,6 +38,7 @@ class MemoryBillingAccounts(BillingAccounts):
                 revision=kept.revision,
                 due_at=kept.due_at,
                 leased_until=kept.leased_until,
+                touched_at=kept.touched_at,
                 attempts=kept.attempts,
             )
         self._rows.put(account)
@@ -79,6 +80,7 @@ class MemoryBillingAccounts(BillingAccounts):
                 account,
                 revision=kept.revision,
                 leased_until=None,
+                touched_at=kept.touched_at if is_touched else account.touched_at,
                 due_at=kept.due_at if is_touched else due_at,
             )
         )

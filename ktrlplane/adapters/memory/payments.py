@@ -120,7 +120,8 @@ class MemoryPayments(MemoryCustomers, MemoryOffers, Payments):
             if not contract.subscription.takes(plan):
                 raise BillingChanged("The subscription follows a newer plan, or cannot change.")
             self._require_one_kind(plan.items)
-            self._ledger.amend(contract, plan.items, self._clock.now().replace(microsecond=0))
+            at = contract.subscription.change_at(plan, self._clock.now())
+            self._ledger.amend(contract, plan.items, at.replace(microsecond=0))
             contract.subscription = evolve(contract.subscription, revision=plan.revision)
             return contract.subscription
 

@@ -26,7 +26,7 @@ from ktrlplane.ports.billing import BillingAccounts, Paid
 _COLUMNS: Final = SQL("""
     billing_account_id, scope_type, scope_id, stripe_customer_id, stripe_subscription_id,
     opened_by, customers, has_subscribed, currency, "interval", revision, ending, fault,
-    grace_until, has_lapsed, pay_again, due_at, leased_until, attempts, created_at, updated_at
+    grace_until, has_lapsed, pay_again, touched_at, due_at, leased_until, attempts, created_at, updated_at
 """)
 _OF: Final = "scope_type = %(scope_type)s AND scope_id = %(scope_id)s"
 
@@ -56,7 +56,7 @@ _CHANGE: Final = composed(
         %(subscription_id)s, %(opened_by)s, %(customers)s, %(has_subscribed)s,
         %(currency)s, %(interval)s,
         %(revision)s, %(ending)s, %(fault)s, %(grace_until)s, %(has_lapsed)s, %(pay_again)s,
-        %(due_at)s, %(leased_until)s, %(attempts)s, %(created_at)s, %(updated_at)s
+        %(touched_at)s, %(due_at)s, %(leased_until)s, %(attempts)s, %(created_at)s, %(updated_at)s
     )
     ON CONFLICT (scope_type, scope_id) DO UPDATE SET {changed}
     """,
@@ -66,15 +66,16 @@ _CHANGE: Final = composed(
 # In an order, so that two who touch the same ones do not wait for each other.
 _TOUCH: Final = b"""
     INSERT INTO ktrlplane.billing_accounts AS kept (
-        billing_account_id, scope_type, scope_id, revision, due_at, created_at, updated_at
+        billing_account_id, scope_type, scope_id, revision, due_at, touched_at, created_at,
+        updated_at
     )
     SELECT 'bill_' || scope_type || '_' || scope_id, scope_type, scope_id, 1, %(at)s, %(at)s,
-        %(at)s
+        %(at)s, %(at)s
     FROM unnest(%(scope_types)s::text[], %(scope_ids)s::text[]) AS named (scope_type, scope_id)
     ORDER BY scope_type, scope_id
     ON CONFLICT (scope_type, scope_id) DO UPDATE
     SET revision = kept.revision + 1, due_at = least(kept.due_at, excluded.due_at),
-        updated_at = excluded.updated_at
+        touched_at = excluded.touched_at, updated_at = excluded.updated_at
 """
 _CLAIM: Final = composed(
     """
@@ -104,7 +105,10 @@ _SETTLE: Final = composed(
     """
     UPDATE ktrlplane.billing_accounts
     SET {changed}, attempts = %(attempts)s, leased_until = NULL,
-        due_at = CASE WHEN revision = %(revision)s THEN %(due_at)s ELSE due_at END
+        due_at = CASE WHEN revision = %(revision)s THEN %(due_at)s ELSE due_at END,
+        touched_at = CASE
+            WHEN revision = %(revision)s THEN %(touched_at)s::timestamptz ELSE touched_at
+        END
     WHERE {of} AND leased_until = %(leased_until)s
     """,
     changed=_CHANGED,
@@ -247,6 +251,7 @@ def _values(account: BillingAccount) -> Mapping[str, object]:
         "grace_until": account.grace_until,
         "has_lapsed": account.has_lapsed,
         "pay_again": account.pay_again,
+        "touched_at": account.touched_at,
         "due_at": account.due_at,
         "leased_until": account.leased_until,
         "attempts": account.attempts,

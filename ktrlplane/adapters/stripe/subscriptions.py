@@ -4,7 +4,11 @@ from typing import Any
 
 import stripe
 from attrs import frozen
-from stripe.params import SubscriptionCreateParams, SubscriptionUpdateParamsItem
+from stripe.params import (
+    SubscriptionCreateParams,
+    SubscriptionUpdateParams,
+    SubscriptionUpdateParamsItem,
+)
 
 from ktrlplane.adapters.stripe import reading
 from ktrlplane.adapters.stripe.calls import RUNGS, Calls, given_up
@@ -116,17 +120,19 @@ class StripeSubscriptions(Subscriptions):
     def _amendment(
         self, present: Present, plan: Plan
     ) -> Callable[[stripe.RequestOptions], stripe.StripeObject]:
-        items = present.leading_to(plan.items)
+        asked: SubscriptionUpdateParams = {
+            "items": present.leading_to(plan.items),
+            "metadata": {reading.REVISION: str(plan.revision)},
+            "proration_behavior": "create_prorations",
+            "payment_behavior": "allow_incomplete",
+            "off_session": True,
+        }
+        if plan.as_of is not None:
+            # The provider's clock says now; ours only how long ago that was.
+            at = present.subscription.change_at(plan, plan.as_of)
+            asked["proration_date"] = int(at.timestamp())
         return lambda options: self._calls.v1.subscriptions.update(
-            str(present.subscription.subscription_id),
-            {
-                "items": items,
-                "metadata": {reading.REVISION: str(plan.revision)},
-                "proration_behavior": "create_prorations",
-                "payment_behavior": "allow_incomplete",
-                "off_session": True,
-            },
-            options,
+            str(present.subscription.subscription_id), asked, options
         )
 
     def _end_with_period(

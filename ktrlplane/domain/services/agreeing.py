@@ -38,7 +38,8 @@ class Wanted:
 
     @property
     def plan(self) -> Plan:
-        return Plan(items=self.items, revision=self.account.revision)
+        account = self.account
+        return Plan(items=self.items, revision=account.revision, as_of=account.touched_at)
 
 
 @frozen(kw_only=True)

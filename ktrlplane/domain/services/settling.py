@@ -139,7 +139,8 @@ def settle_account(
     due_at = now + SWEEP_EVERY
     if account.grace_until is not None and not account.has_lapsed:
         due_at = min(due_at, account.grace_until)
-    work.billing.settle(wanted.account, evolve(account, attempts=0), due_at)
+    done = evolve(account, attempts=0, touched_at=None)
+    work.billing.settle(wanted.account, done, due_at)
     _tell(work, present, account, platform)
     _hold_or_release(work, account, platform)
 

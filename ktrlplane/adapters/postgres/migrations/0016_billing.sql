@@ -15,6 +15,7 @@ ALTER TABLE ktrlplane.billing_accounts
     ADD COLUMN grace_until timestamptz,
     ADD COLUMN has_lapsed boolean NOT NULL DEFAULT false,
     ADD COLUMN pay_again boolean NOT NULL DEFAULT false,
+    ADD COLUMN touched_at timestamptz,
     ADD COLUMN due_at timestamptz DEFAULT now(),  -- those of before are looked at once
     ADD COLUMN leased_until timestamptz,
     ADD COLUMN attempts int NOT NULL DEFAULT 0;
