@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from attrs import field, fields, frozen
 
 from ktrlplane.domain.addresses import Network
+from ktrlplane.domain.offering import KeptProduct
 from ktrlplane.entrypoints import setting_values as values
 from ktrlplane.entrypoints.setting_values import MASK, whole_number
 from ktrlplane.ports.mail import Sender
@@ -78,6 +79,9 @@ class Settings:
     stripe_webhook_secret: str | None = field(default=None, repr=False, metadata=_SECRET)
     stripe_api_base: str | None = field(
         default=None, repr=False, metadata=_is(values.secure_url, hide=values.without_secrets)
+    )
+    stripe_products: tuple[KeptProduct, ...] = field(
+        default=(), metadata=_is(values.kept_products)
     )
     loki_url: str | None = field(
         default=None, repr=False, metadata=_is(values.web_url, hide=values.without_secrets)
