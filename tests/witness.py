@@ -17,6 +17,8 @@ from tests.event_schemas import faults_of
 BOOKKEEPING: Final = frozenset(
     {
         "answers",
+        "billing_accounts",  # what follows from it for people is told
+        "payment_notices",
         "event_chains",
         "events",
         "job_runs",

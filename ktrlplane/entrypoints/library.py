@@ -119,7 +119,8 @@ class ControlPlane:
             elif container.migrations().pending():
                 raise ValueError("The database is not at the current schema; pass migrate=True.")
             try:
-                yield cls(units=container.units(), **adapters)
+                there: Adapters = {"payments": container.payments()}
+                yield cls(units=container.units(), **there | adapters)
             finally:
                 container.shutdown_resources()
 

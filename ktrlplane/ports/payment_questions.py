@@ -22,7 +22,7 @@ from ktrlplane.domain.billing import (
 )
 from ktrlplane.domain.ids import CustomerId, SubscriptionId
 from ktrlplane.domain.invoices import Invoice, Preview
-from ktrlplane.ports.payments import Payments
+from ktrlplane.ports.payments import BillingChanged, Payments
 
 Answer = TypeVar("Answer")
 Answer_co = TypeVar("Answer_co", covariant=True)
@@ -101,15 +101,19 @@ class InvoicesOf(Question[Sequence[Invoice]]):
 
 
 @frozen
-class PreviewOf(Question[Preview]):
-    """The next invoice, were ``items`` what is paid for."""
+class PreviewOf(Question[Preview | None]):
+    """The next invoice, were ``items`` what is paid for; None where nobody is there to get it."""
 
     customer_id: CustomerId
     items: SubscriptionItems
     subscription_id: SubscriptionId | None
 
-    def ask(self, payments: Payments) -> Preview:
-        return payments.preview(self.customer_id, self.items, subscription_id=self.subscription_id)
+    def ask(self, payments: Payments) -> Preview | None:
+        living = self.subscription_id
+        try:
+            return payments.preview(self.customer_id, self.items, subscription_id=living)
+        except BillingChanged:
+            return None
 
 
 @frozen

@@ -15,7 +15,7 @@ FOLDER: Final = Path(ktrlplane.domain.services.__file__).parent
 CHANGING: Final = ("add", "put", "replace", "remove", "leave", "synchronize", "end", "set")
 """How the methods of stores begin that change something."""
 BOOKKEEPING: Final = frozenset(
-    {"answers", "events", "inbox", "job_runs", "notifications", "transitions"}
+    {"answers", "billing", "events", "inbox", "job_runs", "notifications", "transitions"}
 )
 """What the platform remembers for itself, or tells by other means."""
 UNTOLD: Final = frozenset({"settle_mail"})

@@ -10,12 +10,16 @@ import psycopg
 from attrs import define, field
 
 from ktrlplane import ControlPlane
+from ktrlplane.domain.access import Scope
+from ktrlplane.domain.billing import Profile
 from ktrlplane.domain.errors import DomainError
 from ktrlplane.domain.ids import OrganizationId, ProjectId, ResourceId
 from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services import requests
+from ktrlplane.entrypoints.container import simulated_customer
 from ktrlplane.entrypoints.session import Session
 from tests.end_to_end.lives import HEALTHS, REFUSED, Asked, Reported, Story
+from tests.paying import give
 
 REPORT: Final = b"SELECT ktrlplane.report_status(%s, %s, %s, %s)"
 PACE_S: Final = 0.04
@@ -65,6 +69,7 @@ class Person:
         if org is not None:
             self._do(lambda: self.me.create_organization(id=org, name="O"))
         self._do(lambda: self.me.create_project(id=project, name="P", org_id=org))
+        self.pay_for(ProjectId(project) if org is None else OrganizationId(org))
         self.invite(ProjectId(project), self.rng.randint(0, 2))
         if org is not None:
             self.invite(OrganizationId(org), self.rng.randint(0, 2))
@@ -87,6 +92,12 @@ class Person:
         """Raises: DomainError."""
         self.memory.operations += 1
         return act()
+
+    def pay_for(self, payer: ProjectId | OrganizationId) -> None:
+        profile = Profile(scope=Scope.of(payer), name="P", email=f"{self.name}@example.com")
+        customer_id = simulated_customer(self.control.container, profile)
+        assert customer_id is not None
+        give(self.control.transact.units, profile.scope, customer_id)
 
     def invite(self, to: ProjectId | OrganizationId, how_many: int) -> None:
         for _ in range(how_many):

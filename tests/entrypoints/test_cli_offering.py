@@ -1,7 +1,12 @@
 """``ktrlplane payments sync``, against a provider over HTTP and the simulator."""
 
 import json
+import os
+import re
 import shutil
+import subprocess
+import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -222,3 +227,48 @@ def test_the_simulator_sells_what_the_catalog_does_by_itself(
     first = ktrlplane("payments", "sync", **known)
     assert first.out.splitlines()[-1] == f"2 steps taken. {MATCHES}"
     assert ktrlplane("payments", "sync", **known).out == f"{MATCHES}\n"
+
+
+# -- the page ---------------------------------------------------------------------------------
+
+PAGE = (Path(__file__).parents[2] / "docs" / "billing" / "setting-up.md").read_text()
+
+
+def typed(provider: Provider, folder: Path) -> list[str]:
+    """What the page has one type into a shell says."""
+    program = folder / "ktrlplane"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m ktrlplane "$@"\n')
+    program.chmod(0o755)
+    blocks = re.findall(r"^( *)```sh\n(.*?)```", PAGE, re.DOTALL | re.MULTILINE)
+    script = "\n".join(textwrap.dedent(text) for _, text in blocks).replace("sk_test_...", KEY)
+    known = {
+        "KTRLPLANE_STRIPE_API_BASE": provider.url,
+        "KTRLPLANE_STRIPE_SECRET_KEY": KEY,
+        "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
+    }
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        env={**os.environ, **known},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    return done.stdout.splitlines()
+
+
+def test_the_page_says_what_happens(desk: Desk, tmp_path: Path) -> None:
+    for product_id in ("prod_1a2b3c", "prod_4d5e6f"):
+        old = Product(product_id=ProductId(product_id), name="Old")
+        desk.payments.put_product(old, key=product_id)
+    said = typed(desk.provider, tmp_path)
+    (told,) = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)
+    promised = [line.strip() for line in told.splitlines() if line.strip()]
+    assert len(promised) == 3
+    for line in promised:
+        assert line in said
+        assert line.replace("made: ", "would make: ") in said
+    assert said.count(MATCHES) == 1
+    assert "would rename: product prod_4d5e6f (Flow Standard), until now Old" in said
+    lookup_keys = {one.lookup_key for one in desk.payments.offered()}
+    assert "konnektr-flow-standard-year" in lookup_keys

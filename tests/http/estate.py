@@ -19,6 +19,7 @@ GRANT: Final = {"user_id": "auth0|linus", "role_id": "Viewer"}
 LATER: Final = {"expires_at": "2030-01-01T00:00:00Z"}
 OTHER: Final = {"name": "Other"}
 WEBHOOK: Final = {"url": "https://hooks.example.org/in", "event_types": ["project.*"]}
+PORTAL: Final = {"return_url": "https://app.example.com/billing"}
 CHECKS: Final = {"checks": [{"scope_type": "organization", "scope_id": "acme", "action": "read"}]}
 
 BODIES: Final[Mapping[str, Callable[[World], Any]]] = {
@@ -50,6 +51,9 @@ BODIES: Final[Mapping[str, Callable[[World], Any]]] = {
     "overrideLimit": lambda world: world.an_override(),
     **{f"create{place}Webhook": lambda _: WEBHOOK for place in ("Organization", "Project")},
     "updateWebhook": lambda _: {"description": "Other"},
+    **{f"begin{place}Subscription": lambda _: {} for place in ("Organization", "Project")},
+    **{f"open{place}BillingPortal": lambda _: PORTAL for place in ("Organization", "Project")},
+    "setProjectBillingInheritance": lambda _: {"inherits": False},
     "recoverDeliveries": lambda _: {"since": "2026-01-01T00:00:00Z"},
     "readNotifications": lambda _: {},
     "setPreferences": lambda _: {"preferences": [{"event_type": "resource.*", "email": "daily"}]},

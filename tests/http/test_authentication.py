@@ -28,6 +28,7 @@ PUBLIC: Final = {
     "getSettingsSchema",
     "listPresets",
     "getResourcePricing",
+    "heedPaymentProvider",  # which signs what it says
 }
 UNUSABLE: Final = [
     ("Bearer", "no token"),

@@ -90,6 +90,7 @@ def _price(kind: ResourceType, sku: str) -> tuple[int, str]:
 def test_a_rehearsal_tells_what_a_change_would_cost(world: World, ada: Caller) -> None:
     kind = world.kind
     cheap, dear = (tier.sku for tier in kind.offered()[:2])
+    world.pays("organization acme")
     rehearsed = "?validate_only=true"
     answer = ada.post(f"{RESOURCES}{rehearsed}", world.wish(sku=cheap)).json
     assert answer["price_before"] is None

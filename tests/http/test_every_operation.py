@@ -154,6 +154,22 @@ EXPECTED: Final[dict[str, Answers]] = {
     "listPermissions": SIGNED_IN,
     "getHeldPermissions": SIGNED_IN,
     "checkPermissions": SIGNED_IN,
+    **{f"get{place}BillingStatus": READ for place in ("Organization", "Project")},
+    **{
+        name.format(place): OWN
+        for place in ("Organization", "Project")
+        for name in (
+            *("get{}Billing", "list{}Invoices", "list{}PaymentMethods", "estimate{}Billing"),
+            *("open{}Customer", "add{}PaymentMethod", "open{}BillingPortal"),
+        )
+    },
+    **{
+        f"{verb}{place}Subscription": _owning(status)
+        for place in ("Organization", "Project")
+        for verb, status in (("begin", 402), ("cancel", 409), ("resume", 409))
+    },
+    "setProjectBillingInheritance": OWN,
+    "heedPaymentProvider": Answers(401, 401, 401, 401, 401, 401),
     "listResourceTypes": OPEN,
     "getResourceType": OPEN,
     "listTiers": OPEN,

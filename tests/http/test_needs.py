@@ -23,10 +23,22 @@ DEMANDING: Final = [
     and not OPERATORS_ACTIONS.intersection(operation.needs.actions)
 ]
 
-NOT_NOW: Final = [
-    operation.name for operation in DEMANDING if operation.name.startswith(("resume", "retry"))
-]
-"""What is let in, and then told that there is nothing to resume or to try again."""
+NOT_NOW: Final = {
+    "resumeResource": (409, "invalid_transition"),
+    "resumeResourceInProject": (409, "invalid_transition"),
+    "retryResource": (409, "invalid_transition"),
+    "retryResourceInProject": (409, "invalid_transition"),
+    **{
+        f"{verb}{place}Subscription": answer
+        for place in ("Organization", "Project")
+        for verb, answer in (
+            ("begin", (402, "payment_required")),
+            ("cancel", (409, "conflict")),
+            ("resume", (409, "conflict")),
+        )
+    },
+}
+"""What is let in, and then told that there is nothing to resume, to try again or to pay by."""
 
 IN_THE_NOTE: Final[Mapping[str, set[Action]]] = {
     "moveProject": {Action.MANAGE_ACCESS, Action.ESCALATE},
@@ -87,7 +99,7 @@ def test_what_is_said_to_be_needed_is_enough(people: People) -> None:
         if result.status_code >= 400 and operation.name not in NOT_NOW:
             refused[operation.name] = result.json
         if operation.name in NOT_NOW:
-            assert refusal(result) == (409, "invalid_transition")
+            assert refusal(result) == NOT_NOW[operation.name]
     assert refused == {}
 
 

@@ -225,6 +225,7 @@ def a_world(units: UnitsOfWork, catalog: Catalog) -> World:
         validator=JsonSchemaValidator(),
         clock=clock,
         reserved_ids=("argocd", "secret-*"),
+        may_return_to=lambda url: url.startswith("https://app.example.com/"),
     )
     with units.begin() as work:
         synchronize_catalog(work, platform=platform)
