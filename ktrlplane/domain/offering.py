@@ -172,23 +172,40 @@ def event_name(kind: ResourceType, meter: str) -> str:
 def _renamed(catalog: Catalog, kept: tuple[KeptProduct, ...]) -> Mapping[ProductId, ProductId]:
     """From the ids that products would have to those that they have."""
     known = {product.product_id: product.product_id for product in products_of(catalog)}
-    faults = []
+    faults, said = [], set()
     for one in kept:
-        kind = catalog.resource_type(one.type)
-        tier = None if kind is None else kind.tier(one.sku)
-        if kind is None or tier is None or not tier.prices:
+        own = _own(catalog, one)
+        if own is None:
             detail = f"{one} keeps the product of a tier that the catalog has no price of."
             faults.append(Fault("/kept", "unknown_tier", detail))
-        else:
-            known[product_of(kind, tier).product_id] = one.product_id
-    taken: dict[ProductId, ProductId] = {}
-    for own, product_id in known.items():
-        if taken.setdefault(product_id, own) != own:
-            detail = f"{taken[product_id]} and {own} would both be the product {product_id}."
+        elif own in said:
+            detail = f"{one} is a second product to keep for {own}; keep one."
             faults.append(Fault("/kept", "duplicate", detail))
+        else:
+            known[own] = one.product_id
+            said.add(own)
+    faults += _taken_twice(known)
     if faults:
         raise ValidationFailed(faults)
     return known
+
+
+def _own(catalog: Catalog, kept: KeptProduct) -> ProductId | None:
+    """The id that the product would have; None for what has no price."""
+    kind = catalog.resource_type(kept.type)
+    tier = None if kind is None else kind.tier(kept.sku)
+    if kind is None or tier is None or not tier.prices:
+        return None
+    return product_of(kind, tier).product_id
+
+
+def _taken_twice(known: Mapping[ProductId, ProductId]) -> Iterator[Fault]:
+    taken: dict[ProductId, ProductId] = {}
+    for own, product_id in known.items():
+        other = taken.setdefault(product_id, own)
+        if other != own:
+            detail = f"{other} and {own} would both be the product {product_id}."
+            yield Fault("/kept", "duplicate", detail)
 
 
 def _digest(*parts: object) -> str:

@@ -15,8 +15,6 @@ from typing import Any, Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from ktrlplane.domain.addresses import Network
-from ktrlplane.domain.ids import ProductId
-from ktrlplane.domain.offering import KeptProduct
 from ktrlplane.ports.mail import Sender
 
 MASK: Final = "********"
@@ -207,21 +205,6 @@ def id_patterns(text: str) -> tuple[str, ...]:
     if all(re.fullmatch(r"[a-z0-9*-]{1,63}", word) for word in found):
         return found
     raise ValueError("a comma-separated list of ids, where * stands for any text (argocd,team-*)")
-
-
-def kept_products(text: str) -> tuple[KeptProduct, ...]:
-    found = tuple(map(_kept_product, words(text)))
-    if len({(one.type, one.sku) for one in found}) == len(found):
-        return found
-    raise ValueError("a list that names each tier once")
-
-
-def _kept_product(text: str) -> KeptProduct:
-    tier, _, product_id = text.partition("=")
-    kind, _, sku = tier.partition(":")
-    if kind and sku and ProductId.takes(product_id):
-        return KeptProduct(type=kind, sku=sku, product_id=ProductId(product_id))
-    raise ValueError("a comma-separated list such as Konnektr.Graph:standard=prod_1a2b3c")
 
 
 @lru_cache(maxsize=1024)

@@ -119,9 +119,7 @@ def test_names_follow_and_what_was_put_away_is_sold_again(desk: Desk) -> None:
     desk.change(lambda manifest: manifest.update(display_name="Watering"))
     renamed = desk.lines()
     assert f"renamed: product {GROVE} (Watering Grove), until now Irrigation Grove" in renamed
-    assert (
-        f"renamed: meter {WATER}-litres (Watering Water), until now Irrigation Water" in renamed
-    )
+    assert f"renamed: meter {WATER}-litres (Watering Water), until now Irrigation Water" in renamed
     away = Product(product_id=ProductId(GROVE), name="Watering Grove", active=False)
     desk.payments.put_product(away, key="away")
     assert desk.lines("--dry-run")[0] == f"would sell again: product {GROVE} (Watering Grove)"
@@ -164,7 +162,7 @@ def test_a_product_that_is_there_already_is_kept(desk: Desk) -> None:
     [
         ("grove=prod_old", "KTRLPLANE_STRIPE_PRODUCTS must be a comma-separated list such as"),
         (f"{WATER}:grove=no id", "KTRLPLANE_STRIPE_PRODUCTS must be a comma-separated list"),
-        (f"{WATER}:grove=a,{WATER}:grove=b", "must be a list that names each tier once"),
+        (f"{WATER}:grove=a,{WATER}:grove=b", "is a second product to keep for"),
         (f"{WATER}:seedling=a", f"{WATER}:seedling=a keeps the product of a tier"),
         (f"{WATER}:grove=a,{WATER}:estate=a", "would both be the product a."),
     ],

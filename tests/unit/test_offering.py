@@ -287,6 +287,10 @@ def test_a_lookup_key_moves_with_its_tier_to_a_kept_product() -> None:
             ["Acme.Kettle-gold and Acme.Kettle-silver would both be the product p."],
         ),
         ([("Acme.Kettle", "gold", "Acme.Kettle-silver")], ["would both be the product"]),
+        (
+            [("Acme.Kettle", "gold", "p"), ("Acme.Pot", "gold", "q")],
+            ["Acme.Pot:gold=q is a second product to keep for Acme.Kettle-gold; keep one."],
+        ),
     ],
 )
 def test_products_that_cannot_be_kept_are_told(
@@ -302,7 +306,7 @@ def test_products_that_cannot_be_kept_are_told(
         for type_, sku, product_id in kept
     )
     with pytest.raises(ValidationFailed) as refused:
-        Offering.of(a_catalog(a_kind("Acme.Kettle", tiers)), wanted)
+        Offering.of(a_catalog(evolve(a_kind("Acme.Kettle", tiers), aliases=("Acme.Pot",))), wanted)
     details = [fault.detail for fault in refused.value.faults]
     assert len(details) == len(told)
     assert all(part in detail for part, detail in zip(told, details, strict=True))
