@@ -15,7 +15,7 @@ from ktrlplane.adapters.memory.bell import SilentBell
 from ktrlplane.adapters.memory.delivery import MemoryDelivery
 from ktrlplane.adapters.memory.mail import MemoryMail
 from ktrlplane.adapters.memory.payments import MemoryPayments
-from ktrlplane.adapters.memory.playing import PLAYS as PLAYS
+from ktrlplane.adapters.memory.playing import PLAYS
 from ktrlplane.adapters.memory.simulator import PaymentSimulator
 from ktrlplane.adapters.memory.tokens import MemoryTokens
 from ktrlplane.adapters.memory.unit_of_work import MemoryUnitsOfWork
@@ -276,6 +276,7 @@ def pass_simulated_time(container: Container, by: timedelta) -> None:
     payments.pass_time(by)
 
 
+WHAT_IS_PLAYED: Final = tuple(sorted(PLAYS))
 _REAL: Final = "The payment provider is a real one: nothing can be played there."
 
 

@@ -12,15 +12,18 @@ _OTHERS: Final = frozenset(
         ("datetime", "datetime"),
         ("datetime", "timedelta"),
         ("datetime", "timezone"),
-        ("types", "MappingProxyType"),
     }
 )
+
+
+def read_only(values: dict[Any, Any]) -> MappingProxyType[Any, Any]:
+    return MappingProxyType(values)
 
 
 class _Writer(pickle.Pickler):
     def reducer_override(self, thing: object) -> Any:
         if isinstance(thing, MappingProxyType):
-            return MappingProxyType, (dict(thing),)
+            return read_only, (dict(thing),)
         return NotImplemented
 
 
@@ -28,8 +31,8 @@ class _Reader(pickle.Unpickler):
     """Of values of these kinds alone: what else could be named in there would be run."""
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) == ("builtins", "mappingproxy"):
-            return MappingProxyType
+        if (module, name) == (read_only.__module__, read_only.__name__):
+            return read_only
         is_ours = module.startswith(_OURS) and "." not in name
         if not is_ours and (module, name) not in _OTHERS:
             raise pickle.UnpicklingError(f"{module}.{name} is nothing that payments consist of.")

@@ -44,6 +44,11 @@ class MemoryPayments(MemoryCustomers, MemoryOffers, Payments):
     def restore(self, known: dict[str, object]) -> None:
         vars(self).update(known)
 
+    def all_customers(self) -> Sequence[CustomerId]:
+        """Those that are there, in the order in which they were made."""
+        with self._lock:
+            return [one for one, account in self._accounts.items() if not account.is_gone]
+
     def decline(self, customer_id: CustomerId) -> None:
         """The default payment method does not pay any more."""
         with self._lock:

@@ -14,7 +14,7 @@ from ktrlplane.entrypoints.cli.offering import sync
 from ktrlplane.entrypoints.cli.options import config_option, settings_of
 from ktrlplane.entrypoints.cli.refusals import Refused
 from ktrlplane.entrypoints.container import (
-    PLAYS,
+    WHAT_IS_PLAYED,
     Container,
     pass_simulated_time,
     play_simulated,
@@ -33,7 +33,7 @@ payments.add_command(sync)
 
 
 @payments.command()
-@click.argument("what", type=click.Choice(sorted(PLAYS)))
+@click.argument("what", type=click.Choice(WHAT_IS_PLAYED))
 @click.option("--scope-type", required=True, type=click.Choice(_PAYERS))
 @click.option("--scope-id", required=True, metavar="I")
 @config_option
