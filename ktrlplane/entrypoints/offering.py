@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from ktrlplane.domain.errors import OutcomeUnknown, UpstreamError
 from ktrlplane.domain.offering import MakePrice, Offering, PutMeter, PutProduct, Sold, Step
-from ktrlplane.ports.payments import Offers
+from ktrlplane.ports.payments import BillingChanged, Offers
 
 _LEFT: Final = (
     "The payment provider does not show all of this yet; run it again in a while, and look there "
@@ -32,15 +32,22 @@ def synchronize(payments: Offers, offering: Offering, sold: Sold) -> Iterator[St
     """
     run = uuid4().hex
     for step in offering.steps(sold):
-        try:
-            _take(step, payments, step.key(run))
-        except OutcomeUnknown:
-            if step in offering.steps(sold_by(payments)):
-                # It was not done, and what failed there stays under its key for a day.
-                _take(step, payments, f"{run}/{step.key(run)}")
+        _see_to(step, payments, offering, run)
         yield step
     if any(offering.steps(sold_by(payments))):
         raise UpstreamError(_LEFT)
+
+
+def _see_to(step: Step, payments: Offers, offering: Offering, run: str) -> None:
+    try:
+        _take(step, payments, step.key(run))
+    except (UpstreamError, BillingChanged) as failure:
+        if step not in offering.steps(sold_by(payments)):
+            return  # it is done, by somebody else or without a word
+        if not isinstance(failure, OutcomeUnknown):
+            raise
+        # What failed at the provider stays under its key for a day.
+        _take(step, payments, f"{run}/{step.key(run)}")
 
 
 def _take(step: Step, payments: Offers, key: str) -> None:

@@ -81,9 +81,7 @@ class Settings:
     stripe_api_base: str | None = field(
         default=None, repr=False, metadata=_is(values.secure_url, hide=values.without_secrets)
     )
-    stripe_products: tuple[KeptProduct, ...] = field(
-        default=(), metadata=_is(kept_products)
-    )
+    stripe_products: tuple[KeptProduct, ...] = field(default=(), metadata=_is(kept_products))
     loki_url: str | None = field(
         default=None, repr=False, metadata=_is(values.web_url, hide=values.without_secrets)
     )

@@ -7,18 +7,24 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import frozen
+from attrs import evolve, frozen
 
+from ktrlplane.adapters.catalog_files import load_catalog
+from ktrlplane.adapters.json_schema import JsonSchemaValidator
 from ktrlplane.adapters.memory.clock import ManualClock
 from ktrlplane.adapters.stripe import StripeAccount, StripePayments
 from ktrlplane.domain.access import Scope
 from ktrlplane.domain.billing import Plan, Product, Profile, SubscriptionItems
+from ktrlplane.domain.errors import DomainError
 from ktrlplane.domain.ids import OrganizationId, PaymentMethodId, ProductId
+from ktrlplane.domain.offering import Offering
+from ktrlplane.entrypoints.offering import sold_by, synchronize
 from tests.entrypoints.conftest import Ktrlplane, Outcome, sentences
 from tests.payment_provider import payment_provider
 from tests.payment_provider.server import KEY, Fault, Provider
@@ -175,16 +181,13 @@ def test_products_that_cannot_be_kept_stop_it(desk: Desk, products: str, told: s
     assert desk.provider.writes == []
 
 
-@pytest.mark.parametrize("at", [1, 7])
 @pytest.mark.parametrize(
     "fault", [Fault.BROKEN_BEFORE, Fault.BROKEN_AFTER, Fault.DROPPED_AFTER, Fault.IN_USE]
 )
-def test_where_the_provider_fails_it_goes_on_the_next_time(
-    desk: Desk, fault: Fault, at: int
-) -> None:
+def test_where_the_provider_fails_it_goes_on_the_next_time(desk: Desk, fault: Fault) -> None:
     # The adapter asks twice more with the same key, and what is not known to be done is tried
     # under another one.
-    desk.provider.faults.extend([None] * at + [fault] * 6)
+    desk.provider.faults.extend([None] * 3 + [fault] * 6)
     for _ in range(6):
         outcome = desk.sync()
         if outcome.status == 0:
@@ -195,6 +198,35 @@ def test_where_the_provider_fails_it_goes_on_the_next_time(
     assert desk.lines() == [MATCHES]
     assert not desk.provider.faults
     assert len(desk.payments.offered()) == len(desk.provider.books.prices) == 7
+
+
+def at_once(desk: Desk, wanted: Offering) -> list[object]:
+    """How many steps each of six takes, who have seen the same."""
+    sold, begin, told = sold_by(desk.payments), threading.Barrier(6), list[object]()
+
+    def work() -> None:
+        payments = desk.payments
+        begin.wait()
+        try:
+            told.append(len(list(synchronize(payments, wanted, sold))))
+        except DomainError as refused:
+            told.append(refused)
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return told
+
+
+def test_of_many_who_do_it_at_once_all_find_it_done(desk: Desk) -> None:
+    cheap = Offering.of(load_catalog(desk.catalog, JsonSchemaValidator()))
+    offers = tuple(evolve(one, each=one.each * 2) for one in cheap.offers)
+    assert at_once(desk, cheap) == [13] * 6
+    assert at_once(desk, evolve(cheap, offers=offers)) == [7] * 6
+    assert len(desk.payments.offered()) == 7
+    assert len(desk.provider.books.prices) == 14
 
 
 def test_a_key_that_is_not_taken_is_one_sentence(desk: Desk) -> None:
