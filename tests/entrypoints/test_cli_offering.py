@@ -187,7 +187,7 @@ def test_products_that_cannot_be_kept_stop_it(desk: Desk, products: str, told: s
 def test_where_the_provider_fails_it_goes_on_the_next_time(desk: Desk, fault: Fault) -> None:
     # The adapter asks twice more with the same key, and what is not known to be done is tried
     # under another one.
-    desk.provider.faults.extend([None] * 3 + [fault] * 6)
+    desk.provider.faults.extend([None] * 5 + [fault] * 6)
     for _ in range(6):
         outcome = desk.sync()
         if outcome.status == 0:
