@@ -81,6 +81,7 @@ class EventType(enum.StrEnum):
     BILLING_SUBSCRIPTION_RESUMED = "billing.subscription_resumed"
     BILLING_SUBSCRIPTION_ENDED = "billing.subscription_ended"
     BILLING_PAYMENT_FAILED = "billing.payment_failed"
+    BILLING_SUSPENDED = "billing.suspended"
     BILLING_PAYMENT_RECOVERED = "billing.payment_recovered"
     AUDIT_RETENTION_UPDATED = "audit.retention_updated"
     AUDIT_PRUNED = "audit.pruned"

@@ -31,6 +31,8 @@ NOTABLE: Final = frozenset(
         EventType.ROLE_ASSIGNMENT_CREATED,
         EventType.GROUP_MEMBER_ADDED,
         EventType.WEBHOOK_DISABLED,
+        EventType.BILLING_PAYMENT_FAILED,
+        EventType.BILLING_SUSPENDED,
     }
 )
 """Types of events that somebody may be to be told of."""
@@ -68,6 +70,8 @@ DEFAULTS: Final[Sequence[Preference]] = (
     Preference(event_type="role_assignment.created", email=Mailing.IMMEDIATE),
     Preference(event_type="group_member.added", email=Mailing.IMMEDIATE),
     Preference(event_type="webhook.disabled", email=Mailing.IMMEDIATE),
+    Preference(event_type="billing.payment_failed", email=Mailing.IMMEDIATE),
+    Preference(event_type="billing.suspended", email=Mailing.IMMEDIATE),
 )
 """For who has not said otherwise."""
 

@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 
 from ktrlplane.adapters.memory.clock import ManualClock
 from ktrlplane.adapters.memory.payments import MemoryPayments
+from ktrlplane.adapters.memory.simulator import PaymentSimulator
+from ktrlplane.adapters.postgres.pool import Pool
+from ktrlplane.adapters.postgres.shared_state import SimulatorState
 from ktrlplane.adapters.stripe import StripeAccount, StripePayments
 from ktrlplane.domain.access import Scope
 from ktrlplane.domain.billing import (
@@ -94,9 +97,30 @@ def over_http() -> Iterator[Shop]:
         yield Shop(StripePayments(account), clock, add, lambda one: provider.lose(str(one)))
 
 
-@pytest.fixture(params=[in_memory, over_http], ids=["memory", "stripe"])
+def simulated(pool: Pool) -> Iterator[Shop]:
+    clock = ManualClock(datetime(2026, 4, 1, tzinfo=UTC))
+    payments = PaymentSimulator(clock, SimulatorState(pool), (), ())
+
+    def add(customer_id: CustomerId, *, declined: bool = False) -> PaymentMethodId:
+        return payments.play(lambda there: there.add_method(customer_id, declined=declined))
+
+    yield Shop(payments, clock, add, lambda one: payments.play(lambda there: there.lose(one)))
+
+
+@pytest.fixture(
+    params=[
+        in_memory,
+        over_http,
+        pytest.param("simulator", marks=pytest.mark.postgres),
+    ],
+    ids=["memory", "stripe", "simulator"],
+)
 def shop(request: pytest.FixtureRequest) -> Iterator[Shop]:
-    yield from request.param()
+    if request.param == "simulator":
+        request.getfixturevalue("postgres_units")  # which leaves it empty
+        yield from simulated(request.getfixturevalue("postgres_pool"))
+    else:
+        yield from request.param()
 
 
 def plan(revision: int, *parts: tuple[Price, int]) -> Plan:

@@ -124,7 +124,8 @@ def a_free_port() -> int:
 
 
 def answers(told: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in told.splitlines() if line.strip()]
+    """The JSON among what commands say."""
+    return [json.loads(line) for line in told.splitlines() if line.startswith(("{", "["))]
 
 
 def test_what_the_readme_tries_works_as_it_says(clone: Path, venv: Path, serving: int) -> None:
@@ -134,8 +135,9 @@ def test_what_the_readme_tries_works_as_it_says(clone: Path, venv: Path, serving
     done = bash(clone, venv, script)
     assert done.returncode == 0, done.stderr
     told = answers(done.stdout)
-    organization, project, resource, found, free, stranger, granted, viewer, refused = told[:9]
-    invited, let_in, checked = told[9:]
+    organization, project, billing, resource, found, free, stranger, granted = told[:8]
+    viewer, refused, invited, let_in, checked = told[8:]
+    assert billing["stripe_customer"]["name"] == "Acme"
     assert organization["org_id"] == "acme"
     assert project["org_id"] == "acme"
     assert set(resource["settings_json"]["eventSinks"]) == {"kafka", "kusto", "mqtt", "webhook"}

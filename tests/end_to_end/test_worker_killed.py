@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from ktrlplane import ControlPlane
+from ktrlplane.domain.ids import ProjectId
 from tests.end_to_end.judging import Database, judge
 from tests.end_to_end.killing import settle, stopped, workers_in
 from tests.end_to_end.lives import HEALTHS
@@ -109,6 +110,8 @@ def test_a_worker_that_is_told_to_stop_does_so_soon_and_leaves_the_rest_to_the_n
     ):
         project = ada.me.create_project(id="plant", name="Plant").project_id
         ada.me.create_project(id="annex", name="Annex")
+        for payer in ("plant", "annex"):
+            ada.pay_for(ProjectId(payer))
         kept_back = ada.resource("annex")
         stories = [ada.resource("plant") for _ in range(150)]
         for _ in range(10):

@@ -5,7 +5,12 @@ import pickle
 from types import MappingProxyType
 from typing import Any, Final
 
-_OURS: Final = ("ktrlplane.domain.", "ktrlplane.adapters.memory.")
+_OURS: Final = frozenset(
+    {
+        *("ktrlplane.domain.access", "ktrlplane.domain.billing", "ktrlplane.domain.ids"),
+        *("ktrlplane.domain.invoices", "ktrlplane.adapters.memory.payment_ledger"),
+    }
+)
 _OTHERS: Final = frozenset(
     {
         ("builtins", "set"),
@@ -33,7 +38,7 @@ class _Reader(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == (read_only.__module__, read_only.__name__):
             return read_only
-        is_ours = module.startswith(_OURS) and "." not in name
+        is_ours = module in _OURS and "." not in name
         if not is_ours and (module, name) not in _OTHERS:
             raise pickle.UnpicklingError(f"{module}.{name} is nothing that payments consist of.")
         found = super().find_class(module, name)

@@ -92,8 +92,18 @@ def _news(known: "_Known", event: Event) -> _News | None:
             why = _WHY_DISABLED[data["after"]["disabled_reason"]]
             title = f"The webhook to {subject['url']} is disabled: {why}"
             return _News(path[-1], title, known.who_may(Action.MANAGE_ACCESS, path))
+        case EventType.BILLING_PAYMENT_FAILED | EventType.BILLING_SUSPENDED:
+            path = path_of(event)
+            title = _about_paying(event.type, f"{subject['scope_type']} {subject['scope_id']}")
+            return _News(path[-1], title, known.who_may(Action.MANAGE_BILLING, path))
         case _:
             return None
+
+
+def _about_paying(kind: EventType, payer: str) -> str:
+    if kind is EventType.BILLING_SUSPENDED:
+        return f"What {payer} pays for is suspended, since it is not paid"
+    return f"A payment of {payer} did not go through; look at its billing"
 
 
 _WHY_DISABLED: Final = {

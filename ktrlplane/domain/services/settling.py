@@ -206,6 +206,9 @@ def _tell(
         tell_data(work, kind, path, _data(before, after), actor=None, platform=platform)
 
 
+_WELL: Final = (None, BillingFault.PROVIDER_UNAVAILABLE)
+
+
 def _data(before: BillingAccount, after: BillingAccount) -> dict[str, object]:
     def told(account: BillingAccount) -> dict[str, object]:
         return {
