@@ -24,6 +24,7 @@ from ktrlplane.domain.invoices import InvoiceState
 from ktrlplane.ports.payments import Payments
 
 _INVOICES: Final = 20
+TRIES_WITH_A_KEY: Final = 5
 
 
 @frozen(kw_only=True)
@@ -64,7 +65,7 @@ def agree(payments: Payments, wanted: Wanted) -> Found:
         return Found(
             customer_id=None, cancelled=account.ending, fault=why if wanted.items else None
         )
-    customer = _with_default(payments, customer)
+    customer = _with_default(payments, customer, account.revision)
     own = _without_ending(payments, wanted, customer.customer_id)
     subscription, fault = _agreed(payments, wanted, customer, own)
     never = subscription is not None and subscription.state is SubscriptionState.INCOMPLETE
@@ -83,11 +84,14 @@ def _customer(payments: Payments, wanted: Wanted) -> Customer | None:
         return payments.customer(account.customer_id)
     if wanted.profile is None:
         return None
-    key = f"{account.billing_account_id}/customer/{account.customers}"
+    # A provider that broke says so again for a day under the same key; whether it made one is
+    # not known then, and one that nobody uses costs nobody anything.
+    keys = account.attempts // TRIES_WITH_A_KEY
+    key = f"{account.billing_account_id}/customer/{account.customers}/{keys}"
     return payments.open_customer(wanted.profile, key=key)
 
 
-def _with_default(payments: Payments, customer: Customer) -> Customer:
+def _with_default(payments: Payments, customer: Customer, revision: int) -> Customer:
     """Whoever adds a payment method wants to pay by it."""
     if customer.default_method is not None:
         return customer
@@ -95,7 +99,7 @@ def _with_default(payments: Payments, customer: Customer) -> Customer:
     if not methods:
         return customer
     method_id = methods[0].payment_method_id
-    key = f"{customer.customer_id}/default/{method_id}"
+    key = f"{customer.customer_id}/default/{method_id}/{revision}"
     payments.make_default(customer.customer_id, method_id, key=key)
     return payments.customer(customer.customer_id) or customer
 
@@ -108,15 +112,16 @@ def _without_ending(
     account, own = wanted.account, None
     for one in payments.subscriptions(customer_id):
         if one.subscription_id in account.ending:
-            _cancel(payments, one)
+            _cancel(payments, one, account.revision)
         elif one.subscription_id == account.subscription_id or (own is None and one.revision):
             own = one
     return own
 
 
-def _cancel(payments: Payments, subscription: Subscription) -> None:
+def _cancel(payments: Payments, subscription: Subscription, revision: int) -> None:
+    """Once it is cancelled it stays so, whoever does it again."""
     identity = subscription.subscription_id
-    payments.cancel_now(identity, key=f"{identity}/cancel")
+    payments.cancel_now(identity, key=f"{identity}/cancel/{revision}")
 
 
 def _agreed(
@@ -124,11 +129,11 @@ def _agreed(
 ) -> tuple[Subscription | None, BillingFault | None]:
     if not wanted.items:
         if own is not None:
-            _cancel(payments, own)
+            _cancel(payments, own, wanted.account.revision)
         return None, None
     if own is not None and own.items != wanted.items:
         if own.state is SubscriptionState.INCOMPLETE:  # it cannot change; nothing was paid on it
-            _cancel(payments, own)
+            _cancel(payments, own, wanted.account.revision)
             own = None
         else:
             own = payments.amend(own.subscription_id, wanted.plan)

@@ -37,20 +37,17 @@ from ktrlplane.ports.unit_of_work import UnitOfWork
 
 @frozen(kw_only=True)
 class BillingView:
-    """Of the account that pays for a scope. Without ``may_see``, who asks does not manage the
-    payer's billing, and nothing of the provider is in it."""
+    """``payer`` pays for the scope; all else is of ``account``, which is the payer's or the
+    scope's own. It is None where there is none, or who asks does not manage its billing, and
+    then nothing of the provider is there either."""
 
     payer: Payer
     inherits: bool
-    may_see: bool
+    account: BillingAccount | None
     customer: Customer | None = None
     methods: Sequence[PaymentMethod] = ()
     subscription: Subscription | None = None
     latest_invoice: Invoice | None = None
-
-    @property
-    def account(self) -> BillingAccount | None:
-        return self.payer.account
 
 
 @frozen(kw_only=True)
@@ -100,14 +97,29 @@ def _seen(
 def read_billing(
     work: UnitOfWork, scope: Scope, *, actor: PrincipalId, platform: Platform
 ) -> BillingView:
-    """Raises: NotFound, Forbidden, UpstreamError, Unasked."""
+    """Of the account that pays. Raises: NotFound, Forbidden, UpstreamError, Unasked."""
     standing, payer, inherits = _seen(work, scope, actor, platform.now())
     standing.require(Action.MANAGE_BILLING)
-    view = BillingView(
-        payer=payer, inherits=inherits, may_see=payer.standing.may(Action.MANAGE_BILLING)
-    )
-    account = payer.account
-    if not view.may_see or account is None or account.customer_id is None:
+    may_see = payer.standing.may(Action.MANAGE_BILLING)
+    account = payer.account if may_see else None
+    return _whole(work, BillingView(payer=payer, inherits=inherits, account=account))
+
+
+def read_own_billing(
+    work: UnitOfWork, scope: Scope, *, actor: PrincipalId, platform: Platform
+) -> BillingView:
+    """Of the scope's own account, though another one may pay for it. Raises: as
+    ``read_billing``."""
+    standing, payer, inherits = _seen(work, scope, actor, platform.now())
+    standing.require(Action.MANAGE_BILLING)
+    account = work.billing.find(scope)
+    return _whole(work, BillingView(payer=payer, inherits=inherits, account=account))
+
+
+def _whole(work: UnitOfWork, view: BillingView) -> BillingView:
+    """With what the provider knows."""
+    account = view.account
+    if account is None or account.customer_id is None:
         return view
     invoices = learn(work.known, InvoicesOf(account.customer_id, 1))
     return evolve(

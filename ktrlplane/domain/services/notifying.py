@@ -69,9 +69,9 @@ def _news(known: "_Known", event: Event) -> _News | None:
     """Raises: NotFound."""
     data = event.data.value
     subject = data.get("subject")
-    if subject is None:
-        return None  # told by a release that told it in another way
     match event.type:
+        case _ if subject is None:
+            pass  # told by a release that told it in another way
         case EventType.RESOURCE_STATUS_CHANGED:
             path = path_of(event)
             title = f'The resource "{subject["name"]}" has failed'
@@ -92,19 +92,20 @@ def _news(known: "_Known", event: Event) -> _News | None:
             why = _WHY_DISABLED[data["after"]["disabled_reason"]]
             title = f"The webhook to {subject['url']} is disabled: {why}"
             return _News(path[-1], title, known.who_may(Action.MANAGE_ACCESS, path))
-        case EventType.BILLING_PAYMENT_FAILED | EventType.BILLING_SUSPENDED:
-            path = path_of(event)
-            title = _about_paying(event.type, f"{subject['scope_type']} {subject['scope_id']}")
-            return _News(path[-1], title, known.who_may(Action.MANAGE_BILLING, path))
-        case _:
-            return None
+        case _ if event.type in _ABOUT_PAYING:
+            return _about_paying(known, event, f"{subject['scope_type']} {subject['scope_id']}")
+    return None
 
 
-def _about_paying(kind: EventType, payer: str) -> str:
-    if kind is EventType.BILLING_SUSPENDED:
-        return f"What {payer} pays for is suspended, since it is not paid"
-    return f"A payment of {payer} did not go through; look at its billing"
+def _about_paying(known: "_Known", event: Event, payer: str) -> _News:
+    path, title = path_of(event), _ABOUT_PAYING[event.type].format(payer)
+    return _News(path[-1], title, known.who_may(Action.MANAGE_BILLING, path))
 
+
+_ABOUT_PAYING: Final = {
+    EventType.BILLING_PAYMENT_FAILED: "A payment of {} did not go through; look at its billing",
+    EventType.BILLING_SUSPENDED: "What {} pays for is suspended, since it is not paid",
+}
 
 _WHY_DISABLED: Final = {
     DisabledReason.GONE: "its receiver says that it is gone",

@@ -1,7 +1,7 @@
 """Billing accounts, looked at one by one until the payment provider agrees (product.md R5.3):
 what is wanted of an account, and what follows from what was found."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -140,7 +140,7 @@ def settle_account(
     if account.grace_until is not None and not account.has_lapsed:
         due_at = min(due_at, account.grace_until)
     work.billing.settle(wanted.account, evolve(account, attempts=0), due_at)
-    _tell(work, present, account, found, platform)
+    _tell(work, present, account, platform)
     _hold_or_release(work, account, platform)
 
 
@@ -176,34 +176,32 @@ _AT_ONCE: Final = (BillingFault.SUBSCRIPTION_ENDED,)
 
 
 def _tell(
-    work: UnitOfWork,
-    before: BillingAccount,
-    after: BillingAccount,
-    found: Found,
-    platform: Platform,
+    work: UnitOfWork, before: BillingAccount, after: BillingAccount, platform: Platform
 ) -> None:
-    told: list[EventType] = []
-    if after.customer_id != before.customer_id:
-        gone = after.customer_id is None
-        told.append(EventType.BILLING_CUSTOMER_LOST if gone else EventType.BILLING_CUSTOMER_OPENED)
-    if after.subscription_id != before.subscription_id and after.subscription_id is not None:
-        told.append(EventType.BILLING_SUBSCRIPTION_STARTED)
-    if found.cancelled and before.ending:
-        told.append(EventType.BILLING_SUBSCRIPTION_ENDED)
-    if after.fault is not before.fault:
-        is_well = after.fault in (None, BillingFault.PROVIDER_UNAVAILABLE)
-        was_well = before.fault in (None, BillingFault.PROVIDER_UNAVAILABLE)
-        if is_well != was_well:
-            told.append(
-                EventType.BILLING_PAYMENT_RECOVERED
-                if is_well
-                else EventType.BILLING_PAYMENT_FAILED
-            )
+    told = list(_what_happened(before, after))
     if not told:
         return
     path = path_to(work, after.scope, platform)
     for kind in told:
         tell_data(work, kind, path, _data(before, after), actor=None, platform=platform)
+
+
+def _what_happened(before: BillingAccount, after: BillingAccount) -> Iterator[EventType]:
+    if after.customer_id != before.customer_id:
+        gone = after.customer_id is None
+        yield EventType.BILLING_CUSTOMER_LOST if gone else EventType.BILLING_CUSTOMER_OPENED
+    if after.subscription_id != before.subscription_id and after.subscription_id is not None:
+        yield EventType.BILLING_SUBSCRIPTION_STARTED
+    ended = BillingFault.SUBSCRIPTION_ENDED
+    if before.ending or (after.fault is ended and before.fault is not ended):
+        yield EventType.BILLING_SUBSCRIPTION_ENDED
+    is_well, was_well = after.fault in _WELL, before.fault in _WELL
+    if is_well and not was_well:
+        yield EventType.BILLING_PAYMENT_RECOVERED
+    elif was_well and not is_well and after.fault is not ended:
+        yield EventType.BILLING_PAYMENT_FAILED
+    if after.has_lapsed and not before.has_lapsed:
+        yield EventType.BILLING_SUSPENDED
 
 
 _WELL: Final = (None, BillingFault.PROVIDER_UNAVAILABLE)

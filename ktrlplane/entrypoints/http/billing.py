@@ -55,6 +55,11 @@ def read(work: UnitOfWork, call: Call) -> Reply:
     return Reply(content=Billing.of(view))
 
 
+def read_own(work: UnitOfWork, call: Call) -> Reply:
+    view = views.read_own_billing(work, call.scope(), **call.asked)
+    return Reply(content=Billing.of(view))
+
+
 def status(work: UnitOfWork, call: Call) -> Reply:
     found = views.read_billing_status(work, call.scope(), **call.asked)
     return Reply(content=ShownStatus.of(found))
@@ -207,13 +212,18 @@ def _on(scope: str, noun: str) -> Iterator[Operation]:
         query=EstimateParameters,
     )
     yield of.post(
-        "/customer", "open{}Customer", "Have a customer at the payment provider", customer
+        "/customer",
+        "open{}Customer",
+        "Have a customer at the payment provider",
+        customer,
+        then=read_own,
     )
     yield of.post(
         "/subscription",
         "begin{}Subscription",
         "Begin a subscription again, or have what is open paid once more",
         subscription,
+        then=read_own,
         body=service.Subscribe,
         body_may_be_left_out=True,
     )

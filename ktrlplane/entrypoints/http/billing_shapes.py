@@ -205,8 +205,9 @@ class ShownInvoice:
 
 @frozen(kw_only=True)
 class Billing:
-    """Who pays for the scope, and how. What the payment provider says is shown to who manages
-    the billing of the scope that pays, and else is null."""
+    """``effective_scope`` pays for the scope. All else is of its account; or, in answers to who
+    has just set something up, of the scope's own. To who does not manage the billing of that
+    account it is null."""
 
     billing_account: ShownAccount | None
     effective_scope: EffectiveScope
@@ -219,7 +220,7 @@ class Billing:
 
     @classmethod
     def of(cls, view: BillingView) -> "Billing":
-        account = view.account if view.may_see else None
+        account = view.account
         latest, subscription = view.latest_invoice, view.subscription
         return cls(
             billing_account=None if account is None else ShownAccount.of(account),
