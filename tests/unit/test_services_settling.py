@@ -1,0 +1,303 @@
+"""What is to happen when the payment provider fails, tells something, or is asked twice."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from ktrlplane.adapters.memory.clock import ManualClock
+from ktrlplane.domain.access import Scope
+from ktrlplane.domain.billing_accounts import BillingAccount, BillingFault, pause_after
+from ktrlplane.domain.errors import UpstreamError
+from ktrlplane.domain.ids import (
+    CustomerId,
+    OrganizationId,
+    PrincipalId,
+    ProjectId,
+    ResourceId,
+    SubscriptionId,
+)
+from ktrlplane.domain.projects import ProjectStatus
+from ktrlplane.domain.resources import Resource
+from ktrlplane.domain.services import billing
+from ktrlplane.domain.services.agreeing import Found, agree
+from ktrlplane.domain.services.payment_notices import heed_notice
+from ktrlplane.domain.services.settling import (
+    WAITING,
+    claim_accounts,
+    put_off,
+    settle_account,
+    wanted_of,
+)
+from ktrlplane.entrypoints.library import ControlPlane
+from ktrlplane.entrypoints.session import Session
+from ktrlplane.ports.payment_notices import Notice
+from ktrlplane.ports.payments import Payments
+from tests.builders import NOW, on
+from tests.paying import a_provider
+from tests.payment_faults import Fault, FaultyPayments
+from tests.platforms import a_platform
+from tests.stateful.test_billing import a_catalog
+from tests.witness import WitnessingUnits
+
+ADA = PrincipalId("ada")
+ACME = on("organization acme")
+MINUTE = timedelta(minutes=1)
+
+
+class Scene:
+    """Ada owns the organization acme, which has a card, and the project plant in it."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock(NOW)
+        self.there = a_provider(self.clock, a_catalog())
+        self.payments = FaultyPayments(self.there)
+        faulty: Any = self.payments
+        given: dict[str, Payments] = {"payments": faulty}
+        self.units = WitnessingUnits()
+        self.control = ControlPlane(
+            units=self.units,
+            clock=self.clock,
+            catalog=a_catalog(),
+            validator=a_platform().validator,
+            deletion_grace=timedelta(0),
+            **given,
+        )
+        self.ada: Session = self.control.sign_in(ADA, email="ada@example.com")
+        self.ada.create_organization(id="acme", name="Acme")
+        self.ada.create_project(id="plant", name="Plant", org_id="acme")
+        self.asked = {"actor": ADA, "platform": self.control.platform}
+        self.control.transact(lambda work: billing.open_customer(work, ACME, **self.asked))
+        self.there.add_method(self.customer)
+
+    @property
+    def account(self) -> BillingAccount:
+        with self.units.view() as work:
+            account = work.billing.find(ACME)
+        assert account is not None
+        return account
+
+    @property
+    def customer(self) -> CustomerId:
+        assert self.account.customer_id is not None
+        return self.account.customer_id
+
+    def buy(self, name: str = "one", sku: str = "gold") -> Resource:
+        return self.ada.create_resource("plant", id=name, name="R", type="Acme.Kettle", sku=sku)
+
+    def resource(self, name: str = "one") -> Resource:
+        with self.units.view() as work:
+            return work.resources.get(ResourceId(name))
+
+    def billed(self) -> int:
+        return sum(
+            count for one in self.there.subscriptions(self.customer) for _, count in one.items
+        )
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+def test_while_the_provider_fails_it_is_seen_and_then_made_good(scene: Scene) -> None:
+    scene.payments.writes_coming.extend([Fault.REFUSED] * 3)
+    made = scene.buy()
+    assert scene.resource() == evolve(made, status_reason=WAITING)
+    assert scene.account.fault is BillingFault.PROVIDER_UNAVAILABLE
+    assert scene.account.due_at == NOW + pause_after(1)
+    assert scene.billed() == 0
+    scene.clock.advance(MINUTE)
+    scene.control.catch_up()
+    scene.clock.advance(MINUTE)
+    scene.control.catch_up()
+    scene.clock.advance(MINUTE)
+    scene.control.catch_up()
+    assert scene.billed() == 1
+    assert scene.account.fault is None
+    assert scene.resource().status_reason is None
+
+
+def test_where_the_provider_cannot_even_be_asked_nothing_is_bought(scene: Scene) -> None:
+    scene.payments.reads_coming.append(Fault.REFUSED)
+    with pytest.raises(UpstreamError):
+        scene.buy()
+    with scene.units.view() as work:
+        assert work.resources.among([ResourceId("one")]) == []
+
+
+def test_requests_leave_a_provider_that_failed_to_the_worker_for_a_while(scene: Scene) -> None:
+    scene.payments.writes_coming.append(Fault.REFUSED)
+    scene.buy()
+    calls = scene.payments.calls
+    scene.ada.delete_resource("one")
+    assert scene.payments.calls == calls
+
+
+def test_an_answer_that_is_lost_is_found_again(scene: Scene) -> None:
+    scene.payments.writes_coming.extend([Fault.NONE, Fault.LOST])  # a default, a subscription
+    scene.buy()
+    assert scene.account.subscription_id is None
+    (living,) = scene.there.subscriptions(scene.customer)
+    scene.clock.advance(MINUTE)
+    scene.control.catch_up()
+    assert scene.account.subscription_id == living.subscription_id
+    assert scene.there.subscriptions(scene.customer) == [living]
+
+
+def test_an_old_look_keeps_nothing(scene: Scene) -> None:
+    transact, platform = scene.control.transact, scene.control.platform
+    with scene.units.begin() as work:
+        work.billing.touch([ACME], NOW)
+
+    def claimed() -> BillingAccount:
+        (account,) = transact(
+            lambda work: claim_accounts(work, lease=MINUTE, limit=1, platform=platform)
+        )
+        return account
+
+    old = claimed()
+    wanted = transact(lambda work: wanted_of(work, old, platform=platform))
+    assert wanted is not None
+    found = agree(scene.there, wanted)
+    scene.clock.advance(2 * MINUTE)
+    claimed()
+    before = scene.account
+    assert transact(lambda work: wanted_of(work, old, platform=platform)) is None
+    transact(lambda work: settle_account(work, old, wanted, found, platform=platform))
+    transact(lambda work: put_off(work, old, provider_failed=True, platform=platform))
+    assert scene.account == before
+
+
+def test_what_is_touched_while_somebody_looks_is_looked_at_again(scene: Scene) -> None:
+    transact, platform = scene.control.transact, scene.control.platform
+    with scene.units.begin() as work:
+        work.billing.touch([ACME], NOW)
+    (account,) = transact(
+        lambda work: claim_accounts(work, lease=MINUTE, limit=1, platform=platform)
+    )
+    wanted = transact(lambda work: wanted_of(work, account, platform=platform))
+    assert wanted is not None
+    scene.buy()  # which cannot be settled at once: somebody has the lease
+    assert scene.billed() == 0
+    found = Found(customer_id=scene.customer)
+    transact(lambda work: settle_account(work, account, wanted, found, platform=platform))
+    scene.clock.advance(MINUTE)
+    scene.control.catch_up()
+    assert scene.billed() == 1
+
+
+def test_a_notice_is_a_reason_to_look_and_nothing_else(scene: Scene) -> None:
+    scene.buy()
+    notice = Notice(notice_id="evt_1", customer_id=scene.customer)
+    scene.there.decline(scene.customer)
+    scene.clock.advance(timedelta(days=32))
+
+    def told(one: Notice) -> bool:
+        return scene.control.transact(
+            lambda work: heed_notice(work, one, platform=scene.control.platform)
+        )
+
+    assert scene.account.fault is None
+    assert told(notice)
+    assert scene.account.fault is BillingFault.PAYMENT_FAILED
+    revision = scene.account.revision
+    assert not told(notice)
+    assert not told(Notice(notice_id="evt_2", customer_id=CustomerId("cus_of_others")))
+    assert not told(Notice(notice_id="evt_3", customer_id=None))
+    assert scene.account.revision == revision
+    good = scene.there.add_method(scene.customer)
+    scene.there.make_default(scene.customer, good, key="good")
+    assert told(Notice(notice_id="evt_4", customer_id=scene.customer, about_method=True))
+    assert scene.account.fault is None
+
+
+def test_a_project_is_gone_once_nothing_of_its_is_billed(scene: Scene) -> None:
+    scene.ada.create_project(id="alone", name="Alone")
+    alone = on("project alone")
+    scene.control.transact(lambda work: billing.open_customer(work, alone, **scene.asked))
+    with scene.units.view() as work:
+        account = work.billing.find(alone)
+    assert account is not None
+    assert account.customer_id is not None
+    scene.there.add_method(account.customer_id)
+    scene.ada.create_resource("alone", id="own", name="R", type="Acme.Kettle", sku="gold")
+    assert len(scene.there.subscriptions(account.customer_id)) == 1
+    scene.payments.writes_coming.extend([Fault.REFUSED] * 2)
+    scene.ada.delete_project("alone", cascade=True)
+
+    def status() -> ProjectStatus:
+        with scene.units.view() as work:
+            return work.projects.get(ProjectId("alone")).status
+
+    scene.clock.advance(timedelta(seconds=1))
+    scene.control.catch_up()
+    assert status() is ProjectStatus.DELETING
+    assert len(scene.there.subscriptions(account.customer_id)) == 1
+    for _ in range(4):
+        scene.clock.advance(MINUTE)
+        scene.control.catch_up()
+    assert scene.there.subscriptions(account.customer_id) == []
+    assert status() is ProjectStatus.DELETED
+
+
+def test_what_came_without_a_price_gets_one(scene: Scene) -> None:
+    scene.buy()
+    with scene.units.unwitnessed() as work:
+        work.resources.replace(evolve(scene.resource(), stripe_price_id=None))
+        work.billing.touch([ACME], NOW)
+    scene.control.catch_up()
+    assert scene.resource().stripe_price_id is not None
+    scene.clock.advance(MINUTE)
+    scene.control.catch_up()
+    assert scene.billed() == 1
+
+
+def test_drift_is_found_and_repaired(scene: Scene) -> None:
+    scene.buy()
+    scene.buy("two")
+    (living,) = scene.there.subscriptions(scene.customer)
+    items = evolve(living.items, quantities={next(iter(living.items))[0]: 7})
+    contract = scene.there._contracts[living.subscription_id]
+    contract.subscription = evolve(living, items=items)
+    assert scene.billed() == 7
+    scene.clock.advance(timedelta(hours=7))
+    scene.control.catch_up()
+    assert scene.billed() == 2
+
+
+def test_what_another_made_by_hand_is_left_alone(scene: Scene) -> None:
+    """One without a revision is none of ours."""
+    scene.buy()
+    (living,) = scene.there.subscriptions(scene.customer)
+    contract = scene.there._contracts[living.subscription_id]
+    contract.subscription = evolve(living, revision=0, subscription_id=SubscriptionId("sub_hand"))
+    scene.ada.delete_resource("one")
+    scene.clock.advance(MINUTE)
+    scene.control.catch_up()
+    assert [one.subscription_id for one in scene.there.subscriptions(scene.customer)] == [
+        SubscriptionId("sub_hand")
+    ]
+
+
+def test_an_organization_that_is_gone_is_settled(scene: Scene) -> None:
+    scene.buy()
+    scene.payments.writes_coming.extend([Fault.LOST, Fault.TIMED_OUT])
+    scene.ada.delete_organization("acme", cascade=True)
+    for _ in range(4):
+        scene.clock.advance(MINUTE)
+        scene.control.catch_up()
+    assert scene.there.subscriptions(scene.customer) == []
+    assert scene.account.is_settled
+
+
+def test_pauses_grow_and_end() -> None:
+    pauses = [pause_after(attempts) for attempts in range(40)]
+    assert pauses == sorted(pauses)
+    assert (pauses[1], pauses[-1]) == (timedelta(seconds=2), timedelta(minutes=30))
+
+
+def test_a_scope_names_its_account() -> None:
+    scope = Scope.of(OrganizationId("acme"))
+    assert BillingAccount.of(scope, NOW).billing_account_id.value == "bill_organization_acme"
