@@ -73,7 +73,8 @@ class Limit:
 
 @frozen(kw_only=True)
 class Tier:
-    """``prices`` is empty where the tier is free; the first one is the one quoted."""
+    """``prices`` is empty where the tier is free; the first one is the one quoted, and no two
+    are in the same currency each the same interval."""
 
     sku: str
     display_name: str

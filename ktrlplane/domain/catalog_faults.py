@@ -5,11 +5,12 @@ what a broken place would have said is never counted as missing elsewhere.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from ktrlplane.domain.access import CONTROL_PLANE, PermissionEntry
 from ktrlplane.domain.catalog import shared_actions
 from ktrlplane.domain.catalog_files import CATALOG, CatalogFiles, Text, TypeFiles
+from ktrlplane.domain.documents import select
 from ktrlplane.domain.errors import Fault
 from ktrlplane.domain.ids import PermissionId
 from ktrlplane.domain.limits import RESOURCES
@@ -41,7 +42,31 @@ def _within(kind: TypeFiles) -> Iterator[Fault]:
         if meter.text not in meters:
             detail = f"There is no meter {meter.text}; list it under meters, or name another."
             yield meter.fault("unknown_meter", detail)
+    for at, tier in select(kind.manifest, "/tiers/*"):
+        if isinstance(tier, dict):
+            yield from _prices(kind.manifest_file, at, tier)
     yield from _files(kind)
+
+
+def _prices(file: str, at: str, tier: Mapping[str, Any]) -> Iterator[Fault]:
+    """Whoever pays in a currency each month or each year pays one price of a tier."""
+    if tier.get("trial_days") and tier.get("prices") == []:
+        detail = (
+            "This tier costs nothing, so there is nothing to try: give it prices, or remove this."
+        )
+        yield Fault(f"{file}#{at}/trial_days", "no_price", detail)
+    first: dict[tuple[str, str], str] = {}
+    for place, price in select(tier, "/prices/*"):
+        kind = [price.get(key) for key in _KIND] if isinstance(price, dict) else []
+        match kind:
+            case [str(currency), str(interval)]:
+                before = first.setdefault((currency, interval), place)
+                if before != place:
+                    detail = f"There is a price in {currency} each {interval} at {at}{before}."
+                    yield Fault(f"{file}#{at}{place}", "duplicate", f"{detail} Keep one of them.")
+
+
+_KIND: Final = ("currency", "interval")
 
 
 def _files(kind: TypeFiles) -> Iterator[Fault]:

@@ -35,6 +35,10 @@ class Identity:
         if not isinstance(value, str) or self.pattern.fullmatch(value) is None:
             raise ValueError(self.rule)
 
+    @classmethod
+    def takes(cls, text: str) -> bool:
+        return cls.pattern.fullmatch(text) is not None
+
     def __str__(self) -> str:
         return self.value
 

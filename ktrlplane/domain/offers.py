@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from ktrlplane.domain.billing import Interval, Money, Offer, Product
+from ktrlplane.domain.billing import Interval, Money, Offer, Price, Product
 from ktrlplane.domain.catalog import Catalog, ResourceType, Tier
+from ktrlplane.domain.catalog import Price as Listed
 from ktrlplane.domain.ids import ProductId
 
 
@@ -31,3 +32,9 @@ def offers_of(catalog: Catalog) -> Iterator[Offer]:
                     each=Money(price.amount, price.currency),
                     interval=Interval(price.interval),
                 )
+
+
+def is_of(price: Price, listed: Listed) -> bool:
+    """Whether one pays at the provider's ``price`` what the catalog says."""
+    wanted = (Money(listed.amount, listed.currency), Interval(listed.interval))
+    return (price.each, price.interval) == wanted

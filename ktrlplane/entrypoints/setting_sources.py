@@ -21,6 +21,7 @@ _NEEDS: Final = {
     "auth_jwks_url": "auth_issuer",
     "stripe_webhook_secret": "stripe_secret_key",
     "stripe_api_base": "stripe_secret_key",
+    "stripe_products": "stripe_secret_key",
 }
 
 # A Kubernetes service named ktrlplane puts these into the environment of every pod beside it.

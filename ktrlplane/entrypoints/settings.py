@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 from attrs import field, fields, frozen
 
 from ktrlplane.domain.addresses import Network
+from ktrlplane.domain.offering import KeptProduct
 from ktrlplane.entrypoints import setting_values as values
+from ktrlplane.entrypoints.kept_products import kept_products
 from ktrlplane.entrypoints.setting_values import MASK, whole_number
 from ktrlplane.ports.mail import Sender
 
@@ -79,6 +81,7 @@ class Settings:
     stripe_api_base: str | None = field(
         default=None, repr=False, metadata=_is(values.secure_url, hide=values.without_secrets)
     )
+    stripe_products: tuple[KeptProduct, ...] = field(default=(), metadata=_is(kept_products))
     loki_url: str | None = field(
         default=None, repr=False, metadata=_is(values.web_url, hide=values.without_secrets)
     )

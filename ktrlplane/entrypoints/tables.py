@@ -10,3 +10,8 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     for row in everything:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         yield "  ".join(cells).rstrip()
+
+
+def on_a_line(text: str) -> str:
+    """What others have written may be anything, and a terminal obeys what it is shown."""
+    return text if text.isprintable() and text.strip() else repr(text)

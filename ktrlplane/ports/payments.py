@@ -125,6 +125,10 @@ class Offers(Protocol):
         """By lookup key, those that there are and that can be bought."""
 
     @abstractmethod
+    def offered(self) -> Sequence[Price]:
+        """All that can be bought and have a lookup key, by that."""
+
+    @abstractmethod
     def offer(self, offer: Offer, *, key: str) -> Price:
         """A new price, which takes the lookup key over. Who pays another one goes on so."""
 
@@ -141,7 +145,8 @@ class Offers(Protocol):
         """Those that count, by event name."""
 
     @abstractmethod
-    def add_meter(self, meter: Meter, *, key: str) -> None: ...
+    def put_meter(self, meter: Meter, *, key: str) -> None:
+        """Made, or given this name."""
 
 
 class Payments(Customers, Subscriptions, Invoices, Offers, Protocol):

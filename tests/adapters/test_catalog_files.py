@@ -133,6 +133,34 @@ def test_a_resource_type_is_all_that_its_files_say(orchard: Path) -> None:
     assert garden.settings_json == Document((orchard / GARDEN).read_text())
 
 
+def test_a_tier_may_be_tried_and_paid_for_in_several_currencies(orchard: Path) -> None:
+    for number, currency in enumerate(("eur", "jpy")):
+        price = {"lookup_key": f"grove-{number}", "amount": 9, "interval": "month"}
+        change(orchard, MANIFEST, "/tiers/1/prices/-", price | {"currency": currency})
+    change(orchard, MANIFEST, "/tiers/1/trial_days", 14)
+    change(orchard, MANIFEST, "/tiers/0/trial_days", 0)
+    water = load_catalog(orchard, VALIDATOR).resource_type(WATER)
+    assert water is not None
+    assert [tier.trial_days for tier in water.tiers] == [0, 14, 0, 0]
+    kinds = {(price.currency, price.interval) for price in water.tiers[1].prices}
+    assert kinds == {("usd", "month"), ("usd", "year"), ("eur", "month"), ("jpy", "month")}
+
+
+def test_all_that_is_wrong_with_prices_is_told(orchard: Path) -> None:
+    for tier in (1, 2):
+        change(orchard, MANIFEST, f"/tiers/{tier}/prices/1/interval", "month")
+    change(orchard, MANIFEST, "/tiers/3/prices/0/lookup_key", "orchard-weather-almanac-month")
+    change(orchard, MANIFEST, "/tiers/0/trial_days", 1)
+    change(orchard, MANIFEST, "/tiers/0/prices", [])
+    assert faults(orchard) == [
+        (f"{MANIFEST}#/tiers/0/trial_days", "no_price"),
+        (f"{MANIFEST}#/tiers/1/prices/1", "duplicate"),
+        (f"{MANIFEST}#/tiers/2/prices/1", "duplicate"),
+        (f"{SKY}#/tiers/0/prices/0/lookup_key", "duplicate"),
+    ]
+    assert "in usd each month at /tiers/1/prices/0" in told(orchard)[1].detail
+
+
 def test_other_folders_and_hidden_files_do_not_disturb(orchard: Path) -> None:
     (orchard / "events").mkdir()
     (orchard / "events" / "created.json").write_text("{")
@@ -241,6 +269,14 @@ ROLE = {
         (MANIFEST, "/tiers/-", {**TIER, "prices": []}, ("/tiers/4/sku", "duplicate")),
         (MANIFEST, "/tiers/2/prices/0/lookup_key", "orchard-irrigation-grove-month",
          ("/tiers/2/prices/0/lookup_key", "duplicate")),
+        (SKY, "/tiers/0/prices/1/lookup_key", "orchard-irrigation-grove-month",
+         ("/tiers/0/prices/1/lookup_key", "duplicate")),
+        (MANIFEST, "/tiers/1/prices/1/interval", "month", ("/tiers/1/prices/1", "duplicate")),
+        (MANIFEST, "/tiers/0/trial_days", 14, ("/tiers/0/trial_days", "no_price")),
+        (MANIFEST, "/tiers/1/trial_days", 366, ("/tiers/1/trial_days", "maximum")),
+        (MANIFEST, "/tiers/1/trial_days", -1, ("/tiers/1/trial_days", "minimum")),
+        (MANIFEST, "/tiers/1/trial_days", 1.5, ("/tiers/1/trial_days", "type")),
+        (MANIFEST, "/tiers/1/trial_days", True, ("/tiers/1/trial_days", "type")),
         (MANIFEST, "/aliases", ["Orchard.Weather"], ("/aliases/0", "duplicate")),
         (MANIFEST, "/aliases", [WATER], ("/aliases/0", "duplicate")),
         (MANIFEST, "/aliases", ["Konnektr.KtrlPlane"], ("/aliases/0", "duplicate")),

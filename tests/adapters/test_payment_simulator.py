@@ -14,6 +14,7 @@ from ktrlplane.adapters.memory.playing import PLAYS
 from ktrlplane.adapters.memory.simulator import PaymentSimulator
 from ktrlplane.adapters.postgres.pool import Pool, open_pool
 from ktrlplane.adapters.postgres.shared_state import SimulatorState
+from ktrlplane.adapters.postgres.unit_of_work import PostgresUnitsOfWork
 from ktrlplane.domain.billing import (
     Interval,
     Money,
@@ -26,8 +27,9 @@ from ktrlplane.domain.billing import (
 )
 from ktrlplane.domain.ids import CustomerId, ProductId
 from ktrlplane.domain.invoices import InvoiceState
+from ktrlplane.ports.payments import BillingChanged
 from ktrlplane.ports.unit_of_work import UnitsOfWork
-from tests.builders import on
+from tests.builders import ALICE, NOW, on
 
 pytestmark = pytest.mark.postgres
 
@@ -143,3 +145,18 @@ class _Evil:
 def test_nothing_but_values_is_read(thing: object) -> None:
     with pytest.raises(pickle.UnpicklingError):
         payment_state.read(pickle.dumps(thing))
+
+
+def test_what_is_refused_there_leaves_its_connection_fit_for_others(
+    postgres_units: UnitsOfWork, migrated_database: str
+) -> None:
+    assert postgres_units is not None  # it leaves the database empty
+    with open_pool(migrated_database, max_size=1) as pool:
+        units, there = PostgresUnitsOfWork(pool), a_simulator(pool)
+        for number in range(3):
+            for _ in range(5):  # so often that psycopg prepares what is asked
+                there.products()
+            with units.view() as work:
+                assert work.access.standings([(ALICE, on("organization acme"))], NOW)
+            with pytest.raises(BillingChanged):
+                there.set_up(CustomerId("cus_none"), key=f"set up {number}")

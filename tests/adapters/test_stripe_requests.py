@@ -69,8 +69,10 @@ def all_there_is() -> list[Asked]:
         payments.put_product(GRAPH, key="product/1")
         payments.put_product(evolve(GRAPH, active=False), key="product/2")
         payments.products()
-        payments.add_meter(Meter(event_name="twins", display_name="Twins"), key="meter/1")
+        for number, name in enumerate(("Twins", "Digital twins")):
+            payments.put_meter(Meter(event_name="twins", display_name=name), key=f"meter/{number}")
         payments.meters()
+        payments.offered()
         many = items_of(payments, *range(1, 14))
         payments.prices(["price-0", "price-1"])
         customer_id = payments.open_customer(WEB, key="customer/1").customer_id
@@ -130,4 +132,5 @@ def test_answers_of_stripe_s_own_can_be_read(judge: str) -> None:
     assert payments.invoices(customer_id, limit=1)
     assert payments.products()
     assert payments.meters()
+    payments.offered()
     payments.prices(["graph"])

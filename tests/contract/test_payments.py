@@ -532,9 +532,22 @@ def test_products_and_meters_are_put_in_place(shop: Shop) -> None:
         shop.payments.put_product(product, key=f"product/{number}")
     assert list(shop.payments.products()) == [flow, renamed]
     twins = Meter(event_name="twins", display_name="Twins")
-    for _ in range(2):
-        shop.payments.add_meter(twins, key="meter/twins")
-    assert list(shop.payments.meters()) == [twins]
+    queries = Meter(event_name="queries", display_name="Queries")
+    for meter in (twins, twins, queries):
+        shop.payments.put_meter(meter, key=f"meter/{meter.event_name}")
+    assert list(shop.payments.meters()) == [queries, twins]
+    renamed_too = Meter(event_name="twins", display_name="Digital twins")
+    shop.payments.put_meter(renamed_too, key="meter/twins/2")
+    assert list(shop.payments.meters()) == [queries, renamed_too]
+
+
+def test_what_is_offered_is_what_has_a_lookup_key(shop: Shop) -> None:
+    assert list(shop.payments.offered()) == []
+    shop.offer("b-month", 4900)
+    yearly, monthly = shop.offer("a-year", 49000, Interval.YEAR), shop.offer("b-month", 5900)
+    assert list(shop.payments.offered()) == [yearly, monthly]
+    many = [shop.offer(f"c-{number:03}", 100 + number) for number in range(23)]
+    assert list(shop.payments.offered()) == [yearly, monthly, *many]
 
 
 def test_a_key_stands_for_one_thing(shop: Shop) -> None:

@@ -36,6 +36,7 @@ def test_tiers_tell_what_they_cost_and_allow(world: World, nobody: Caller) -> No
             kind.offered(), nobody.sees(f"{TYPES}/{kind.type}/tiers")["items"], strict=True
         ):
             assert shown["sku"] == tier.sku
+            assert shown["trial_days"] == tier.trial_days
             assert [one["amount"] for one in shown["prices"]] == [p.amount for p in tier.prices]
             assert [one["maximum"] for one in shown["limits"]] == [m.maximum for m in tier.limits]
 

@@ -97,12 +97,13 @@ class Routes(Books):
         return page(self.lines[invoice_id], asked, f"/v1/invoices/{invoice_id}/lines")
 
     def list_prices(self, asked: Row) -> Row:
-        keys = asked["lookup_keys"]
-        if len(keys) > 10:
+        keys = asked.get("lookup_keys")
+        if keys is not None and len(keys) > 10:
             raise invalid("lookup_keys")
-        return page(
-            [one for one in self.prices.values() if one["lookup_key"] in keys], asked, "/v1/prices"
-        )
+        assert asked["active"] == "true"
+        active = [one for one in self.prices.values() if one["active"]]
+        found = [one for one in active if keys is None or one["lookup_key"] in keys]
+        return page(found, asked, "/v1/prices")
 
     def add_price(self, asked: Row) -> Row:
         if asked["product"] not in self.products:
@@ -138,23 +139,36 @@ class Routes(Books):
         return self.products[product_id]
 
     def add_product(self, asked: Row) -> Row:
+        if asked["id"] in self.products:
+            raise invalid("id")
         row = {"object": "product", **asked, "active": asked["active"] == "true"}
         self.products[row["id"]] = row
         return row
 
     def change_product(self, asked: Row, product_id: str) -> Row:
-        return self.add_product({**asked, "id": product_id})
+        if product_id not in self.products:
+            raise missing("id")
+        self.products[product_id] |= {**asked, "active": asked["active"] == "true"}
+        return self.products[product_id]
 
     def list_meters(self, asked: Row) -> Row:
         return page(list(self.meters.values()), asked, "/v1/billing/meters")
 
+    def change_meter(self, asked: Row, meter_id: str) -> Row:
+        if meter_id not in self.meters:
+            raise missing("id")
+        self.meters[meter_id] |= asked
+        return self.meters[meter_id]
+
     def add_meter(self, asked: Row) -> Row:
+        if asked["event_name"] in {one["event_name"] for one in self.meters.values()}:
+            raise invalid("event_name")
         row = {"id": self.new("mtr"), "object": "billing.meter", "status": "active", **asked}
         self.meters[row["id"]] = row
         return row
 
 
-_ID = r"([a-zA-Z0-9_]+)"
+_ID = r"([-.~a-zA-Z0-9_]+)"
 _TABLE: list[tuple[str, str, Callable[..., Any]]] = [
     ("POST", "/v1/customers", Routes.open_customer),
     ("GET", f"/v1/customers/{_ID}", Routes.read_customer),
@@ -181,4 +195,5 @@ _TABLE: list[tuple[str, str, Callable[..., Any]]] = [
     ("POST", f"/v1/products/{_ID}", Routes.change_product),
     ("GET", "/v1/billing/meters", Routes.list_meters),
     ("POST", "/v1/billing/meters", Routes.add_meter),
+    ("POST", f"/v1/billing/meters/{_ID}", Routes.change_meter),
 ]

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from attrs import fields
 
+from ktrlplane.domain.ids import ProductId
+from ktrlplane.domain.offering import KeptProduct
 from ktrlplane.entrypoints.setting_sources import load_settings
 from ktrlplane.entrypoints.settings import DEMO_DEFAULTS, Settings, WrongSettings, variable
 
@@ -49,6 +51,17 @@ def test_variables_are_read() -> None:
     assert settings.cors_origins == ("https://app.example.com", "http://localhost:3000")
     assert settings.rate_limit == "10/second"
     assert settings.pool_size == 3
+
+
+def test_products_to_keep_are_named_by_tier() -> None:
+    graph = KeptProduct(type="Konnektr.Graph", sku="standard", product_id=ProductId("prod_1"))
+    flow = KeptProduct(type="Konnektr.Flow", sku="a-b", product_id=ProductId("Flow.x-1"))
+    said = "Konnektr.Graph:standard=prod_1, Konnektr.Flow:a-b=Flow.x-1"
+    key = {"KTRLPLANE_STRIPE_SECRET_KEY": SECRET}
+    settings = load_settings(key | {"KTRLPLANE_STRIPE_PRODUCTS": said})
+    assert settings.stripe_products == (graph, flow)
+    (told,) = faults({"KTRLPLANE_STRIPE_PRODUCTS": said})
+    assert "is set without KTRLPLANE_STRIPE_SECRET_KEY" in told
 
 
 def test_an_empty_variable_is_left_out_unless_empty_says_something() -> None:
@@ -166,6 +179,12 @@ def test_every_fault_is_told_at_once_by_name(tmp_path: Path) -> None:
         ("SMTP_URL", "smtp://mailer:%FF@mail.example.com"),
         ("STRIPE_API_BASE", "https://"),
         ("STRIPE_SECRET_KEY", "two\nlines"),
+        ("STRIPE_PRODUCTS", "prod_1"),
+        ("STRIPE_PRODUCTS", "Konnektr.Graph=prod_1"),
+        ("STRIPE_PRODUCTS", ":standard=prod_1"),
+        ("STRIPE_PRODUCTS", "Konnektr.Graph:standard="),
+        ("STRIPE_PRODUCTS", "Konnektr.Graph:standard=prod 1"),
+        ("STRIPE_PRODUCTS", "Konnektr.Graph:standard=prod_1;Konnektr.Flow:standard=prod_2"),
         ("WEBHOOK_ALLOW", "10.0.0.1/8"),
         ("WEBHOOK_ALLOW", "localhost"),
         ("WEBHOOK_ALLOW", "127.0.0.0/8;::1/128"),
@@ -352,6 +371,7 @@ def test_the_environment_for_others_gives_the_same_settings(tmp_path: Path) -> N
         "KTRLPLANE_RATE_LIMIT": "",
         "KTRLPLANE_RESERVED_IDS": "",
         "KTRLPLANE_WEBHOOK_ALLOW": "10.0.0.0/8,fd00::/8",
+        "KTRLPLANE_STRIPE_PRODUCTS": "Acme.Kettle:gold=prod_1,Acme.Kettle:silver=prod_2",
         "KTRLPLANE_CORS_ORIGINS": "https://a.example.com,https://b.example.com",
         "KTRLPLANE_LOG_FORMAT": "CONSOLE",
     }

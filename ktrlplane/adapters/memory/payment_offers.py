@@ -25,6 +25,11 @@ class MemoryOffers(Once, Offers):
             found = (price for price in self._prices.values() if price.active)
             return {price.lookup_key: price for price in found if price.lookup_key in keys}
 
+    def offered(self) -> Sequence[Price]:
+        with self._lock:
+            keyed = {price.lookup_key: price for price in self._prices.values() if price.active}
+            return [keyed[key] for key in sorted(key for key in keyed if key is not None)]
+
     def offer(self, offer: Offer, *, key: str) -> Price:
         def make() -> Price:
             if offer.product_id not in self._products:
@@ -54,5 +59,5 @@ class MemoryOffers(Once, Offers):
         with self._lock:
             return sorted(self._meters.values(), key=lambda meter: meter.event_name)
 
-    def add_meter(self, meter: Meter, *, key: str) -> None:
+    def put_meter(self, meter: Meter, *, key: str) -> None:
         self._once(key, meter, lambda: self._meters.update({meter.event_name: meter}))

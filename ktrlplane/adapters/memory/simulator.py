@@ -178,6 +178,9 @@ class PaymentSimulator(Payments):
         wanted = list(lookup_keys)
         return self._with(lambda there: there.prices(wanted))
 
+    def offered(self) -> Sequence[Price]:
+        return self._with(lambda there: there.offered())
+
     def offer(self, offer: Offer, *, key: str) -> Price:
         return self._with(lambda there: there.offer(offer, key=key))
 
@@ -190,5 +193,5 @@ class PaymentSimulator(Payments):
     def meters(self) -> Sequence[Meter]:
         return self._with(lambda there: there.meters())
 
-    def add_meter(self, meter: Meter, *, key: str) -> None:
-        self._with(lambda there: there.add_meter(meter, key=key))
+    def put_meter(self, meter: Meter, *, key: str) -> None:
+        self._with(lambda there: there.put_meter(meter, key=key))

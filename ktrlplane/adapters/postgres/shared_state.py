@@ -2,7 +2,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from ktrlplane.adapters.postgres.pool import Pool
+from ktrlplane.adapters.postgres.pool import Connection, Pool
+from ktrlplane.adapters.postgres.prepared import after_rollback
 from ktrlplane.adapters.postgres.refusals import Refusals
 from ktrlplane.ports.shared_state import Save, SharedState
 
@@ -21,7 +22,7 @@ class SimulatorState(SharedState):
 
     @contextmanager
     def held(self) -> Iterator[tuple[bytes | None, Save]]:
-        with Refusals(), self._pool.connection() as connection, connection.transaction():
+        with Refusals(), self._pool.connection() as connection, _transaction(connection):
             row = connection.execute(_HOLD).fetchone()
             if row is None:
                 connection.execute(_MAKE)
@@ -31,3 +32,14 @@ class SimulatorState(SharedState):
                 connection.execute(_SAVE, {"state": state})
 
             yield (None if row is None else row[0]), save
+
+
+@contextmanager
+def _transaction(connection: Connection) -> Iterator[None]:
+    """In a transaction; a refusal undoes it, and leaves the connection fit for others."""
+    try:
+        with connection.transaction():
+            yield
+    except BaseException:
+        after_rollback(connection)
+        raise

@@ -1,5 +1,5 @@
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from ktrlplane.adapters.stripe import reading
 from ktrlplane.adapters.stripe.calls import Calls
@@ -29,6 +29,20 @@ class StripeOffers(Offers):
         read = map(reading.price, answers["data"])
         return [price for price in read if price is not None]
 
+    def offered(self) -> Sequence[Price]:
+        ask = self._calls.v1.prices.list
+        answers = self._calls.read(
+            lambda: [
+                one.to_dict()
+                for one in ask(
+                    {"active": True, "type": "recurring", "limit": 100}
+                ).auto_paging_iter()
+            ]
+        )
+        read = (price for price in map(reading.price, answers) if price is not None)
+        keyed = {price.lookup_key: price for price in read if price.lookup_key}
+        return [keyed[key] for key in sorted(keyed)]
+
     def offer(self, offer: Offer, *, key: str) -> Price:
         answer = self._calls.write(
             key,
@@ -57,6 +71,7 @@ class StripeOffers(Offers):
         read = (
             Product(product_id=ProductId(one["id"]), name=one["name"], active=one["active"])
             for one in answers
+            if ProductId.takes(one["id"])
         )
         return sorted(read, key=lambda product: product.product_id)
 
@@ -78,22 +93,35 @@ class StripeOffers(Offers):
         )
 
     def meters(self) -> Sequence[Meter]:
+        read = (
+            Meter(event_name=one["event_name"], display_name=one["display_name"])
+            for one in self._counting()
+        )
+        return sorted(read, key=lambda meter: meter.event_name)
+
+    def _counting(self) -> Sequence[Mapping[str, Any]]:
         ask = self._calls.v1.billing.meters.list
-        answers = self._calls.read(
+        return self._calls.read(
             lambda: [
                 one.to_dict() for one in ask({"status": "active", "limit": 100}).auto_paging_iter()
             ]
         )
-        read = (
-            Meter(event_name=one["event_name"], display_name=one["display_name"])
-            for one in answers
-        )
-        return sorted(read, key=lambda meter: meter.event_name)
 
-    def add_meter(self, meter: Meter, *, key: str) -> None:
+    def put_meter(self, meter: Meter, *, key: str) -> None:
+        meters = self._calls.v1.billing.meters
+        there = {one["event_name"]: str(one["id"]) for one in self._counting()}
+        meter_id = there.get(meter.event_name)
+        if meter_id is not None:
+            self._calls.write(
+                key,
+                lambda options: meters.update(
+                    meter_id, {"display_name": meter.display_name}, options
+                ),
+            )
+            return
         self._calls.write(
-            key,
-            lambda options: self._calls.v1.billing.meters.create(
+            f"{key}/made",
+            lambda options: meters.create(
                 {
                     "event_name": meter.event_name,
                     "display_name": meter.display_name,

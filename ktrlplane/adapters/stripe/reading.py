@@ -16,6 +16,7 @@ from ktrlplane.domain.billing import (
 )
 from ktrlplane.domain.ids import (
     CustomerId,
+    Identity,
     InvoiceId,
     PaymentMethodId,
     PriceId,
@@ -124,11 +125,13 @@ def _line(answer: Answer) -> InvoiceLine:
 
 
 def price(answer: Answer) -> Price | None:
-    """None for one that is not so much for each of it, each month or year."""
+    """None for one that is not so much for each of it, each month or year, or that has an id
+    which nobody here would give it."""
     recurring = answer.get("recurring") or {}
     interval, amount = recurring.get("interval"), answer.get("unit_amount")
     plain = recurring.get("usage_type") == "licensed" and recurring.get("interval_count") == 1
-    if not plain or interval not in set(Interval) or amount is None:
+    named = Identity.takes(answer["id"]) and Identity.takes(answer["product"])
+    if not plain or not named or interval not in set(Interval) or amount is None:
         return None
     return Price(
         price_id=PriceId(answer["id"]),

@@ -16,6 +16,7 @@ from ktrlplane.domain.errors import (
     ValidationFailed,
 )
 from ktrlplane.domain.ids import PriceId, PrincipalId
+from ktrlplane.domain.offers import is_of
 from ktrlplane.domain.projects import Project
 from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services.payers import Payer, payer_of, quoted, terms_of
@@ -127,13 +128,14 @@ def priced(work: UnitOfWork, tier: Tier, payer: Payer, platform: Platform) -> Pr
             f"which is what {payer.scope} pays in."
         )
         raise ValidationFailed([Fault("/sku", "not_sold", detail)])
-    known = learn(work.known, PricesOf((price.lookup_key,)))
-    if price.lookup_key not in known:
+    there = learn(work.known, PricesOf((price.lookup_key,))).get(price.lookup_key)
+    if there is None or not is_of(there, price):
+        # Nobody pays another amount than they were told.
         raise UpstreamError(
-            f"The payment provider has no price {price.lookup_key}. The platform's operator "
-            "makes it with: ktrlplane payments sync"
+            f"The payment provider has no price {price.lookup_key} as the catalog says it. The "
+            "platform's operator makes it with: ktrlplane payments sync"
         )
     if payer.account is not None and payer.terms != terms_of(price):
         account = evolve(payer.account, terms=terms_of(price), updated_at=platform.now())
         work.billing.change(account)
-    return known[price.lookup_key].price_id
+    return there.price_id

@@ -9,7 +9,7 @@ from typing import Final
 from attrs import asdict
 
 from ktrlplane.entrypoints.cli.refusals import Refused
-from ktrlplane.entrypoints.tables import table
+from ktrlplane.entrypoints.tables import on_a_line, table
 from ktrlplane.ports.adoption import AdoptionReport, Finding, Weight
 
 _HEAD: Final = ("OF THE FORMER SYSTEM", "ROWS", "KEPT", "INVITED", "DROPPED")
@@ -38,13 +38,8 @@ def _listed(findings: Iterable[Finding]) -> Iterator[str]:
     for one in findings:
         yield f"  {len(one.ids)} {one.kind} ({one.code}): {one.detail}"
         more = len(one.ids) - _NAMED
-        shown = [*map(_on_a_line, one.ids[:_NAMED]), *([f"and {more} more"] * (more > 0))]
+        shown = [*map(on_a_line, one.ids[:_NAMED]), *([f"and {more} more"] * (more > 0))]
         yield f"    {', '.join(shown)}"
-
-
-def _on_a_line(id_: str) -> str:
-    """Ids of the former system may be anything, and a terminal obeys what it is shown."""
-    return id_ if id_.isprintable() and id_.strip() else repr(id_)
 
 
 def write_report(path: Path, report: AdoptionReport) -> None:

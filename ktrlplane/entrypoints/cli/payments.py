@@ -10,6 +10,7 @@ from ktrlplane.domain.access import Scope
 from ktrlplane.domain.ids import CustomerId
 from ktrlplane.entrypoints.cli.arguments import scope_of
 from ktrlplane.entrypoints.cli.databases import current
+from ktrlplane.entrypoints.cli.offering import sync
 from ktrlplane.entrypoints.cli.options import config_option, settings_of
 from ktrlplane.entrypoints.cli.refusals import Refused
 from ktrlplane.entrypoints.container import (
@@ -26,6 +27,9 @@ _PAYERS: Final = ("organization", "project")
 @click.group()
 def payments() -> None:
     """The payment provider: what it sells, and what people play where it is simulated."""
+
+
+payments.add_command(sync)
 
 
 @payments.command()
