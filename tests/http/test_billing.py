@@ -318,3 +318,24 @@ def test_what_moves_between_payers_is_paid_to_the_second(world: World, ada: Call
         if one.price_id.value == price
     )
     assert prorated == round(3 * each * 21 / 31) - round(each * 21 / 31)
+
+
+def test_who_moves_a_project_spends_nobodys_money_unasked(world: World, ada: Caller) -> None:
+    ada.makes("/organizations", {"id": "other", "name": "Other"})
+    world.pays("organization acme", "organization other", "project plant")
+    buys(ada, world)
+    ben = world.person("ben")
+    ben.sees("/users/me")
+    all_but_billing = ["read", "write", "delete", "manage_access", "escalate"]
+    for org_id in ("acme", "other"):
+        place = f"/organizations/{org_id}"
+        ada.makes(f"{place}/roles", {"name": "Mover", "permissions": all_but_billing})
+        ada.makes(f"{place}/rbac", {"user_id": ben.principal, "role_id": "Mover"})
+    refused = ben.post("/projects/plant/move", {"org_id": "other"})
+    assert refusal(refused) == (403, "forbidden")
+    assert "manage_billing" in refused.json["detail"]
+    assert ada.sees("/projects/plant")["org_id"] == "acme"
+    assert ada.post("/projects/plant/move", {"org_id": "other"}).status_code == 200
+    assert ada.sees(PLANT)["effective_scope"]["scope_id"] == "other"
+    assert ada.sees(ACME)["subscription_items"] == []
+    assert ada.sees(PLANT)["subscription_items"][0]["quantity"] == 1

@@ -26,7 +26,8 @@ from ktrlplane.ports.billing import BillingAccounts, Paid
 _COLUMNS: Final = SQL("""
     billing_account_id, scope_type, scope_id, stripe_customer_id, stripe_subscription_id,
     opened_by, customers, has_subscribed, currency, "interval", revision, ending, fault,
-    grace_until, has_lapsed, pay_again, touched_at, due_at, leased_until, attempts, created_at, updated_at
+    grace_until, has_lapsed, pay_again, touched_at, due_at, leased_until, attempts,
+    created_at, updated_at
 """)
 _OF: Final = "scope_type = %(scope_type)s AND scope_id = %(scope_id)s"
 
