@@ -69,7 +69,8 @@ class Target:
             scope: ada.makes(f"{scope.format(**IS_THERE)}/rbac", body)["assignment_id"]
             for scope in SCOPES
         }
-        edge = edge_of(units, world.platform, world.tokens)
+        world.pays("organization acme")
+        edge = edge_of(units, world.platform, world.tokens, transact=world.transact)
         client = client_of(edge, local_keys=lambda: {"keys": []})
         return cls(client.app, units, ada.token, held, units._committed)
 

@@ -116,6 +116,13 @@ class World:
     payments: MemoryPayments
     client: TestClient
 
+    @property
+    def transact(self) -> Transact:
+        """With a payment provider that is asked, and told at once."""
+        transact = transact_of(self.units, self.payments)
+        settling = SettleAccounts(transact, self.platform, lambda: self.payments)
+        return evolve(transact, settle=settling.at_once)
+
     def pays(self, *scopes: str) -> None:
         """Each, as ``organization acme``, has a customer with a card from now on."""
         for scope in scopes:
@@ -229,19 +236,15 @@ def a_world(units: UnitsOfWork, catalog: Catalog) -> World:
     )
     with units.begin() as work:
         synchronize_catalog(work, platform=platform)
-    payments = a_provider(clock, catalog)
-    transact = transact_of(units, payments)
-    settling = SettleAccounts(transact, platform, lambda: payments)
-    transact = evolve(transact, settle=settling.at_once)
-    client = client_of(edge_of(units, platform, tokens, transact=transact))
-    return World(
+    made = World(
         units=units,
         platform=platform,
         tokens=tokens,
         clock=clock,
-        payments=payments,
-        client=client,
+        payments=a_provider(clock, catalog),
+        client=client_of(edge_of(units, platform, tokens)),
     )
+    return made.with_edge(transact=made.transact)
 
 
 def transact_of(units: UnitsOfWork, payments: MemoryPayments) -> Transact:

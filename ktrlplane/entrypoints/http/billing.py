@@ -250,6 +250,7 @@ def _on(scope: str, noun: str) -> Iterator[Operation]:
         "Cancel the subscription at the end of what is paid for",
         cancel,
         then=None,
+        acts_elsewhere=True,
         answer=ShownSubscription,
     )
     yield of.post(
@@ -258,6 +259,7 @@ def _on(scope: str, noun: str) -> Iterator[Operation]:
         "Undo a cancellation, while the period lasts",
         resume,
         then=None,
+        acts_elsewhere=True,
         answer=ShownSubscription,
     )
     if noun == "Project":
@@ -282,6 +284,7 @@ OPERATIONS: Final = (
         handle=heed,
         needs=anybody(),
         status=204,
+        refusals=(errors.Unauthenticated, errors.ValidationFailed),
         public=True,
         takes_bytes=True,
     ),

@@ -165,6 +165,8 @@ class Operation:
     """What is answered once ``handle`` is committed and what follows from it is done."""
     body: type | None = None
     body_may_be_left_out: bool = False
+    acts_elsewhere: bool = False
+    """Whether it has the payment provider do something, which a rehearsal cannot."""
     takes_bytes: bool = False
     """Whether the body is taken as it came, with the payment provider's signature."""
     query: type[Parameters] = NoParameters

@@ -111,6 +111,12 @@ class Responses:
         elif operation.writes and operation.answer is not None:
             # A change that is only rehearsed gives 200.
             found.setdefault("200", self._success(operation, _OK))
+        if operation.then is not None or operation.acts_elsewhere:
+            described = {
+                "description": "Rehearsed: all is right, and the rest would be done elsewhere.",
+                "headers": _refer(("X-Request-Id",)),
+            }
+            found["204"] = self._shared("Rehearsed", described)
         if operation.tagged and not operation.writes:
             unchanged = {
                 "description": "It is as If-None-Match says.",
