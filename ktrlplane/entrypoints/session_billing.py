@@ -11,9 +11,10 @@ from ktrlplane.domain.events import EventType
 from ktrlplane.domain.ids import ProjectId, ResourceId
 from ktrlplane.domain.invoices import Invoice
 from ktrlplane.domain.projects import Project
-from ktrlplane.domain.services import billing, inheritance
+from ktrlplane.domain.services import billing, estimates, inheritance
 from ktrlplane.domain.services import billing_views as views
-from ktrlplane.domain.services.billing_views import BillingStatus, BillingView, Estimate
+from ktrlplane.domain.services.billing_views import BillingStatus, BillingView
+from ktrlplane.domain.services.estimates import Estimate
 from ktrlplane.entrypoints.places import Place, id_of, id_or_none, scope_of
 from ktrlplane.entrypoints.session_webhooks import WebhookSession
 from ktrlplane.ports.unit_of_work import UnitOfWork
@@ -58,8 +59,8 @@ class BillingSession(WebhookSession):
     ) -> Estimate:
         """With one more of a tier, with that tier in place of a resource's, or without it."""
         scope, resource = scope_of(on), id_or_none(ResourceId, resource_id)
-        asked = views.EstimateOf(type=type, sku=sku, resource_id=resource)
-        return self._transact.read(lambda work: views.estimate(work, scope, asked, **self._by))
+        asked = estimates.EstimateOf(type=type, sku=sku, resource_id=resource)
+        return self._transact.read(lambda work: estimates.estimate(work, scope, asked, **self._by))
 
     def open_customer(self, on: Place) -> BillingView:
         """Has a customer at the payment provider made, of the scope itself."""

@@ -15,12 +15,8 @@ from ktrlplane.domain.billing_accounts import BillingAccount
 from ktrlplane.domain.errors import UpstreamError
 from ktrlplane.domain.services.agreeing import agree
 from ktrlplane.domain.services.platform import Platform
-from ktrlplane.domain.services.settling import (
-    claim_accounts,
-    put_off,
-    settle_account,
-    wanted_of,
-)
+from ktrlplane.domain.services.settlement import settle_account
+from ktrlplane.domain.services.settling import claim_accounts, put_off, wanted_of
 from ktrlplane.entrypoints.transactions import Transact
 from ktrlplane.ports.payments import BillingChanged, Payments
 

@@ -18,18 +18,14 @@ from ktrlplane.domain.ids import (
     ResourceId,
     SubscriptionId,
 )
+from ktrlplane.domain.lifecycle import Hold
 from ktrlplane.domain.projects import ProjectStatus
 from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services import billing
 from ktrlplane.domain.services.agreeing import Found, agree
 from ktrlplane.domain.services.payment_notices import heed_notice
-from ktrlplane.domain.services.settling import (
-    WAITING,
-    claim_accounts,
-    put_off,
-    settle_account,
-    wanted_of,
-)
+from ktrlplane.domain.services.settlement import WAITING, settle_account
+from ktrlplane.domain.services.settling import claim_accounts, put_off, wanted_of
 from ktrlplane.entrypoints.library import ControlPlane
 from ktrlplane.entrypoints.session import Session
 from ktrlplane.ports.payment_notices import Notice
@@ -301,3 +297,51 @@ def test_pauses_grow_and_end() -> None:
 def test_a_scope_names_its_account() -> None:
     scope = Scope.of(OrganizationId("acme"))
     assert BillingAccount.of(scope, NOW).billing_account_id.value == "bill_organization_acme"
+
+
+def test_who_never_paid_has_no_grace(scene: Scene) -> None:
+    """A card that is taken away right after it was seen buys nothing."""
+    scene.payments.reads_coming.extend([Fault.NONE, Fault.NONE, Fault.REFUSED])
+    scene.buy()
+    (method,) = scene.there.payment_methods(scene.customer)
+    scene.there.remove_method(scene.customer, method.payment_method_id)
+    scene.clock.advance(MINUTE)
+    scene.control.catch_up()
+    assert scene.account.fault is BillingFault.PAYMENT_METHOD_MISSING
+    assert scene.account.has_lapsed
+    assert scene.resource().holds == (Hold.PAYMENT,)
+
+
+def test_who_was_never_asked_is_asked_first(scene: Scene) -> None:
+    """What came from the platform's former system."""
+    scene.ada.create_project(id="old", name="Old")
+    scene.ada.create_resource("old", id="old-one", name="R", type="Acme.Kettle", sku="free")
+    with scene.units.unwitnessed() as work:
+        old = work.resources.get(ResourceId("old-one"))
+        work.resources.replace(evolve(old, sku="gold"))
+        work.billing.touch([on("project old")], NOW)
+    scene.control.catch_up()
+    scene.clock.advance(MINUTE)
+    scene.control.catch_up()
+    with scene.units.view() as work:
+        account = work.billing.find(on("project old"))
+    assert account is not None
+    assert account.fault is BillingFault.PAYMENT_METHOD_MISSING
+    assert not account.has_lapsed
+    assert account.grace_until is not None
+    scene.clock.advance(timedelta(days=8))
+    scene.control.catch_up()
+    assert scene.resource("old-one").holds == (Hold.PAYMENT,)
+
+
+def test_what_is_free_by_now_is_not_held(scene: Scene) -> None:
+    scene.buy()
+    scene.buy("two")
+    (living,) = scene.there.subscriptions(scene.customer)
+    scene.there.end(living.subscription_id)
+    scene.clock.advance(timedelta(hours=7))
+    scene.control.catch_up()
+    assert scene.resource().holds == (Hold.PAYMENT,)
+    scene.ada.update_resource("one", sku="free")
+    assert scene.resource().holds == ()
+    assert scene.resource("two").holds == (Hold.PAYMENT,)

@@ -12,19 +12,19 @@ from ktrlplane.domain.events import EventType
 from ktrlplane.domain.ids import ResourceId
 from ktrlplane.domain.services import billing as service
 from ktrlplane.domain.services import billing_views as views
+from ktrlplane.domain.services import estimates
 from ktrlplane.domain.services.inheritance import SetInheritance, set_inheritance
-from ktrlplane.domain.services.payment_notices import heed_notice
 from ktrlplane.entrypoints.http.billing_shapes import (
     Billing,
     ShownEstimate,
-    ShownInvoice,
     ShownMethod,
     ShownPortal,
     ShownSetup,
     ShownStatus,
     ShownSubscription,
 )
-from ktrlplane.entrypoints.http.operations import Call, Needs, Operation, Reply, anybody, needs
+from ktrlplane.entrypoints.http.invoice_shapes import ShownInvoice
+from ktrlplane.entrypoints.http.operations import Call, Needs, Operation, Reply, needs
 from ktrlplane.entrypoints.http.pages import whole
 from ktrlplane.entrypoints.http.parameters import Parameters, between, said
 from ktrlplane.ports.unit_of_work import UnitOfWork
@@ -77,8 +77,8 @@ def methods(work: UnitOfWork, call: Call) -> Reply:
 
 def estimate(work: UnitOfWork, call: Call) -> Reply:
     query: EstimateParameters = call.query
-    asked = views.EstimateOf(type=query.type, sku=query.sku, resource_id=query.resource_id)
-    found = views.estimate(work, call.scope(), asked, **call.asked)
+    asked = estimates.EstimateOf(type=query.type, sku=query.sku, resource_id=query.resource_id)
+    found = estimates.estimate(work, call.scope(), asked, **call.asked)
     return Reply(content=ShownEstimate.of(found))
 
 
@@ -129,14 +129,6 @@ def resume(work: UnitOfWork, call: Call) -> Reply:
 
 def inheritance(work: UnitOfWork, call: Call) -> Reply:
     set_inheritance(work, call.project(), call.body, **call.asked)
-    return Reply()
-
-
-def heed(work: UnitOfWork, call: Call) -> Reply:
-    notices = call.platform.payment_notices
-    if notices is None:
-        raise errors.Unauthenticated("No payment provider is set up to tell anything here.")
-    heed_notice(work, notices.read(call.raw, call.signature), platform=call.platform)
     return Reply()
 
 
@@ -275,17 +267,4 @@ def _on(scope: str, noun: str) -> Iterator[Operation]:
 OPERATIONS: Final = (
     *_on("/organizations/{org_id}", "Organization"),
     *_on("/projects/{project_id}", "Project"),
-    Operation(
-        method="POST",
-        path="/payments/webhook",
-        name="heedPaymentProvider",
-        summary="Take what the payment provider tells",
-        tag=_TAG,
-        handle=heed,
-        needs=anybody(),
-        status=204,
-        refusals=(errors.Unauthenticated, errors.ValidationFailed),
-        public=True,
-        takes_bytes=True,
-    ),
 )

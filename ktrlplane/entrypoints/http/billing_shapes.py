@@ -16,14 +16,14 @@ from ktrlplane.domain.billing_accounts import BillingAccount, BillingFault
 from ktrlplane.domain.ids import (
     BillingAccountId,
     CustomerId,
-    InvoiceId,
     PaymentMethodId,
     PriceId,
     SubscriptionId,
 )
-from ktrlplane.domain.invoices import Invoice, InvoiceLine, InvoiceState, Preview
-from ktrlplane.domain.services.billing_views import BillingStatus, BillingView, Estimate
+from ktrlplane.domain.services.billing_views import BillingStatus, BillingView
+from ktrlplane.domain.services.estimates import Estimate
 from ktrlplane.domain.services.payers import Payer
+from ktrlplane.entrypoints.http.invoice_shapes import NextInvoice, ShownInvoice
 
 
 @frozen(kw_only=True)
@@ -151,59 +151,6 @@ class ShownSubscription:
 
 
 @frozen(kw_only=True)
-class ShownLine:
-    """``is_proration`` is for a part of a period, after a change; a credit where negative."""
-
-    description: str
-    amount: int
-    quantity: int
-    is_proration: bool
-
-    @classmethod
-    def of(cls, line: InvoiceLine) -> "ShownLine":
-        return cls(
-            description=line.description,
-            amount=line.total.amount,
-            quantity=line.quantity,
-            is_proration=line.is_proration,
-        )
-
-
-@frozen(kw_only=True)
-class ShownInvoice:
-    """Amounts in minor units. ``amount_due`` is what of the ``total`` is to be paid, after
-    credit. ``url`` and ``pdf_url`` open it for whoever has them."""
-
-    invoice_id: InvoiceId
-    number: str | None
-    status: InvoiceState
-    currency: str
-    total: int
-    amount_due: int
-    amount_paid: int
-    created_at: datetime
-    url: str | None
-    pdf_url: str | None
-    lines: tuple[ShownLine, ...]
-
-    @classmethod
-    def of(cls, invoice: Invoice) -> "ShownInvoice":
-        return cls(
-            invoice_id=invoice.invoice_id,
-            number=invoice.number,
-            status=invoice.state,
-            currency=invoice.total.currency,
-            total=invoice.total.amount,
-            amount_due=invoice.due.amount,
-            amount_paid=invoice.paid.amount,
-            created_at=invoice.created_at,
-            url=invoice.url,
-            pdf_url=invoice.pdf_url,
-            lines=tuple(map(ShownLine.of, invoice.lines)),
-        )
-
-
-@frozen(kw_only=True)
 class Billing:
     """``effective_scope`` pays for the scope. All else is of its account; or, in answers to who
     has just set something up, of the scope's own. To who does not manage the billing of that
@@ -277,25 +224,6 @@ class ShownPortal:
     """``url`` opens the billing portal for whoever has it, for a short while."""
 
     url: str
-
-
-@frozen(kw_only=True)
-class NextInvoice:
-    """As it would be if nothing else happened until then; ``amount_due`` is after credit."""
-
-    currency: str
-    total: int
-    amount_due: int
-    lines: tuple[ShownLine, ...]
-
-    @classmethod
-    def of(cls, preview: Preview) -> "NextInvoice":
-        return cls(
-            currency=preview.total.currency,
-            total=preview.total.amount,
-            amount_due=preview.due.amount,
-            lines=tuple(map(ShownLine.of, preview.lines)),
-        )
 
 
 @frozen(kw_only=True)

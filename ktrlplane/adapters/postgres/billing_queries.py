@@ -1,0 +1,153 @@
+"""Billing accounts, in SQL."""
+
+from typing import Final
+
+from psycopg.sql import SQL
+
+from ktrlplane.adapters.postgres.lists import composed
+from ktrlplane.adapters.postgres.resource_lists import COLUMNS as RESOURCE
+from ktrlplane.domain.access import ScopeType
+
+_COLUMNS: Final = SQL("""
+    billing_account_id, scope_type, scope_id, stripe_customer_id, stripe_subscription_id,
+    opened_by, customers, has_subscribed, currency, "interval", revision, ending, fault,
+    grace_until, has_lapsed, pay_again, touched_at, due_at, leased_until, attempts,
+    created_at, updated_at
+""")
+_OF: Final = "scope_type = %(scope_type)s AND scope_id = %(scope_id)s"
+
+FIND: Final = composed(
+    "SELECT {columns} FROM ktrlplane.billing_accounts WHERE {of}", columns=_COLUMNS, of=SQL(_OF)
+)
+OF_CUSTOMER: Final = composed(
+    """
+    SELECT {columns} FROM ktrlplane.billing_accounts
+    WHERE stripe_customer_id = %(customer_id)s ORDER BY created_at LIMIT 1
+    """,
+    columns=_COLUMNS,
+)
+_CHANGED: Final = SQL("""
+    stripe_customer_id = %(customer_id)s, stripe_subscription_id = %(subscription_id)s,
+    opened_by = %(opened_by)s, customers = %(customers)s,
+    has_subscribed = %(has_subscribed)s, currency = %(currency)s,
+    "interval" = %(interval)s, ending = %(ending)s, fault = %(fault)s,
+    grace_until = %(grace_until)s, has_lapsed = %(has_lapsed)s, pay_again = %(pay_again)s,
+    updated_at = %(updated_at)s
+""")
+CHANGE: Final = composed(
+    """
+    INSERT INTO ktrlplane.billing_accounts ({columns})
+    VALUES (
+        %(billing_account_id)s, %(scope_type)s, %(scope_id)s, %(customer_id)s,
+        %(subscription_id)s, %(opened_by)s, %(customers)s, %(has_subscribed)s,
+        %(currency)s, %(interval)s,
+        %(revision)s, %(ending)s, %(fault)s, %(grace_until)s, %(has_lapsed)s, %(pay_again)s,
+        %(touched_at)s, %(due_at)s, %(leased_until)s, %(attempts)s, %(created_at)s, %(updated_at)s
+    )
+    ON CONFLICT (scope_type, scope_id) DO UPDATE SET {changed}
+    """,
+    columns=_COLUMNS,
+    changed=_CHANGED,
+)
+# In an order, so that two who touch the same ones do not wait for each other.
+TOUCH: Final = b"""
+    INSERT INTO ktrlplane.billing_accounts AS kept (
+        billing_account_id, scope_type, scope_id, revision, due_at, touched_at, created_at,
+        updated_at
+    )
+    SELECT 'bill_' || scope_type || '_' || scope_id, scope_type, scope_id, 1, %(at)s, %(at)s,
+        %(at)s, %(at)s
+    FROM unnest(%(scope_types)s::text[], %(scope_ids)s::text[]) AS named (scope_type, scope_id)
+    ORDER BY scope_type, scope_id
+    ON CONFLICT (scope_type, scope_id) DO UPDATE
+    SET revision = kept.revision + 1, due_at = least(kept.due_at, excluded.due_at),
+        touched_at = excluded.touched_at, updated_at = excluded.updated_at
+"""
+CLAIM: Final = composed(
+    """
+    WITH due AS (
+        SELECT billing_account_id FROM ktrlplane.billing_accounts
+        WHERE due_at <= %(now)s AND (leased_until IS NULL OR leased_until <= %(now)s)
+            AND (
+                %(scope_types)s::text[] IS NULL
+                OR (scope_type, scope_id) IN (
+                    SELECT * FROM unnest(%(scope_types)s::text[], %(scope_ids)s::text[])
+                )
+            )
+        ORDER BY due_at, scope_type, scope_id LIMIT %(limit)s
+        FOR NO KEY UPDATE SKIP LOCKED
+    ),
+    claimed AS (
+        UPDATE ktrlplane.billing_accounts account
+        SET revision = revision + 1, leased_until = %(until)s, due_at = %(until)s
+        FROM due WHERE account.billing_account_id = due.billing_account_id
+        RETURNING account.*
+    )
+    SELECT {columns} FROM claimed ORDER BY scope_type, scope_id
+    """,
+    columns=_COLUMNS,
+)
+SETTLE: Final = composed(
+    """
+    UPDATE ktrlplane.billing_accounts
+    SET {changed}, attempts = %(attempts)s, leased_until = NULL,
+        due_at = CASE WHEN revision = %(revision)s THEN %(due_at)s ELSE due_at END,
+        touched_at = CASE
+            WHEN revision = %(revision)s THEN %(touched_at)s::timestamptz ELSE touched_at
+        END
+    WHERE {of} AND leased_until = %(leased_until)s
+    """,
+    changed=_CHANGED,
+    of=SQL(_OF),
+)
+_PAYS: Final = {
+    ScopeType.ORGANIZATION: SQL("p.org_id = %(scope_id)s AND p.inherits_billing_from_org"),
+    ScopeType.PROJECT: SQL(
+        "p.project_id = %(scope_id)s AND (p.org_id IS NULL OR NOT p.inherits_billing_from_org)"
+    ),
+}
+PAID_FOR: Final = {
+    scope_type: composed(
+        """
+        SELECT r.type, r.sku, r.stripe_price_id AS price_id, count(*) AS count
+        FROM ktrlplane.projects p JOIN ktrlplane.resources r ON r.project_id = p.project_id
+        WHERE {pays} AND r.status NOT IN ('Deleting', 'Deleted')
+        GROUP BY 1, 2, 3
+        ORDER BY 1, 2, 3 NULLS FIRST
+        """,
+        pays=pays,
+    )
+    for scope_type, pays in _PAYS.items()
+}
+RESOURCES_OF: Final = {
+    scope_type: composed(
+        """
+        SELECT {columns} FROM ktrlplane.resources
+        WHERE status NOT IN ('Deleting', 'Deleted') AND project_id IN (
+            SELECT p.project_id FROM ktrlplane.projects p WHERE {pays}
+        )
+            AND (
+                %(unpaid)s::boolean IS NULL
+                OR %(unpaid)s = coalesce('payment' = ANY(holds), false)
+            )
+        ORDER BY resource_id
+        """,
+        columns=RESOURCE,
+        pays=pays,
+    )
+    for scope_type, pays in _PAYS.items()
+}
+WITH_CUSTOMERS: Final = b"""
+    SELECT scope_type, scope_id FROM ktrlplane.billing_accounts
+    WHERE stripe_customer_id IS NOT NULL ORDER BY scope_type, scope_id
+"""
+NOTE: Final = b"""
+    INSERT INTO ktrlplane.payment_notices (notice_id, noted_at)
+    VALUES (%(notice_id)s, %(at)s) ON CONFLICT (notice_id) DO NOTHING
+"""
+FORGET: Final = b"""
+    DELETE FROM ktrlplane.payment_notices WHERE notice_id IN (
+        SELECT notice_id FROM ktrlplane.payment_notices WHERE noted_at < %(before)s
+        ORDER BY noted_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+    )
+"""

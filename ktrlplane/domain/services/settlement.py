@@ -1,0 +1,164 @@
+"""What follows from what was found at the payment provider: what is kept of it, who is told, and
+what is suspended or goes on (product.md R5.4)."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from attrs import evolve
+
+from ktrlplane.domain.billing_accounts import SWEEP_EVERY, BillingAccount, BillingFault
+from ktrlplane.domain.events import EventType
+from ktrlplane.domain.lifecycle import Hold
+from ktrlplane.domain.resources import Resource
+from ktrlplane.domain.services.agreeing import Found, Wanted
+from ktrlplane.domain.services.platform import Platform
+from ktrlplane.domain.services.telling import path_to, tell_data
+from ktrlplane.domain.services.transitions import keep
+from ktrlplane.ports.unit_of_work import UnitOfWork
+
+
+def settle_account(
+    work: UnitOfWork,
+    claimed: BillingAccount,
+    wanted: Wanted,
+    found: Found,
+    *,
+    platform: Platform,
+) -> None:
+    """What was found becomes what the platform goes by: ids are kept, and what is not paid is
+    suspended once its grace is over, what is paid resumed."""
+    now = platform.now()
+    work.access.hold(claimed.scope)
+    present = work.billing.find(claimed.scope)
+    if present is None or present.leased_until != claimed.leased_until:
+        return
+    account = _after(present, wanted, found, platform)
+    due_at = now + SWEEP_EVERY
+    if account.grace_until is not None and not account.has_lapsed:
+        due_at = min(due_at, account.grace_until)
+    done = evolve(account, attempts=0, touched_at=None)
+    work.billing.settle(wanted.account, done, due_at)
+    _tell(work, present, account, platform)
+    _hold_or_release(work, account, platform)
+
+
+def _after(
+    present: BillingAccount, wanted: Wanted, found: Found, platform: Platform
+) -> BillingAccount:
+    now, was_touched = platform.now(), present.revision != wanted.account.revision
+    grace_until, has_lapsed = None, False
+    if found.fault is not None and _has_no_grace(present, found):
+        has_lapsed = True
+    elif found.fault is not None:
+        grace_until = present.grace_until or now + platform.payment_grace
+        has_lapsed = now >= grace_until
+    account = evolve(
+        present,
+        ending=tuple(one for one in present.ending if one not in found.cancelled),
+        fault=found.fault,
+        grace_until=grace_until,
+        has_lapsed=has_lapsed,
+        pay_again=present.pay_again and was_touched,
+        updated_at=now,
+    )
+    if found.customer_id is None and present.customer_id is not None:
+        return evolve(account, customer_id=None, subscription_id=None, opened_by=None)
+    if found.customer_id is not None and present.customer_id is None:
+        account = evolve(account, customer_id=found.customer_id, customers=present.customers + 1)
+    if found.subscription is None:
+        return account
+    return evolve(account, subscription_id=found.subscription.subscription_id, has_subscribed=True)
+
+
+def _has_no_grace(present: BillingAccount, found: Found) -> bool:
+    """What was paid until now goes on for a while. What was cancelled has had its time, and what
+    nobody ever paid for has none; but who came from the platform's former system, which asked
+    nobody, is asked now."""
+    if found.fault is BillingFault.SUBSCRIPTION_ENDED or found.was_never_paid:
+        return True
+    unpaid = (BillingFault.PAYMENT_METHOD_MISSING, BillingFault.PAYMENT_FAILED)
+    return found.subscription is None and found.fault in unpaid and present.customers > 0
+
+
+def _tell(
+    work: UnitOfWork, before: BillingAccount, after: BillingAccount, platform: Platform
+) -> None:
+    told = list(_what_happened(before, after))
+    if not told:
+        return
+    path = path_to(work, after.scope, platform)
+    for kind in told:
+        tell_data(work, kind, path, _data(before, after), actor=None, platform=platform)
+
+
+def _what_happened(before: BillingAccount, after: BillingAccount) -> Iterator[EventType]:
+    if after.customer_id != before.customer_id:
+        gone = after.customer_id is None
+        yield EventType.BILLING_CUSTOMER_LOST if gone else EventType.BILLING_CUSTOMER_OPENED
+    if after.subscription_id != before.subscription_id and after.subscription_id is not None:
+        yield EventType.BILLING_SUBSCRIPTION_STARTED
+    ended = BillingFault.SUBSCRIPTION_ENDED
+    if before.ending or (after.fault is ended and before.fault is not ended):
+        yield EventType.BILLING_SUBSCRIPTION_ENDED
+    is_well, was_well = after.fault in _WELL, before.fault in _WELL
+    if is_well and not was_well:
+        yield EventType.BILLING_PAYMENT_RECOVERED
+    elif was_well and not is_well and after.fault is not ended:
+        yield EventType.BILLING_PAYMENT_FAILED
+    if after.has_lapsed and not before.has_lapsed:
+        yield EventType.BILLING_SUSPENDED
+
+
+_WELL: Final = (None, BillingFault.PROVIDER_UNAVAILABLE)
+
+
+def _data(before: BillingAccount, after: BillingAccount) -> dict[str, object]:
+    def told(account: BillingAccount) -> dict[str, object]:
+        return {
+            "fault": account.fault,
+            "has_lapsed": account.has_lapsed,
+            "grace_until": account.grace_until and account.grace_until.isoformat(),
+        }
+
+    was, is_now = told(before), told(after)
+    return {
+        "before": {name: was[name] for name in was if was[name] != is_now[name]},
+        "after": {name: is_now[name] for name in was if was[name] != is_now[name]},
+        "subject": {
+            "billing_account_id": after.billing_account_id.value,
+            "scope_type": after.scope.scope_type.value,
+            "scope_id": after.scope.scope_id,
+        },
+    }
+
+
+def _hold_or_release(work: UnitOfWork, account: BillingAccount, platform: Platform) -> None:
+    now, lapsed = platform.now(), account.has_lapsed
+    changes = [
+        (one, one.resumed(Hold.PAYMENT, now))
+        for one in work.billing.resources_of(account.scope, unpaid=True)
+        if not lapsed or one.stripe_price_id is None
+    ]
+    if lapsed:
+        changes += [
+            (one, one.suspended(Hold.PAYMENT, now))
+            for one in work.billing.resources_of(account.scope, unpaid=False)
+            if one.stripe_price_id is not None
+        ]
+    keep(work, [*changes, *_without_excuse(work, account)], actor=None, platform=platform)
+
+
+WAITING: Final = (
+    "It is not paid for yet: the payment provider does not answer, and is asked again."
+)
+
+
+def _without_excuse(
+    work: UnitOfWork, account: BillingAccount
+) -> Sequence[tuple[Resource, Resource]]:
+    if account.has_lapsed:
+        return []
+    waiting = work.billing.resources_of(account.scope, unpaid=False)
+    return [
+        (one, evolve(one, status_reason=None)) for one in waiting if one.status_reason == WAITING
+    ]

@@ -1,0 +1,33 @@
+"""What the payment provider tells, over HTTP."""
+
+from typing import Final
+
+from ktrlplane.domain import errors
+from ktrlplane.domain.services.payment_notices import heed_notice
+from ktrlplane.entrypoints.http.operations import Call, Operation, Reply, anybody
+from ktrlplane.ports.unit_of_work import UnitOfWork
+
+
+def heed(work: UnitOfWork, call: Call) -> Reply:
+    notices = call.platform.payment_notices
+    if notices is None:
+        raise errors.Unauthenticated("No payment provider is set up to tell anything here.")
+    heed_notice(work, notices.read(call.raw, call.signature), platform=call.platform)
+    return Reply()
+
+
+OPERATIONS: Final = (
+    Operation(
+        method="POST",
+        path="/payments/webhook",
+        name="heedPaymentProvider",
+        summary="Take what the payment provider tells",
+        tag="Billing",
+        handle=heed,
+        needs=anybody(),
+        status=204,
+        refusals=(errors.Unauthenticated, errors.ValidationFailed),
+        public=True,
+        takes_bytes=True,
+    ),
+)
