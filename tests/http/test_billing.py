@@ -4,8 +4,11 @@ from datetime import timedelta
 from typing import Any, Final
 
 import pytest
+from attrs import evolve
 
+from ktrlplane.domain.errors import Unauthenticated
 from ktrlplane.domain.ids import CustomerId, ResourceId
+from ktrlplane.ports.payment_notices import Notice, PaymentNotices
 from tests.builders import on
 from tests.http.marks import on_both_stores
 from tests.http.world import Caller, World, refusal, transact_of
@@ -339,3 +342,39 @@ def test_who_moves_a_project_spends_nobodys_money_unasked(world: World, ada: Cal
     assert ada.sees(PLANT)["effective_scope"]["scope_id"] == "other"
     assert ada.sees(ACME)["subscription_items"] == []
     assert ada.sees(PLANT)["subscription_items"][0]["quantity"] == 1
+
+
+class Signed(PaymentNotices):
+    """Takes what carries the word."""
+
+    def read(self, body: bytes, signature: str | None) -> Notice:
+        if signature != "signed":
+            raise Unauthenticated("Nobody has signed this.")
+        notice_id, _, customer = body.decode().partition(" ")
+        return Notice(notice_id=notice_id, customer_id=CustomerId(customer) if customer else None)
+
+
+def test_what_the_provider_tells_is_verified_as_it_came(world: World, ada: Caller) -> None:
+    platform = evolve(world.platform, payment_notices=Signed())
+    told = evolve(world, platform=platform).with_edge().nobody
+    world.pays("organization acme")
+    buys(ada, world)
+    world.payments.decline(customer_of(world))
+    world.clock.advance(timedelta(days=32))
+    path, body = "/payments/webhook", f"evt_1 {customer_of(world)}".encode()
+    assert refusal(told.post(path, raw=body)) == (401, "unauthenticated")
+    forged = told.post(path, raw=body, headers={"Stripe-Signature": "forged"})
+    assert refusal(forged) == (401, "unauthenticated")
+    for _ in range(2):
+        taken = told.post(path, raw=body, headers={"Stripe-Signature": "signed"})
+        assert (taken.status_code, taken.content) == (204, b"")
+    world.settle()
+    ada = world.person("ada")
+    assert ada.sees(ACME)["billing_account"]["fault"] == "payment_failed"
+    stranger = told.post(path, raw=b"evt_2 cus_x", headers={"Stripe-Signature": "signed"})
+    assert stranger.status_code == 204
+    rehearsed = f"{path}?validate_only=true"
+    seen = told.post(rehearsed, raw=b"evt_3", headers={"Stripe-Signature": "signed"})
+    assert seen.status_code == 204
+    unset = world.nobody.post(path, raw=body, headers={"Stripe-Signature": "signed"})
+    assert refusal(unset) == (401, "unauthenticated")

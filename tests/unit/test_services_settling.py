@@ -345,3 +345,18 @@ def test_what_is_free_by_now_is_not_held(scene: Scene) -> None:
     scene.ada.update_resource("one", sku="free")
     assert scene.resource().holds == ()
     assert scene.resource("two").holds == (Hold.PAYMENT,)
+
+
+def test_who_comes_back_as_another_customer_is_billed_again(scene: Scene) -> None:
+    scene.buy()
+    scene.there.lose(scene.customer)
+    scene.clock.advance(timedelta(hours=7))
+    scene.control.catch_up()
+    assert (scene.account.fault, scene.account.customer_id) == (BillingFault.CUSTOMER_GONE, None)
+    assert not scene.account.has_lapsed
+    scene.control.transact(lambda work: billing.open_customer(work, ACME, **scene.asked))
+    scene.there.add_method(scene.customer)
+    notice = Notice(notice_id="evt_1", customer_id=scene.customer, about_method=True)
+    scene.control.transact(lambda work: heed_notice(work, notice, platform=scene.control.platform))
+    assert scene.account.fault is None
+    assert scene.billed() == 1
