@@ -2,10 +2,19 @@
 
 from typing import Final
 
+from attrs import frozen
+
 from ktrlplane.domain import errors
 from ktrlplane.domain.services.payment_notices import heed_notice
 from ktrlplane.entrypoints.http.operations import Call, Operation, Reply, anybody
 from ktrlplane.ports.unit_of_work import UnitOfWork
+
+
+@frozen(kw_only=True)
+class Received:
+    """It need not be told again."""
+
+    received: bool
 
 
 def heed(work: UnitOfWork, call: Call) -> Reply:
@@ -13,7 +22,7 @@ def heed(work: UnitOfWork, call: Call) -> Reply:
     if notices is None:
         raise errors.Unauthenticated("No payment provider is set up to tell anything here.")
     heed_notice(work, notices.read(call.raw, call.signature), platform=call.platform)
-    return Reply()
+    return Reply(content=Received(received=True))
 
 
 OPERATIONS: Final = (
@@ -25,7 +34,7 @@ OPERATIONS: Final = (
         tag="Billing",
         handle=heed,
         needs=anybody(),
-        status=204,
+        answer=Received,
         refusals=(errors.Unauthenticated, errors.ValidationFailed),
         public=True,
         takes_bytes=True,
