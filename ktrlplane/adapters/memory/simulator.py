@@ -126,7 +126,9 @@ class PaymentSimulator(Payments):
         self._with(lambda there: there.make_default(customer_id, payment_method_id, key=key))
 
     def portal(self, customer_id: CustomerId, *, return_url: str, key: str) -> str:
-        return self._with(lambda there: there.portal(customer_id, return_url=return_url, key=key))
+        """It has no pages: what people would do there is played, and they are sent back."""
+        self._with(lambda there: there.portal(customer_id, return_url=return_url, key=key))
+        return return_url
 
     # -- subscriptions -------------------------------------------------------------------------
 

@@ -104,6 +104,8 @@ class NetworkDelivery(Delivery):
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
         await self._exchanges.close()
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
 
     def _take(self) -> None:
         with self._lock:
@@ -134,6 +136,10 @@ async def _answer(exchanges: Exchanges, outgoing: Outgoing, future: Future[Answe
         future.set_exception(exc)
     else:
         future.set_result(answered)
+
+
+_TURNS: Final = 3
+"""Connections that are closed go with a later turn of the loop."""
 
 
 def _tell(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
