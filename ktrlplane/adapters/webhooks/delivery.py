@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 from ktrlplane.adapters.webhooks.bounds import Bounds
 from ktrlplane.adapters.webhooks.exchanges import Exchanges
