@@ -288,6 +288,8 @@ def test_a_rehearsal_asks_the_provider_for_nothing(world: World, ada: Caller) ->
         sent = {} if body is None else {"body": body}
         result = ada.post(f"{ACME}/{path}?validate_only=true", **sent)
         assert result.status_code == 204, result.text
+    refused = ada.post(f"{ACME}/cancel?bogus=1")
+    assert refusal(refused) == (400, "unknown_parameter")
     assert ada.sees(ACME)["subscription_details"]["cancel_at_period_end"] is False
 
 

@@ -209,7 +209,7 @@ class Responder:
                 edge.transact.read(act, fresh=asked.fresh)
         except ValidationFailed as refusal:
             return refusal.faults
-        except DomainError:
+        except (DomainError, Unrehearsable):
             return ()
         return ()
 
