@@ -9,6 +9,7 @@ _OURS: Final = frozenset(
     {
         *("ktrlplane.domain.access", "ktrlplane.domain.billing", "ktrlplane.domain.ids"),
         *("ktrlplane.domain.invoices", "ktrlplane.adapters.memory.payment_ledger"),
+        "ktrlplane.adapters.memory.payment_visits",
     }
 )
 _OTHERS: Final = frozenset(

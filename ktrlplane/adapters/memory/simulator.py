@@ -2,6 +2,7 @@
 with what it knows in a place that all processes share."""
 
 import logging
+import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
@@ -31,7 +32,7 @@ from ktrlplane.ports.shared_state import SharedState
 
 T = TypeVar("T")
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of what is kept. What another version has kept is not read: it is a simulation."""
 
 _log = logging.getLogger(__name__)
@@ -61,6 +62,11 @@ class PaymentSimulator(Payments):
         self._state = state
         self._products = products
         self._offers = offers
+        self._pages: str | None = None
+
+    def lead_to(self, pages: str) -> None:
+        """Somebody shows its pages there: its portals do not lead straight back any more."""
+        self._pages = pages
 
     def play(self, act: Callable[[MemoryPayments], T]) -> T:
         """What a person does at the provider's own pages, or a bank by itself."""
@@ -71,6 +77,7 @@ class PaymentSimulator(Payments):
         with self._state.held() as (kept, save):
             clock, payments = self._opened(kept)
             clock.ahead += by
+            payments.prolong_visits(by)
             save(self._closed(clock, payments))
 
     def _with(self, act: Callable[[MemoryPayments], T]) -> T:
@@ -84,7 +91,10 @@ class PaymentSimulator(Payments):
 
     def _opened(self, kept: bytes | None) -> tuple[_Shifted, MemoryPayments]:
         clock = _Shifted(self._clock)
-        payments = MemoryPayments(clock)
+        # Where what was known is forgotten, no id means another customer than it did before.
+        payments = MemoryPayments(clock, mark=f"sim_{secrets.token_hex(4)}_")
+        if self._pages is not None:
+            payments.lead_to(self._pages)
         if kept is not None:
             version, ahead, known = read(kept)
             if version == VERSION:
@@ -126,9 +136,10 @@ class PaymentSimulator(Payments):
         self._with(lambda there: there.make_default(customer_id, payment_method_id, key=key))
 
     def portal(self, customer_id: CustomerId, *, return_url: str, key: str) -> str:
-        """It has no pages: what people would do there is played, and they are sent back."""
-        self._with(lambda there: there.portal(customer_id, return_url=return_url, key=key))
-        return return_url
+        """Where nobody shows its pages, what people would do there is played, and they are sent
+        back."""
+        url = self._with(lambda there: there.portal(customer_id, return_url=return_url, key=key))
+        return return_url if self._pages is None else url
 
     # -- subscriptions -------------------------------------------------------------------------
 

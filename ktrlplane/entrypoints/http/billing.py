@@ -114,7 +114,7 @@ def set_up(work: UnitOfWork, call: Call) -> Reply:
 
 def opened(work: UnitOfWork, call: Call) -> Reply:
     url = service.open_portal(work, call.scope(), call.body, key=call.key, **call.asked)
-    return Reply(content=ShownPortal(url=url))
+    return Reply(content=ShownPortal(url=call.origin() + url if url.startswith("/") else url))
 
 
 def cancel(work: UnitOfWork, call: Call) -> Reply:
