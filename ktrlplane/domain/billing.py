@@ -106,6 +106,10 @@ class SubscriptionItems:
         return self.quantities.get(price_id, 0)
 
 
+MAX_PRICES: Final = 20
+"""That the provider lets one subscription contain."""
+
+
 def _is_not_empty(_: object, __: object, value: SubscriptionItems) -> None:
     if not value:
         raise ValueError("A subscription to nothing is one that is cancelled.")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +24,7 @@ from ktrlplane.domain.notifications import (
     Preference,
     next_digest,
 )
+from ktrlplane.domain.services.transitions import keep
 from ktrlplane.entrypoints.jobs import Outside, jobs_of
 from ktrlplane.entrypoints.library import ControlPlane
 from ktrlplane.entrypoints.mailing import LEASE
@@ -202,6 +204,34 @@ def test_who_manages_access_is_told_of_a_disabled_webhook(world: World) -> None:
     )
     assert world.titles("ada") == [told]
     assert told not in world.titles("bob")
+
+
+def test_who_manages_billing_is_told_that_something_is_not_paid(world: World) -> None:
+    """And mailed at once: what is theirs is suspended next."""
+    ada = world.people["ada"]
+    ada.grant("Editor", to="bob", on=ACME)
+    ada.grant("Billing Manager", to="cleo", on=ACME)
+    world.mailed()
+    with world.control.transact.units.begin() as work:
+        kettle = work.resources.get(ResourceId("kettle-0"))
+        keep(
+            work,
+            [(kettle, evolve(kettle, stripe_price_id="price_1"))],
+            actor=None,
+            platform=world.control.platform,
+        )
+    world.run("settle_accounts")
+    failed = "A payment of organization acme did not go through; look at its billing"
+    suspended = "What organization acme pays for is suspended, since it is not paid"
+    for name, is_told in (("ada", True), ("bob", False), ("cleo", True)):
+        assert (failed in world.titles(name)) is is_told, name
+    world.clock.advance(timedelta(minutes=2))
+    told = {message.to for message in world.mailed() if failed in message.text}
+    assert told == {"ada@example.com", "cleo@example.com"}
+    world.clock.advance(timedelta(days=8))
+    world.run("settle_accounts")
+    assert suspended in world.titles("cleo")
+    assert suspended not in world.titles("bob")
 
 
 def test_what_one_may_no_longer_read_is_neither_shown_nor_mailed(world: World) -> None:

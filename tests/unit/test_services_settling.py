@@ -9,7 +9,7 @@ from attrs import evolve
 from ktrlplane.adapters.memory.clock import ManualClock
 from ktrlplane.domain.access import Scope
 from ktrlplane.domain.billing_accounts import BillingAccount, BillingFault, pause_after
-from ktrlplane.domain.errors import UpstreamError
+from ktrlplane.domain.errors import LimitExceeded, UpstreamError
 from ktrlplane.domain.ids import (
     CustomerId,
     OrganizationId,
@@ -360,3 +360,18 @@ def test_who_comes_back_as_another_customer_is_billed_again(scene: Scene) -> Non
     scene.control.transact(lambda work: heed_notice(work, notice, platform=scene.control.platform))
     assert scene.account.fault is None
     assert scene.billed() == 1
+
+
+def test_no_more_is_sold_than_one_subscription_can_contain(scene: Scene) -> None:
+    scene.buy()
+    with scene.units.unwitnessed() as work:
+        for number in range(19):
+            other = evolve(
+                scene.resource(),
+                resource_id=ResourceId(f"other-{number}"),
+                stripe_price_id=f"price_other_{number}",
+            )
+            work.resources.add(other)
+    with pytest.raises(LimitExceeded, match="20 different tiers"):
+        scene.buy("two", "grand")
+    assert scene.buy("three").stripe_price_id == scene.resource().stripe_price_id

@@ -5,13 +5,19 @@ from attrs import evolve, frozen
 from ktrlplane.domain.access import Action, Scope
 from ktrlplane.domain.errors import Conflict
 from ktrlplane.domain.events import EventType
-from ktrlplane.domain.ids import PrincipalId, ProjectId
+from ktrlplane.domain.ids import PriceId, PrincipalId, ProjectId
 from ktrlplane.domain.lifecycle import ENDED
 from ktrlplane.domain.projects import Project
 from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services.payers import Payer, payer_of
 from ktrlplane.domain.services.platform import Platform
-from ktrlplane.domain.services.purchases import priced, require_consent, require_means, tier_of
+from ktrlplane.domain.services.purchases import (
+    priced,
+    require_consent,
+    require_means,
+    require_not_too_many,
+    tier_of,
+)
 from ktrlplane.domain.services.standings import hold_for
 from ktrlplane.domain.services.telling import tell
 from ktrlplane.domain.services.transitions import keep
@@ -75,7 +81,8 @@ def change_payer(
     happens where that is who has paid. ``standing`` is the actor's on the project.
 
     Raises: Forbidden for who may not spend the other's money, PaymentRequired where that cannot
-    pay, ValidationFailed for a tier that has no price for it, UpstreamError, Unasked.
+    pay, ValidationFailed for a tier that has no price for it, LimitExceeded for too many
+    different ones, UpstreamError, Unasked.
     """
     was, is_now = paying_scope(before), paying_scope(after)
     if was == is_now:
@@ -91,6 +98,8 @@ def change_payer(
     require_consent(payer, standing)
     require_means(work, payer)
     repriced = [(one, _at_prices_of(work, payer, one, platform)) for one in paid]
+    wanted = [PriceId(after.stripe_price_id) for _, after in repriced if after.stripe_price_id]
+    require_not_too_many(work, payer, wanted)
     keep(work, repriced, actor=actor, platform=platform)
     work.billing.touch({was, is_now}, platform.now())
 

@@ -1,16 +1,17 @@
 """Choosing or raising a paid tier: who may, by what it is paid, and at what price
 (product.md R5.2, R5.4)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from attrs import evolve
 
-from ktrlplane.domain.billing import PaymentMethod
+from ktrlplane.domain.billing import MAX_PRICES, PaymentMethod
 from ktrlplane.domain.billing_accounts import BillingAccount
 from ktrlplane.domain.catalog import Tier
 from ktrlplane.domain.errors import (
     Fault,
     Forbidden,
+    LimitExceeded,
     PaymentRequired,
     UpstreamError,
     ValidationFailed,
@@ -42,8 +43,8 @@ def purchase(
     What costs no more than before needs nobody's consent.
 
     Raises: Forbidden for who may not spend the payer's money, PaymentRequired where there is no
-    way to pay, ValidationFailed for a tier without a price in what the payer pays in, Unasked,
-    UpstreamError.
+    way to pay, ValidationFailed for a tier without a price in what the payer pays in,
+    LimitExceeded for too many different ones, Unasked, UpstreamError.
     """
     tier = tier_of(type, sku, platform)
     if tier is None or not tier.prices:
@@ -52,7 +53,19 @@ def purchase(
     if instead_of is None or _costs_more(tier, instead_of, payer, platform):
         require_consent(payer, standing)
         require_means(work, payer)
-    return priced(work, tier, payer, platform)
+    price_id = priced(work, tier, payer, platform)
+    require_not_too_many(work, payer, [price_id])
+    return price_id
+
+
+def require_not_too_many(work: UnitOfWork, payer: Payer, price_ids: Iterable[PriceId]) -> None:
+    """Else it could not be billed. Raises: LimitExceeded."""
+    paid = {one.price_id for one in work.billing.paid_for(payer.scope)} - {None}
+    if len(paid | set(price_ids)) > max(MAX_PRICES, len(paid)):
+        raise LimitExceeded(
+            f"{payer.scope} pays for {len(paid)} different tiers, and {MAX_PRICES} are the most "
+            "that one can. Have a project pay for itself."
+        )
 
 
 def tier_of(type: str, sku: str, platform: Platform) -> Tier | None:  # noqa: A002

@@ -134,7 +134,13 @@ def inheritance(work: UnitOfWork, call: Call) -> Reply:
 
 _TAG: Final = "Billing"
 _REFUSALS: Final = (errors.NotFound, errors.Forbidden, errors.UpstreamError)
-_WRITES: Final = (*_REFUSALS, errors.OutcomeUnknown, errors.PaymentRequired, errors.Conflict)
+_WRITES: Final = (
+    *_REFUSALS,
+    errors.OutcomeUnknown,
+    errors.PaymentRequired,
+    errors.Conflict,
+    errors.LimitExceeded,
+)
 
 Handle = Callable[[UnitOfWork, Call], Reply]
 

@@ -37,6 +37,8 @@ _CHANGING: Final = (
     errors.NotFound,
     errors.Forbidden,
     errors.LimitExceeded,
+    errors.PaymentRequired,
+    errors.OutcomeUnknown,
     errors.InvalidTransition,
 )
 

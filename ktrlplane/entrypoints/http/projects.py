@@ -156,6 +156,8 @@ OPERATIONS: Final = (
             errors.NotFound,
             errors.Forbidden,
             errors.LimitExceeded,
+            errors.PaymentRequired,
+            errors.OutcomeUnknown,
             errors.InvalidTransition,
             errors.LastOwner,
         ),

@@ -115,6 +115,8 @@ def _single(path: str, suffix: str) -> Iterator[Operation]:
         errors.NotFound,
         errors.Forbidden,
         errors.LimitExceeded,
+        errors.PaymentRequired,
+        errors.OutcomeUnknown,
         errors.InvalidTransition,
     )
     yield Operation(
@@ -180,6 +182,8 @@ OPERATIONS: Final = (
             errors.NotFound,
             errors.Forbidden,
             errors.LimitExceeded,
+            errors.PaymentRequired,
+            errors.OutcomeUnknown,
             errors.AlreadyExists,
             errors.InvalidTransition,
         ),
