@@ -5,6 +5,7 @@ from functools import partial
 from typing import Final
 
 import click
+from attrs import evolve
 
 from ktrlplane.domain.access import Scope
 from ktrlplane.domain.ids import CustomerId
@@ -20,6 +21,7 @@ from ktrlplane.entrypoints.container import (
     play_simulated,
 )
 from ktrlplane.entrypoints.played import tell_played
+from ktrlplane.entrypoints.settling import SettleAccounts
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 _PAYERS: Final = ("organization", "project")
@@ -50,13 +52,16 @@ def play(
 ) -> None:
     """Have something happen to a customer of the simulator.
 
-    The platform is told as a real provider would tell it, and looks within a second.
+    The platform is told as a real provider would tell it, and looks at once.
     """
     named = _named(scope_type, scope_id, customer)
     with current(settings_of(context)) as container:
         customer_id = _customer(container, named) if isinstance(named, Scope) else named
         click.echo(play_simulated(container, what, customer_id))
-        tell_played(container.transact(), container.platform(), customer_id, what)
+        platform, transact = container.platform(), container.transact()
+        settling = SettleAccounts(transact, platform, container.payments)
+        looking = evolve(transact, settle=settling.at_once)
+        tell_played(looking, platform, customer_id, what)
 
 
 @payments.command()
