@@ -3,6 +3,7 @@
 import pickle
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -30,6 +31,7 @@ from ktrlplane.domain.errors import NotFound
 from ktrlplane.domain.ids import CustomerId, ProductId
 from ktrlplane.domain.invoices import InvoiceState
 from ktrlplane.ports.payments import BillingChanged
+from ktrlplane.ports.shared_state import Save, SharedState
 from ktrlplane.ports.unit_of_work import UnitsOfWork
 from tests.builders import ALICE, NOW, on
 
@@ -76,6 +78,91 @@ def test_what_one_process_does_another_sees(pool: Pool) -> None:
     assert (invoice.state, invoice.total.amount) == (InvoiceState.PAID, 15_800)
     assert other.open_customer(ACME, key="acme").customer_id == customer_id
     assert len(other.prices(["graph-month"])) == 1
+
+
+class Counting(SharedState):
+    def __init__(self, pool: Pool) -> None:
+        self._state = SimulatorState(pool)
+        self.saved = 0
+
+    @contextmanager
+    def held(self) -> Iterator[tuple[bytes | None, Save]]:
+        with self._state.held() as (kept, save):
+
+            def counted(state: bytes) -> None:
+                self.saved += 1
+                save(state)
+
+            yield kept, counted
+
+
+def look_at_all(there: PaymentSimulator, customer_id: CustomerId) -> None:
+    there.customer(customer_id)
+    there.payment_methods(customer_id)
+    for one in there.subscriptions(customer_id):
+        there.subscription(one.subscription_id)
+        there.preview(customer_id, one.items, subscription_id=one.subscription_id)
+    there.invoices(customer_id, limit=10)
+    there.prices(["graph-month"])
+    there.offered()
+    there.products()
+    there.meters()
+
+
+def test_who_looks_saves_what_fell_due_meanwhile_and_nothing_else(pool: Pool) -> None:
+    clock, state = ManualClock(), Counting(pool)
+    there = PaymentSimulator(clock, state, [GRAPH], [MONTHLY])
+    customer_id = subscribed(there)
+    before = state.saved
+    look_at_all(there, customer_id)
+    assert state.saved == before
+    clock.advance(timedelta(days=32))
+    look_at_all(there, customer_id)
+    assert state.saved == before + 1
+    assert len(a_simulator(pool, ManualClock()).invoices(customer_id, limit=10)) == 2
+
+
+def test_what_is_at_hand_is_not_what_others_have_changed(pool: Pool) -> None:
+    one, other = a_simulator(pool), a_simulator(pool)
+    customer_id = subscribed(one)
+    for turn in range(3):
+        assert len(other.payment_methods(customer_id)) == 2 * turn + 1
+        other.play(lambda there: PLAYS["add-card"](there, customer_id))
+        assert len(one.payment_methods(customer_id)) == 2 * turn + 2
+        one.play(lambda there: PLAYS["add-card"](there, customer_id))
+
+
+def test_what_breaks_off_leaves_no_trace(pool: Pool) -> None:
+    there = a_simulator(pool)
+    customer_id = subscribed(there)
+
+    def half(one: MemoryPayments) -> None:
+        PLAYS["add-card"](one, customer_id)
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        there.play(half)
+    assert len(there.payment_methods(customer_id)) == 1
+    assert len(a_simulator(pool).payment_methods(customer_id)) == 1
+
+
+def test_several_threads_of_several_processes_have_one_state(pool: Pool) -> None:
+    shared = [a_simulator(pool) for _ in range(2)]
+    customer_id = subscribed(shared[0])
+
+    def play(worker: int) -> None:
+        there = shared[worker % 2]
+        for turn in range(10):
+            there.play(lambda one: PLAYS["add-card"](one, customer_id))
+            methods = there.payment_methods(customer_id)
+            there.make_default(customer_id, methods[-1].payment_method_id, key=f"{worker}/{turn}")
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(play, range(4)))
+    for there in (*shared, a_simulator(pool)):
+        methods = there.payment_methods(customer_id)
+        assert len({one.payment_method_id for one in methods}) == len(methods) == 41
+        assert [one.is_default for one in methods].count(True) == 1
 
 
 def test_several_at_once_do_not_undo_one_another(pool: Pool) -> None:

@@ -29,7 +29,7 @@ from ktrlplane.ports.payments import BillingChanged, Payments
 
 T = TypeVar("T")
 
-_NOT_KNOWN: Final = frozenset({"_clock", "_lock", "_pages"})
+_NOT_KNOWN: Final = frozenset({"_clock", "_lock", "_pages", "fell_due"})
 
 
 class MemoryPayments(MemoryCustomers, MemoryOffers, Payments):
@@ -43,6 +43,8 @@ class MemoryPayments(MemoryCustomers, MemoryOffers, Payments):
         self._ahead: dict[CustomerId, timedelta] = {}
         self._contracts: dict[SubscriptionId, Contract] = {}
         self._ledger = Ledger(self._prices, mark)
+        self.fell_due = False
+        """Whether something has happened by itself, since somebody set this."""
 
     def play(self, act: Callable[[Self], T]) -> T:
         """Something that nobody asks for through the API."""
@@ -227,8 +229,9 @@ class MemoryPayments(MemoryCustomers, MemoryOffers, Payments):
     def _pass_time(self) -> None:
         for contract in self._contracts.values():
             customer_id = contract.subscription.customer_id
-            now = self._now_of(customer_id)
+            before, now = contract.subscription, self._now_of(customer_id)
             self._ledger.pass_time(contract, self._accounts[customer_id], now)
+            self.fell_due |= contract.subscription is not before
 
     def _now(self) -> datetime:
         return self._clock.now()
