@@ -23,6 +23,7 @@ from ktrlplane.ports.payment_questions import (
     CustomerOf,
     InvoicesOf,
     MethodsOf,
+    StatusOf,
     SubscriptionOf,
     learn,
 )
@@ -106,15 +107,15 @@ def _whole(work: UnitOfWork, view: BillingView) -> BillingView:
 def read_billing_status(
     work: UnitOfWork, scope: Scope, *, actor: PrincipalId, platform: Platform
 ) -> BillingStatus:
-    """For everybody who may read the scope. Raises: NotFound, UpstreamError, Unasked."""
+    """For everybody who may read the scope; as of a few seconds ago. Raises: NotFound,
+    UpstreamError, Unasked."""
     _, payer, _ = _seen(work, scope, actor, platform.now())
     account = payer.account
     if account is None or account.customer_id is None:
         return BillingStatus(payer=payer, has_payment_method=False, subscription=None)
+    status = learn(work.known, StatusOf(account.customer_id, account.subscription_id))
     return BillingStatus(
-        payer=payer,
-        has_payment_method=bool(learn(work.known, MethodsOf(account.customer_id))),
-        subscription=subscription_of(work, account),
+        payer=payer, has_payment_method=status.has_method, subscription=status.subscription
     )
 
 
