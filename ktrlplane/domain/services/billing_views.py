@@ -67,6 +67,12 @@ def _seen(
     return own.standing, payer_at(work, payer, actor, at), True
 
 
+def who_pays(work: UnitOfWork, scope: Scope, *, actor: PrincipalId, platform: Platform) -> Payer:
+    """For what is in the scope. Raises: NotFound."""
+    _, payer, _ = _seen(work, scope, actor, platform.now())
+    return payer
+
+
 def read_billing(
     work: UnitOfWork, scope: Scope, *, actor: PrincipalId, platform: Platform
 ) -> BillingView:
