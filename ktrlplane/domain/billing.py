@@ -210,6 +210,12 @@ class PaymentMethod:
     exp_year: int | None
     is_default: bool
 
+    def is_usable(self, at: datetime) -> bool:
+        """A card is good until the end of the month that it names."""
+        if self.exp_year is None or self.exp_month is None:
+            return True
+        return (self.exp_year, self.exp_month) >= (at.year, at.month)
+
 
 @frozen(kw_only=True)
 class Setup:

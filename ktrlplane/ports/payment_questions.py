@@ -92,6 +92,27 @@ class SubscriptionOf(Question[Subscription | None]):
 
 
 @frozen
+class PaymentStatus:
+    has_method: bool
+    subscription: Subscription | None
+
+
+@frozen
+class StatusOf(Question[PaymentStatus]):
+    """For whoever looks often: it may be as of some seconds ago."""
+
+    customer_id: CustomerId
+    subscription_id: SubscriptionId | None
+
+    def ask(self, payments: Payments) -> PaymentStatus:
+        wanted = self.subscription_id
+        return PaymentStatus(
+            has_method=bool(payments.payment_methods(self.customer_id)),
+            subscription=None if wanted is None else payments.subscription(wanted),
+        )
+
+
+@frozen
 class InvoicesOf(Question[Sequence[Invoice]]):
     customer_id: CustomerId
     limit: int

@@ -107,7 +107,7 @@ def test_billing_is_tried_out_as_its_page_says(tmp_path: Path) -> None:
         bought, *_, paid = (one for one in answers if one.get("latest_invoice"))
         assert [one["latest_invoice"]["status"] for one in (bought, paid)] == ["paid", "paid"]
         assert bought["latest_invoice"] != paid["latest_invoice"]
-        (portal,) = (one["url"] for one in answers if one.keys() == {"url"})
+        (portal,) = (one["url"] for one in answers if "url" in one)
         _press(portal, "lose-customer")
         with urllib.request.urlopen(portal, timeout=DEADLINE_S) as shown:
             assert "The customer is gone" in shown.read().decode()

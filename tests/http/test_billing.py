@@ -1,6 +1,6 @@
 """Billing over HTTP: who pays, what people are told, and what happens when it does not work."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
@@ -58,7 +58,8 @@ def test_what_costs_something_needs_a_way_to_pay_first(world: World, ada: Caller
     assert ada.post(f"{ACME}/customer").json["stripe_customer"] == opened.json["stripe_customer"]
     assert refusal(buys(ada, world)) == (402, "payment_required")
 
-    assert ada.post(f"{ACME}/setup-intent").json.keys() == {"client_secret"}
+    setup = ada.post(f"{ACME}/setup-intent").json
+    assert setup.keys() == {"client_secret", "effective_scope"}
     world.payments.add_method(CustomerId(opened.json["stripe_customer"]["id"]))
     made = buys(ada, world)
     assert made.status_code == 201
@@ -380,3 +381,27 @@ def test_what_the_provider_tells_is_verified_as_it_came(world: World, ada: Calle
     assert seen.status_code == 200
     unset = world.nobody.post(path, raw=body, headers={"Stripe-Signature": "signed"})
     assert refusal(unset) == (401, "unauthenticated")
+
+
+def test_a_card_that_has_expired_buys_nothing(world: World, ada: Caller) -> None:
+    """The provider's are good until the end of 2034."""
+    world.pays("organization acme")
+    world.clock.set(datetime(2034, 12, 31, 23, tzinfo=UTC))
+    assert buys(world.person("ada"), world).status_code == 201
+    world.clock.set(datetime(2035, 1, 1, tzinfo=UTC))
+    refused = buys(world.person("ada"), world, "two")
+    assert refusal(refused) == (402, "payment_required")
+
+
+def test_every_answer_names_who_pays(world: World, ada: Caller) -> None:
+    world.pays("organization acme", "project plant")
+    buys(ada, world)
+    there = {"return_url": "https://app.example.com/billing"}
+    answers = [
+        *(ada.post(f"{ACME}/{act}").json for act in ("cancel", "resume", "setup-intent")),
+        *(ada.post(f"{place}/portal", there).json for place in (ACME, PLANT)),
+        *(ada.post(f"{place}/customer").json for place in (ACME, PLANT)),
+        *(ada.sees(f"{PLANT}{part}") for part in ("", "/status", "/estimate")),
+    ]
+    assert {one["effective_scope"]["scope_id"] for one in answers} == {"acme"}
+    assert answers[0].keys() >= {"id", "status", "cancel_at_period_end"}

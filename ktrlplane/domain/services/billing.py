@@ -70,7 +70,7 @@ def subscribe(
     """
     account = _managed(work, scope, actor, platform)
     payer = payer_at(work, scope, actor, platform.now())
-    require_method(work, payer)
+    require_method(work, payer, platform.now())
     present = _subscription(work, account)
     is_over = present is None or present.state.is_over
     terms = Terms(

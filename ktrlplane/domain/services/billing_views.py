@@ -23,6 +23,7 @@ from ktrlplane.ports.payment_questions import (
     CustomerOf,
     InvoicesOf,
     MethodsOf,
+    StatusOf,
     SubscriptionOf,
     learn,
 )
@@ -66,6 +67,12 @@ def _seen(
     return own.standing, payer_at(work, payer, actor, at), True
 
 
+def who_pays(work: UnitOfWork, scope: Scope, *, actor: PrincipalId, platform: Platform) -> Payer:
+    """For what is in the scope. Raises: NotFound."""
+    _, payer, _ = _seen(work, scope, actor, platform.now())
+    return payer
+
+
 def read_billing(
     work: UnitOfWork, scope: Scope, *, actor: PrincipalId, platform: Platform
 ) -> BillingView:
@@ -106,15 +113,15 @@ def _whole(work: UnitOfWork, view: BillingView) -> BillingView:
 def read_billing_status(
     work: UnitOfWork, scope: Scope, *, actor: PrincipalId, platform: Platform
 ) -> BillingStatus:
-    """For everybody who may read the scope. Raises: NotFound, UpstreamError, Unasked."""
+    """For everybody who may read the scope; as of a few seconds ago. Raises: NotFound,
+    UpstreamError, Unasked."""
     _, payer, _ = _seen(work, scope, actor, platform.now())
     account = payer.account
     if account is None or account.customer_id is None:
         return BillingStatus(payer=payer, has_payment_method=False, subscription=None)
+    status = learn(work.known, StatusOf(account.customer_id, account.subscription_id))
     return BillingStatus(
-        payer=payer,
-        has_payment_method=bool(learn(work.known, MethodsOf(account.customer_id))),
-        subscription=subscription_of(work, account),
+        payer=payer, has_payment_method=status.has_method, subscription=status.subscription
     )
 
 

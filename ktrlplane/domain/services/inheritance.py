@@ -96,7 +96,7 @@ def change_payer(
         return
     payer = payer_of(work, after, actor, platform.now())
     require_consent(payer, standing)
-    require_means(work, payer)
+    require_means(work, payer, platform.now())
     repriced = [(one, _at_prices_of(work, payer, one, platform)) for one in paid]
     wanted = [PriceId(after.stripe_price_id) for _, after in repriced if after.stripe_price_id]
     require_not_too_many(work, payer, wanted)

@@ -2,6 +2,7 @@
 (product.md R5.2, R5.4)."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from attrs import evolve
 
@@ -52,7 +53,7 @@ def purchase(
     payer = payer_of(work, project, actor, platform.now())
     if instead_of is None or _costs_more(tier, instead_of, payer, platform):
         require_consent(payer, standing)
-        require_means(work, payer)
+        require_means(work, payer, platform.now())
     price_id = priced(work, tier, payer, platform)
     require_not_too_many(work, payer, [price_id])
     return price_id
@@ -91,20 +92,20 @@ def require_consent(payer: Payer, standing: Standing) -> None:
         )
 
 
-def require_method(work: UnitOfWork, payer: Payer) -> BillingAccount:
+def require_method(work: UnitOfWork, payer: Payer, at: datetime) -> BillingAccount:
     """The payer's account. Raises: PaymentRequired where there is nothing to pay by, Unasked."""
     account = payer.account
-    if account is None or account.customer_id is None or not _methods(work, account):
+    if account is None or not any(one.is_usable(at) for one in _methods(work, account)):
         raise PaymentRequired(
-            f"This is paid by {payer.scope}, which has no payment method. Add one with "
-            f"POST {_billing(payer)}/setup-intent or in the billing portal, and try again."
+            f"This is paid by {payer.scope}, which has no payment method that is good. Add one "
+            f"with POST {_billing(payer)}/setup-intent or in the billing portal, and try again."
         )
     return account
 
 
-def require_means(work: UnitOfWork, payer: Payer) -> None:
+def require_means(work: UnitOfWork, payer: Payer, at: datetime) -> None:
     """Raises: PaymentRequired, Unasked."""
-    account = require_method(work, payer)
+    account = require_method(work, payer, at)
     if account.has_lapsed:
         raise PaymentRequired(
             f"This is paid by {payer.scope}, which has something to pay first: see "
@@ -126,7 +127,8 @@ def _billing(payer: Payer) -> str:
 
 
 def _methods(work: UnitOfWork, account: BillingAccount) -> Sequence[PaymentMethod]:
-    assert account.customer_id is not None
+    if account.customer_id is None:
+        return ()
     return learn(work.known, MethodsOf(account.customer_id))
 
 

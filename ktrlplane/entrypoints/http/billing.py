@@ -8,6 +8,7 @@ from attrs import field, frozen
 
 from ktrlplane.domain import errors
 from ktrlplane.domain.access import Action
+from ktrlplane.domain.billing import Subscription
 from ktrlplane.domain.events import EventType
 from ktrlplane.domain.ids import ResourceId
 from ktrlplane.domain.services import billing as service
@@ -16,12 +17,13 @@ from ktrlplane.domain.services import estimates
 from ktrlplane.domain.services.inheritance import SetInheritance, set_inheritance
 from ktrlplane.entrypoints.http.billing_shapes import (
     Billing,
+    EffectiveScope,
+    OwnSubscription,
     ShownEstimate,
     ShownMethod,
     ShownPortal,
     ShownSetup,
     ShownStatus,
-    ShownSubscription,
 )
 from ktrlplane.entrypoints.http.invoice_shapes import ShownInvoice
 from ktrlplane.entrypoints.http.operations import Call, Needs, Operation, Reply, needs
@@ -109,22 +111,32 @@ def _about_to(work: UnitOfWork, call: Call, kind: EventType) -> Reply:
 
 def set_up(work: UnitOfWork, call: Call) -> Reply:
     made = service.start_setup(work, call.scope(), key=call.key, **call.asked)
-    return Reply(content=ShownSetup(client_secret=made.client_secret))
+    shown = ShownSetup(client_secret=made.client_secret, effective_scope=_payer(work, call))
+    return Reply(content=shown)
 
 
 def opened(work: UnitOfWork, call: Call) -> Reply:
     url = service.open_portal(work, call.scope(), call.body, key=call.key, **call.asked)
-    return Reply(content=ShownPortal(url=call.origin() + url if url.startswith("/") else url))
+    whole = call.origin() + url if url.startswith("/") else url
+    return Reply(content=ShownPortal(url=whole, effective_scope=_payer(work, call)))
+
+
+def _payer(work: UnitOfWork, call: Call) -> EffectiveScope:
+    return EffectiveScope.of(views.who_pays(work, call.scope(), **call.asked))
 
 
 def cancel(work: UnitOfWork, call: Call) -> Reply:
-    changed = service.cancel(work, call.scope(), key=call.key, **call.asked)
-    return Reply(content=ShownSubscription.of(changed))
+    return _changed(work, call, service.cancel)
 
 
 def resume(work: UnitOfWork, call: Call) -> Reply:
-    changed = service.resume(work, call.scope(), key=call.key, **call.asked)
-    return Reply(content=ShownSubscription.of(changed))
+    return _changed(work, call, service.resume)
+
+
+def _changed(work: UnitOfWork, call: Call, change: Callable[..., Subscription]) -> Reply:
+    subscription = change(work, call.scope(), key=call.key, **call.asked)
+    payer = views.who_pays(work, call.scope(), **call.asked)
+    return Reply(content=OwnSubscription.beside(payer, subscription))
 
 
 def inheritance(work: UnitOfWork, call: Call) -> Reply:
@@ -249,7 +261,7 @@ def _on(scope: str, noun: str) -> Iterator[Operation]:
         cancel,
         then=None,
         acts_elsewhere=True,
-        answer=ShownSubscription,
+        answer=OwnSubscription,
     )
     yield of.post(
         "/resume",
@@ -258,7 +270,7 @@ def _on(scope: str, noun: str) -> Iterator[Operation]:
         resume,
         then=None,
         acts_elsewhere=True,
-        answer=ShownSubscription,
+        answer=OwnSubscription,
     )
     if noun == "Project":
         yield of.post(

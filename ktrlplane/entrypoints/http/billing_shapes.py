@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from attrs import frozen
+from attrs import asdict, frozen
 
 from ktrlplane.domain.access import Action, ScopeType
 from ktrlplane.domain.billing import (
@@ -213,17 +213,33 @@ class ShownStatus:
 
 
 @frozen(kw_only=True)
+class OwnSubscription(ShownSubscription):
+    """Of the scope itself; ``effective_scope`` is who pays for what is in it."""
+
+    effective_scope: EffectiveScope
+
+    @classmethod
+    def beside(cls, payer: Payer, subscription: Subscription) -> "OwnSubscription":
+        shown = asdict(ShownSubscription.of(subscription), recurse=False)
+        return cls(effective_scope=EffectiveScope.of(payer), **shown)
+
+
+@frozen(kw_only=True)
 class ShownSetup:
-    """For adding a payment method in the browser, once."""
+    """For adding a payment method of the scope itself in the browser, once; ``effective_scope``
+    is who pays for what is in it."""
 
     client_secret: str
+    effective_scope: EffectiveScope
 
 
 @frozen(kw_only=True)
 class ShownPortal:
-    """``url`` opens the billing portal for whoever has it, for a short while."""
+    """``url`` opens the billing portal of the scope itself for whoever has it, for a short
+    while; ``effective_scope`` is who pays for what is in it."""
 
     url: str
+    effective_scope: EffectiveScope
 
 
 @frozen(kw_only=True)
