@@ -14,6 +14,7 @@ from ktrlplane.adapters.mail import LogMail, SmtpMail
 from ktrlplane.adapters.memory.bell import SilentBell
 from ktrlplane.adapters.memory.delivery import MemoryDelivery
 from ktrlplane.adapters.memory.mail import MemoryMail
+from ktrlplane.adapters.memory.payment_pages import PlayedPages
 from ktrlplane.adapters.memory.payments import MemoryPayments
 from ktrlplane.adapters.memory.playing import PLAYS
 from ktrlplane.adapters.memory.simulator import PaymentSimulator
@@ -54,6 +55,7 @@ from ktrlplane.ports.identity import Tokens
 from ktrlplane.ports.jobs import Bell
 from ktrlplane.ports.mail import Mail
 from ktrlplane.ports.payment_notices import PaymentNotices
+from ktrlplane.ports.payment_pages import PaymentPages
 from ktrlplane.ports.payments import Payments
 from ktrlplane.ports.schemas import SettingsValidator
 from ktrlplane.ports.unit_of_work import UnitsOfWork
@@ -165,6 +167,16 @@ def _payments(
     return StripePayments(StripeAccount(secret_key=settings.stripe_secret_key, api_base=base))
 
 
+def _payment_pages(settings: Settings, payments: Callable[[], Payments]) -> PaymentPages | None:
+    if settings.stripe_secret_key is not None or not settings.is_local_issuer:
+        return None
+    simulated = payments()
+    if not isinstance(simulated, PaymentSimulator | MemoryPayments):
+        return None
+    simulated.lead_to(_PAGES)
+    return PlayedPages(simulated, _PAGES)
+
+
 def _in_memory(clock: Clock, catalog: Catalog) -> MemoryPayments:
     """Sells what the catalog does."""
     payments = MemoryPayments(clock)
@@ -224,6 +236,10 @@ class Container(containers.DeclarativeContainer):
     payment_notices: providers.Provider[PaymentNotices | None] = providers.ThreadSafeSingleton(
         _payment_notices, settings
     )
+    payment_pages: providers.Provider[PaymentPages | None] = providers.ThreadSafeSingleton(
+        _payment_pages, settings, payments.provider
+    )
+    """For who shows them, to this machine alone: whoever asks for them has portals lead there."""
     consult: providers.Provider[ConsultPayments] = providers.ThreadSafeSingleton(
         ConsultPayments, payments.provider
     )
@@ -261,10 +277,8 @@ def simulated_customer(container: Container, profile: Profile) -> CustomerId | N
 def play_simulated(container: Container, what: str, customer_id: CustomerId) -> str:
     """What has happened at the simulator. ``what`` is one of ``PLAYS``. Raises: NotSimulated."""
     payments = container.payments()
-    if isinstance(payments, PaymentSimulator):
+    if isinstance(payments, PaymentSimulator | MemoryPayments):
         return payments.play(lambda there: PLAYS[what](there, customer_id))
-    if isinstance(payments, MemoryPayments):
-        return PLAYS[what](payments, customer_id)
     raise NotSimulated(_REAL)
 
 
@@ -277,6 +291,7 @@ def pass_simulated_time(container: Container, by: timedelta) -> None:
 
 
 WHAT_IS_PLAYED: Final = tuple(sorted(PLAYS))
+_PAGES: Final = "/simulated-payments"
 _REAL: Final = "The payment provider is a real one: nothing can be played there."
 
 

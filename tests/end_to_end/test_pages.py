@@ -5,13 +5,24 @@ import os
 import re
 import shutil
 import subprocess
+import sys
+import urllib.parse
+import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from tests.end_to_end.serving import DEADLINE_S, REPOSITORY, Server, Serving, ktrlplane, serving
+from tests.end_to_end.serving import (
+    DEADLINE_S,
+    REPOSITORY,
+    Server,
+    Serving,
+    environment,
+    ktrlplane,
+    serving,
+)
 
 pytestmark = [
     pytest.mark.postgres,
@@ -64,3 +75,48 @@ def test_notifications_are_read_and_chosen_as_their_page_says(served: Serving, t
     listed, *_, chosen = answers(DOCS / "notifications.md", served, token)
     assert listed["next_cursor"] is None
     assert {one["event_type"] for one in chosen["preferences"]} >= {"*", "resource.*"}
+
+
+def test_billing_is_tried_out_as_its_page_says(tmp_path: Path) -> None:
+    """Against a server that simulates payments, each command a process of its own."""
+    page = (DOCS / "billing.md").read_text().partition("## Trying it out")[2].partition("\n## ")[0]
+    blocks = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    with serving(tmp_path / "data", "--demo") as served:
+        home = served.log.parent
+        script = "\n".join(blocks).replace("http://127.0.0.1:8080", served.url)
+        done = subprocess.run(
+            [
+                "bash",
+                "-euo",
+                "pipefail",
+                "-c",
+                'ktrlplane() { "$PYTHON" -m ktrlplane "$@"; }\n' + script,
+            ],
+            cwd=home,
+            env=environment(home) | {"PYTHON": sys.executable},
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_S,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        answers = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        assert not [one for one in answers if "code" in one]
+        states = [one["subscription_status"] for one in answers if "subscription_status" in one]
+        assert states == ["past_due"]
+        bought, *_, paid = (one for one in answers if one.get("latest_invoice"))
+        assert [one["latest_invoice"]["status"] for one in (bought, paid)] == ["paid", "paid"]
+        assert bought["latest_invoice"] != paid["latest_invoice"]
+        (portal,) = (one["url"] for one in answers if "url" in one)
+        _press(portal, "lose-customer")
+        with urllib.request.urlopen(portal, timeout=DEADLINE_S) as shown:
+            assert "The customer is gone" in shown.read().decode()
+        assert served.stop() == 0
+        assert portal.partition("?visit=")[2] not in served.log.read_text()
+
+
+def _press(portal: str, act: str) -> None:
+    address, _, secret = portal.partition("?visit=")
+    form = urllib.parse.urlencode({"visit": secret, "act": act}).encode()
+    with urllib.request.urlopen(address, data=form, timeout=DEADLINE_S) as shown:
+        assert shown.url == portal

@@ -45,6 +45,32 @@ def test_a_card_is_added_fails_and_is_replaced(ktrlplane: Ktrlplane, fresh_datab
         assert ada.resource(ResourceId("flow")).holds == (Hold.PAYMENT,)
 
 
+def test_whoever_is_meant_is_named_one_way(ktrlplane: Ktrlplane, fresh_database: str) -> None:
+    url = as_url(fresh_database)
+    with ControlPlane.postgres(fresh_database, migrate=True) as control:
+        ada = control.sign_in("ada", email="ada@example.com")
+        ada.create_project(id="atlas", name="Atlas")
+        ada.open_customer("project:atlas")
+        account = ada.billing("project:atlas").account
+        assert account is not None
+        named = ("--customer", str(account.customer_id))
+        play = ("payments", "play", "add-card")
+        assert ktrlplane(*play, *named, DATABASE_URL=url).status == 0
+        assert len(ada.billing("project:atlas").methods) == 1
+        wrong = {
+            ("--customer", "sim_cus_none"): "The payment provider does not have this customer any "
+            "more.",
+            (): "Say who: --scope-type and --scope-id, or --customer.",
+            (*named, *ON_ATLAS): "Say who: --scope-type and --scope-id, or --customer.",
+            ON_ATLAS[2:]: "Missing option '--scope-type': organization or project?",
+            ON_ATLAS[:2]: "Missing option '--scope-id': which project?",
+        }
+        for arguments, said in wrong.items():
+            refused = ktrlplane(*play, *arguments, DATABASE_URL=url)
+            assert refused.status != 0
+            assert said in sentences(refused)[-1]
+
+
 def test_nothing_is_played_with_a_real_provider(ktrlplane: Ktrlplane, fresh_database: str) -> None:
     url = as_url(fresh_database)
     with ControlPlane.postgres(fresh_database, migrate=True) as control:

@@ -104,3 +104,20 @@ def test_an_adapter_that_is_replaced_is_the_one_that_others_get() -> None:
     assert container.platform().clock is clock
     assert container.units() is not None
     assert in_memory().platform().clock is not clock
+
+
+@pytest.mark.postgres
+def test_a_simulated_provider_has_pages_where_this_machine_alone_is_served(
+    container: Container,
+) -> None:
+    pages = container.payment_pages()
+    assert pages is not None
+    settings = container.settings()
+    others = (
+        evolve(settings, stripe_secret_key="sk_test_1"),
+        evolve(settings, auth_issuer="https://t.example.com/", auth_audience="kp"),
+    )
+    for other in others:
+        assert Container(settings=other).payment_pages() is None
+    own = replaced(Container(settings=settings), payments=object())
+    assert own.payment_pages() is None

@@ -3,21 +3,26 @@ from collections.abc import Sequence
 
 from attrs import evolve
 
-from ktrlplane.adapters.memory.payment_keys import Once
 from ktrlplane.adapters.memory.payment_ledger import Account
+from ktrlplane.adapters.memory.payment_visits import MemoryVisits
 from ktrlplane.domain.billing import Customer, PaymentMethod, Profile, Setup
 from ktrlplane.domain.errors import PaymentRequired
 from ktrlplane.domain.ids import CustomerId, PaymentMethodId
 from ktrlplane.ports.payments import BillingChanged, Customers
 
 
-class MemoryCustomers(Once, Customers):
+class MemoryCustomers(MemoryVisits, Customers):
     def __init__(self) -> None:
         super().__init__()
         self._accounts: dict[CustomerId, Account] = {}
+        self._pages = "https://payments.example/portal"
 
     @abstractmethod
     def _pass_time(self) -> None: ...
+
+    def lead_to(self, pages: str) -> None:
+        """Portals are there from now on."""
+        self._pages = pages
 
     def add_method(self, customer_id: CustomerId, *, declined: bool = False) -> PaymentMethodId:
         """Raises: BillingChanged."""
@@ -81,25 +86,28 @@ class MemoryCustomers(Once, Customers):
     def set_up(self, customer_id: CustomerId, *, key: str) -> Setup:
         def make() -> Setup:
             self._account(customer_id)
-            return Setup(client_secret=self._new("seti_secret"))
+            return Setup(client_secret=self._let_in("seti", customer_id, None))
 
         return self._once(key, ("set up", customer_id), make)
 
     def make_default(
         self, customer_id: CustomerId, payment_method_id: PaymentMethodId, *, key: str
     ) -> None:
-        def make() -> None:
+        what = ("default", customer_id, payment_method_id)
+        self._once(key, what, lambda: self.use(customer_id, payment_method_id))
+
+    def use(self, customer_id: CustomerId, payment_method_id: PaymentMethodId) -> None:
+        """By default. Raises: BillingChanged."""
+        with self._lock:
             account = self._account(customer_id)
             if payment_method_id not in {one.payment_method_id for one in account.methods}:
                 raise BillingChanged("The customer does not have this payment method any more.")
             account.customer = evolve(account.customer, default_method=payment_method_id)
 
-        self._once(key, ("default", customer_id, payment_method_id), make)
-
     def portal(self, customer_id: CustomerId, *, return_url: str, key: str) -> str:
         def make() -> str:
             self._account(customer_id)
-            return f"https://payments.example/portal/{self._new('bps')}"
+            return f"{self._pages}?visit={self._let_in('bps', customer_id, return_url)}"
 
         return self._once(key, ("portal", customer_id, return_url), make)
 

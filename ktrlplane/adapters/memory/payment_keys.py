@@ -1,3 +1,4 @@
+import secrets
 from collections.abc import Callable
 from threading import RLock
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ class Once:
     def __init__(self) -> None:
         self._lock = RLock()
         self._last = 0
+        self._mark = ""
         self._done: dict[str, tuple[object, Any]] = {}
 
     def _once(self, key: str, what: object, make: Callable[[], T]) -> T:
@@ -29,4 +31,7 @@ class Once:
 
     def _new(self, kind: str) -> str:
         self._last += 1
-        return f"{kind}_{self._last}"
+        return f"{self._mark}{kind}_{self._last}"
+
+    def _new_secret(self, kind: str) -> str:
+        return f"{self._mark}{kind}_{secrets.token_urlsafe(24)}"

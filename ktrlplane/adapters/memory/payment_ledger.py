@@ -58,8 +58,9 @@ class Contract:
 class Ledger:
     """Not safe for threads."""
 
-    def __init__(self, prices: Mapping[PriceId, Price]) -> None:
+    def __init__(self, prices: Mapping[PriceId, Price], mark: str) -> None:
         self._prices = prices
+        self._mark = mark
         self._last = 0
         self.invoices: dict[InvoiceId, Invoice] = {}
 
@@ -139,7 +140,7 @@ class Ledger:
         self._last += 1
         number = self._last
         invoice = Invoice(
-            invoice_id=InvoiceId(f"in_{number}"),
+            invoice_id=InvoiceId(f"{self._mark}in_{number}"),
             number=f"{number:04}",
             customer_id=account.customer.customer_id,
             subscription_id=contract.subscription.subscription_id,

@@ -1,5 +1,6 @@
 """What the payment provider in memory knows, as bytes and back."""
 
+import copyreg
 import io
 import pickle
 from types import MappingProxyType
@@ -9,6 +10,7 @@ _OURS: Final = frozenset(
     {
         *("ktrlplane.domain.access", "ktrlplane.domain.billing", "ktrlplane.domain.ids"),
         *("ktrlplane.domain.invoices", "ktrlplane.adapters.memory.payment_ledger"),
+        "ktrlplane.adapters.memory.payment_visits",
     }
 )
 _OTHERS: Final = frozenset(
@@ -25,11 +27,12 @@ def read_only(values: dict[Any, Any]) -> MappingProxyType[Any, Any]:
     return MappingProxyType(values)
 
 
+def _reduced(values: MappingProxyType[Any, Any]) -> tuple[Any, ...]:
+    return read_only, (dict(values),)
+
+
 class _Writer(pickle.Pickler):
-    def reducer_override(self, thing: object) -> Any:
-        if isinstance(thing, MappingProxyType):
-            return read_only, (dict(thing),)
-        return NotImplemented
+    dispatch_table = copyreg.dispatch_table | {MappingProxyType: _reduced}
 
 
 class _Reader(pickle.Unpickler):

@@ -1,7 +1,9 @@
-"""A payment provider in this process: what it does depends on the clock alone."""
+"""A payment provider in this process: but for its secrets, what it does depends on the clock
+alone."""
 
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Final, Self, TypeVar
 
 from attrs import evolve
 
@@ -25,17 +27,29 @@ from ktrlplane.domain.invoices import Invoice, InvoiceState, Preview
 from ktrlplane.ports.clock import Clock
 from ktrlplane.ports.payments import BillingChanged, Payments
 
-_NOT_KNOWN: Final = frozenset({"_clock", "_lock"})
+T = TypeVar("T")
+
+_NOT_KNOWN: Final = frozenset({"_clock", "_lock", "_pages", "fell_due"})
 
 
 class MemoryPayments(MemoryCustomers, MemoryOffers, Payments):
     """``add_method`` and ``lose`` are what a customer does at the provider's own pages."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, mark: str = "") -> None:
+        """All ids that it makes begin with ``mark``."""
         super().__init__()
+        self._mark = mark
         self._clock = clock
+        self._ahead: dict[CustomerId, timedelta] = {}
         self._contracts: dict[SubscriptionId, Contract] = {}
-        self._ledger = Ledger(self._prices)
+        self._ledger = Ledger(self._prices, mark)
+        self.fell_due = False
+        """Whether something has happened by itself, since somebody set this."""
+
+    def play(self, act: Callable[[Self], T]) -> T:
+        """Something that nobody asks for through the API."""
+        with self._lock:
+            return act(self)
 
     def known(self) -> dict[str, object]:
         """All that has happened here, for ``restore``."""
@@ -55,6 +69,16 @@ class MemoryPayments(MemoryCustomers, MemoryOffers, Payments):
             account = self._account(customer_id)
             if account.customer.default_method is not None:
                 account.declined.add(account.customer.default_method)
+
+    def end_period(self, customer_id: CustomerId) -> datetime | None:
+        """From now on it is as late for this customer, and for no other, as its subscription's
+        period ends, which is returned; None where it has none."""
+        with self._lock:
+            for one in self.subscriptions(customer_id):
+                self._ahead[customer_id] = one.current_period_end - self._now()
+                self._pass_time()
+                return one.current_period_end
+            return None
 
     def end(self, subscription_id: SubscriptionId) -> None:
         """By the provider itself."""
@@ -96,7 +120,7 @@ class MemoryPayments(MemoryCustomers, MemoryOffers, Payments):
             return self._begun(account, plan, trial_days)
 
     def _begun(self, account: Account, plan: Plan, trial_days: int) -> Subscription:
-        now = self._clock.now().replace(microsecond=0)
+        now = self._now_of(account.customer.customer_id).replace(microsecond=0)
         subscription = Subscription(
             subscription_id=SubscriptionId(self._new("sub")),
             customer_id=account.customer.customer_id,
@@ -120,7 +144,8 @@ class MemoryPayments(MemoryCustomers, MemoryOffers, Payments):
             if not contract.subscription.takes(plan):
                 raise BillingChanged("The subscription follows a newer plan, or cannot change.")
             self._require_one_kind(plan.items)
-            at = contract.subscription.change_at(plan, self._clock.now())
+            now = self._now_of(contract.subscription.customer_id)
+            at = contract.subscription.change_at(plan, now)
             self._ledger.amend(contract, plan.items, at.replace(microsecond=0))
             contract.subscription = evolve(contract.subscription, revision=plan.revision)
             return contract.subscription
@@ -150,8 +175,9 @@ class MemoryPayments(MemoryCustomers, MemoryOffers, Payments):
             if contract is None:
                 raise BillingChanged("The payment provider has no such subscription.")
             if not contract.subscription.state.is_over:
-                account = self._accounts[contract.subscription.customer_id]
-                self._ledger.end(contract, account, self._clock.now().replace(microsecond=0))
+                customer_id = contract.subscription.customer_id
+                now = self._now_of(customer_id).replace(microsecond=0)
+                self._ledger.end(contract, self._accounts[customer_id], now)
             return contract.subscription
 
     def invoices(self, customer_id: CustomerId, *, limit: int) -> Sequence[Invoice]:
@@ -172,7 +198,8 @@ class MemoryPayments(MemoryCustomers, MemoryOffers, Payments):
             self._require_one_kind(items)
             if subscription_id is None:
                 return self._ledger.first_invoice(account, items)
-            contract, now = self._living(subscription_id), self._clock.now().replace(microsecond=0)
+            contract = self._living(subscription_id)
+            now = self._now_of(customer_id).replace(microsecond=0)
             return self._ledger.next_invoice(contract, account, items, now)
 
     def pay(self, invoice_id: InvoiceId, *, key: str) -> Invoice:
@@ -201,8 +228,16 @@ class MemoryPayments(MemoryCustomers, MemoryOffers, Payments):
 
     def _pass_time(self) -> None:
         for contract in self._contracts.values():
-            account = self._accounts[contract.subscription.customer_id]
-            self._ledger.pass_time(contract, account, self._clock.now())
+            customer_id = contract.subscription.customer_id
+            before, now = contract.subscription, self._now_of(customer_id)
+            self._ledger.pass_time(contract, self._accounts[customer_id], now)
+            self.fell_due |= contract.subscription is not before
+
+    def _now(self) -> datetime:
+        return self._clock.now()
+
+    def _now_of(self, customer_id: CustomerId) -> datetime:
+        return self._now() + self._ahead.get(customer_id, timedelta())
 
     def _require_one_kind(self, items: SubscriptionItems) -> Sequence[Price]:
         """One currency and one interval. Raises: UpstreamError, as the provider does."""

@@ -31,8 +31,31 @@ def _remove_card(there: MemoryPayments, customer_id: CustomerId) -> str:
 
 
 def _decline(there: MemoryPayments, customer_id: CustomerId) -> str:
+    customer = there.customer(customer_id)
+    if customer is None or customer.default_method is None:
+        return "It has no default card."
     there.decline(customer_id)
     return "Its default card is declined from the next invoice on."
+
+
+def _use_last_card(there: MemoryPayments, customer_id: CustomerId) -> str:
+    others = [one for one in there.payment_methods(customer_id) if not one.is_default]
+    if not others:
+        return "It has no other card."
+    last = others[-1].payment_method_id
+    there.use(customer_id, last)
+    return "The card that it got last is its default now."
+
+
+def _end_period(there: MemoryPayments, customer_id: CustomerId) -> str:
+    ended = there.end_period(customer_id)
+    if ended is None:
+        return "It has no subscription."
+    return f"For this customer it is {ended:%Y-%m-%d %H:%M} UTC: a period has ended."
+
+
+def _fail_payment(there: MemoryPayments, customer_id: CustomerId) -> str:
+    return f"{_decline(there, customer_id)} {_end_period(there, customer_id)}"
 
 
 def _pay(there: MemoryPayments, customer_id: CustomerId) -> str:
@@ -63,7 +86,10 @@ PLAYS: Final[Mapping[str, Play]] = {
     "add-card": _add_card,
     "add-declined-card": _add_declined_card,
     "remove-card": _remove_card,
+    "use-last-card": _use_last_card,
     "decline": _decline,
+    "end-period": _end_period,
+    "fail-payment": _fail_payment,
     "pay": _pay,
     "end-subscription": _end,
     "lose-customer": _lose,

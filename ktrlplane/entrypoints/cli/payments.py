@@ -1,6 +1,7 @@
 """The payment provider, from the command line."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 import click
@@ -19,6 +20,8 @@ from ktrlplane.entrypoints.container import (
     pass_simulated_time,
     play_simulated,
 )
+from ktrlplane.entrypoints.played import tell_played
+from ktrlplane.entrypoints.settling import SettleAccounts
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 _PAYERS: Final = ("organization", "project")
@@ -34,20 +37,31 @@ payments.add_command(sync)
 
 @payments.command()
 @click.argument("what", type=click.Choice(WHAT_IS_PLAYED))
-@click.option("--scope-type", required=True, type=click.Choice(_PAYERS))
-@click.option("--scope-id", required=True, metavar="I")
+@click.option("--scope-type", type=click.Choice(_PAYERS), help="Who pays, with --scope-id.")
+@click.option("--scope-id", metavar="I")
+@click.option("--customer", metavar="C", help="The customer's id, instead.")
 @config_option
 @click.pass_context
-def play(context: click.Context, *, what: str, scope_type: str, scope_id: str) -> None:
+def play(
+    context: click.Context,
+    *,
+    what: str,
+    scope_type: str | None,
+    scope_id: str | None,
+    customer: str | None,
+) -> None:
     """Have something happen to a customer of the simulator.
 
-    The platform is told as a real provider would tell it, and looks within a second.
+    The platform is told as a real provider would tell it, and looks at once.
     """
-    scope = scope_of(scope_type, scope_id)
+    named = _named(scope_type, scope_id, customer)
     with current(settings_of(context)) as container:
-        customer_id = _customer(container, scope)
+        customer_id = _customer(container, named) if isinstance(named, Scope) else named
         click.echo(play_simulated(container, what, customer_id))
-        _look(container, scope, pay_again="card" in what)
+        platform, transact = container.platform(), container.transact()
+        settling = SettleAccounts(transact, platform, container.payments)
+        looking = evolve(transact, settle=settling.at_once)
+        tell_played(looking, platform, customer_id, what)
 
 
 @payments.command()
@@ -59,9 +73,25 @@ def later(context: click.Context, *, days: int) -> None:
     with current(settings_of(context)) as container:
         pass_simulated_time(container, timedelta(days=days))
         scopes = container.transact().read(lambda work: work.billing.with_customers())
+        now = container.clock().now()
         for scope in scopes:
-            _look(container, scope, pay_again=False)
+            container.transact()(partial(_look, scope=scope, at=now))
         click.echo(f"It is {days} days later there.")
+
+
+def _named(
+    scope_type: str | None, scope_id: str | None, customer: str | None
+) -> Scope | CustomerId:
+    if (customer is None) is (scope_type is None and scope_id is None):
+        raise click.UsageError("Say who: --scope-type and --scope-id, or --customer.")
+    if customer is not None:
+        try:
+            return CustomerId(customer)
+        except ValueError as exc:
+            raise click.BadParameter(str(exc), param_hint="--customer") from None
+    if scope_type is None:
+        raise click.UsageError("Missing option '--scope-type': organization or project?")
+    return scope_of(scope_type, scope_id or "")
 
 
 def _customer(container: Container, scope: Scope) -> CustomerId:
@@ -71,14 +101,5 @@ def _customer(container: Container, scope: Scope) -> CustomerId:
     return account.customer_id
 
 
-def _look(container: Container, scope: Scope, *, pay_again: bool) -> None:
-    now = container.clock().now()
-
-    def touch(work: UnitOfWork) -> None:
-        work.access.hold(scope)
-        account = work.billing.find(scope)
-        if account is not None and pay_again:
-            work.billing.change(evolve(account, pay_again=True))
-        work.billing.touch([scope], now)
-
-    container.transact()(touch)
+def _look(work: UnitOfWork, *, scope: Scope, at: datetime) -> None:
+    work.billing.touch([scope], at)

@@ -30,6 +30,7 @@ from ktrlplane.entrypoints.http import (
     openapi,
     organizations,
     payment_notices,
+    payment_pages,
     problems,
     projects,
     public,
@@ -46,6 +47,7 @@ from ktrlplane.entrypoints.http.rates import RateLimit
 from ktrlplane.entrypoints.http.shortcut import Shortcut
 from ktrlplane.entrypoints.http.work_metrics import Background
 from ktrlplane.entrypoints.settling import SettleAccounts
+from ktrlplane.ports.payment_pages import PaymentPages
 
 FalconApp = falcon.App[falcon.Request, falcon.Response]
 
@@ -91,6 +93,7 @@ def create_app(container: Container) -> Shortcut:
         edge,
         cors_origins=settings.cors_origins,
         local_keys=container.local_issuer().jwks if settings.is_local_issuer else None,
+        pages=container.payment_pages(),
     )
 
 
@@ -99,10 +102,14 @@ def build_app(
     *,
     cors_origins: tuple[str, ...] = (),
     local_keys: Callable[[], Mapping[str, Any]] | None = None,
+    pages: PaymentPages | None = None,
 ) -> Shortcut:
-    """``local_keys`` are the public keys of the local development issuer, where there is one."""
+    """``local_keys`` are the public keys of the local development issuer, where there is one;
+    ``pages`` those of a payment provider that is simulated."""
     responders = [Responder(operation, edge) for operation in OPERATIONS]
     app = _falcon_app(edge, responders, cors_origins, local_keys)
+    if pages is not None:
+        app.add_route(pages.at, payment_pages.Portal(pages, edge.transact, edge.platform))
     # Browsers are told more in every answer, and ask for no other sake than theirs.
     short = () if cors_origins else responders
     return Shortcut(

@@ -117,7 +117,8 @@ def set_up(work: UnitOfWork, call: Call) -> Reply:
 
 def opened(work: UnitOfWork, call: Call) -> Reply:
     url = service.open_portal(work, call.scope(), call.body, key=call.key, **call.asked)
-    return Reply(content=ShownPortal(url=url, effective_scope=_payer(work, call)))
+    whole = call.origin() + url if url.startswith("/") else url
+    return Reply(content=ShownPortal(url=whole, effective_scope=_payer(work, call)))
 
 
 def _payer(work: UnitOfWork, call: Call) -> EffectiveScope:

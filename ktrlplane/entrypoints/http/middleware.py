@@ -76,13 +76,18 @@ class RequestIds:
         )
 
 
+def is_from_here(req: falcon.Request) -> bool:
+    """From this machine."""
+    return is_loopback(req.remote_addr.removeprefix("::ffff:"))
+
+
 @frozen
 class LoopbackOnly:
     """Whoever reaches the local development issuer can be anybody, so nobody else may ask."""
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Raises: Forbidden."""
-        if not is_loopback(req.remote_addr.removeprefix("::ffff:")):
+        if not is_from_here(req):
             raise Forbidden(
                 "The local development issuer serves this machine alone. "
                 "Set an issuer of your own to serve others."
