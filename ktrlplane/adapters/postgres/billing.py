@@ -37,11 +37,17 @@ class PostgresBillingAccounts(BillingAccounts):
         return self._session.all(_scope_of, queries.WITH_CUSTOMERS, {})
 
     def change(self, account: BillingAccount) -> None:
-        self._session.change(queries.CHANGE, _values(account))
+        values = _values(account)
+        if self._session.change(queries.CHANGE, values) == 0:
+            made = _named([account.scope]) | {"at": account.created_at}
+            self._session.change(queries.MAKE, made)
+            self._session.change(queries.CHANGE, values)
 
     def touch(self, scopes: Collection[Scope], at: datetime) -> None:
         if scopes:
-            self._session.change(queries.TOUCH, _named(scopes) | {"at": at})
+            values = _named(scopes) | {"at": at}
+            self._session.change(queries.MAKE, values)
+            self._session.change(queries.TOUCH, values)
             self._touched |= set(scopes)
 
     @property

@@ -34,34 +34,32 @@ _CHANGED: Final = SQL("""
     grace_until = %(grace_until)s, has_lapsed = %(has_lapsed)s, pay_again = %(pay_again)s,
     updated_at = %(updated_at)s
 """)
-CHANGE: Final = composed(
-    """
-    INSERT INTO ktrlplane.billing_accounts ({columns})
-    VALUES (
-        %(billing_account_id)s, %(scope_type)s, %(scope_id)s, %(customer_id)s,
-        %(subscription_id)s, %(opened_by)s, %(customers)s, %(has_subscribed)s,
-        %(currency)s, %(interval)s,
-        %(revision)s, %(ending)s, %(fault)s, %(grace_until)s, %(has_lapsed)s, %(pay_again)s,
-        %(touched_at)s, %(due_at)s, %(leased_until)s, %(attempts)s, %(created_at)s, %(updated_at)s
+# Whoever makes one at the same time, by its scope or by its id: there is one then.
+MAKE: Final = b"""
+    INSERT INTO ktrlplane.billing_accounts (
+        billing_account_id, scope_type, scope_id, due_at, created_at, updated_at
     )
-    ON CONFLICT (scope_type, scope_id) DO UPDATE SET {changed}
-    """,
-    columns=_COLUMNS,
-    changed=_CHANGED,
+    SELECT 'bill_' || scope_type || '_' || scope_id, scope_type, scope_id, NULL, %(at)s, %(at)s
+    FROM unnest(%(scope_types)s::text[], %(scope_ids)s::text[]) AS named (scope_type, scope_id)
+    ORDER BY scope_type, scope_id
+    ON CONFLICT DO NOTHING
+"""
+CHANGE: Final = composed(
+    "UPDATE ktrlplane.billing_accounts SET {changed} WHERE {of}", changed=_CHANGED, of=SQL(_OF)
 )
 # In an order, so that two who touch the same ones do not wait for each other.
 TOUCH: Final = b"""
-    INSERT INTO ktrlplane.billing_accounts AS kept (
-        billing_account_id, scope_type, scope_id, revision, due_at, touched_at, created_at,
-        updated_at
+    WITH named AS (
+        SELECT billing_account_id FROM ktrlplane.billing_accounts
+        WHERE (scope_type, scope_id) IN (
+            SELECT * FROM unnest(%(scope_types)s::text[], %(scope_ids)s::text[])
+        )
+        ORDER BY scope_type, scope_id FOR NO KEY UPDATE
     )
-    SELECT 'bill_' || scope_type || '_' || scope_id, scope_type, scope_id, 1, %(at)s, %(at)s,
-        %(at)s, %(at)s
-    FROM unnest(%(scope_types)s::text[], %(scope_ids)s::text[]) AS named (scope_type, scope_id)
-    ORDER BY scope_type, scope_id
-    ON CONFLICT (scope_type, scope_id) DO UPDATE
-    SET revision = kept.revision + 1, due_at = least(kept.due_at, excluded.due_at),
-        touched_at = excluded.touched_at, updated_at = excluded.updated_at
+    UPDATE ktrlplane.billing_accounts kept
+    SET revision = revision + 1, due_at = least(due_at, %(at)s), touched_at = %(at)s,
+        updated_at = %(at)s
+    FROM named WHERE kept.billing_account_id = named.billing_account_id
 """
 CLAIM: Final = composed(
     """

@@ -25,8 +25,9 @@ _WAITING: Final = SQL("""
     )
 """)
 
-# Rows that others claim at this moment are passed over. Events are looked up one by one,
-# whatever is known of how many there are: the planner may have believed it best to read all.
+# Rows that others claim at this moment are passed over. Whatever the planner knows of how many
+# there are, it is left no choice: what waits for one endpoint is read along the index that begins
+# with endpoints (and not by time, past all that waits for others), and events one by one.
 CLAIM: Final = composed(
     """
     WITH {waiting},
@@ -41,9 +42,10 @@ CLAIM: Final = composed(
             ON busy.webhook_id = w.webhook_id
         CROSS JOIN LATERAL (
             SELECT d.delivery_id, d.next_attempt_at FROM ktrlplane.webhook_deliveries d
-            WHERE d.webhook_id = w.webhook_id AND d.status = 'pending'
-                AND d.next_attempt_at <= %(now)s
-            ORDER BY d.next_attempt_at, d.delivery_id
+            WHERE d.status = 'pending'
+                AND (d.webhook_id, d.next_attempt_at) >= (w.webhook_id, '-infinity')
+                AND (d.webhook_id, d.next_attempt_at) <= (w.webhook_id, %(now)s)
+            ORDER BY d.webhook_id, d.next_attempt_at, d.delivery_id
             LIMIT least(greatest(%(each)s - coalesce(busy.count, 0), 0), %(limit)s)
             FOR UPDATE SKIP LOCKED
         ) theirs

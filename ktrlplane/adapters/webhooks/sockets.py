@@ -1,6 +1,7 @@
 """Connections that know where they may go and how much they may bring."""
 
 import socket
+import sys
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -12,6 +13,7 @@ import aiohttp
 from ktrlplane.adapters.webhooks.bounds import Bounds
 from ktrlplane.domain.addresses import Address
 
+_SAYS_GOODBYE: Final = (3, 12, 7)
 STEP_BYTES: Final = 8 * 1024
 """What is taken in between two looks at the others: a receiver that sends as fast as it can
 makes nobody wait."""
@@ -101,6 +103,9 @@ class BoundedConnector(aiohttp.TCPConnector):
             use_dns_cache=bounds.lookup_kept_s > 0,
             keepalive_timeout=bounds.idle_s,
             socket_factory=self._made,
+            # Of encrypted ones that are closed and whose receiver does not say goodbye, some
+            # versions of Python lose sight: they are ended here at the latest with all others.
+            enable_cleanup_closed=sys.version_info < _SAYS_GOODBYE,
             **more,
         )
         self._judge, self._bounds = judge, bounds
