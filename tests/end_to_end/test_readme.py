@@ -23,7 +23,6 @@ from tests.end_to_end.serving import DEADLINE_S, REPOSITORY
 README = (REPOSITORY / "README.md").read_text()
 ACCESS = (REPOSITORY / "docs" / "access.md").read_text()
 LIFECYCLE = (REPOSITORY / "docs" / "lifecycle.md").read_text()
-BILLING = (REPOSITORY / "docs" / "billing.md").read_text()
 WORKER = (REPOSITORY / "docs" / "operations" / "worker.md").read_text()
 INSTALL_S = 300.0
 
@@ -210,29 +209,6 @@ def test_the_page_about_the_life_of_resources_runs_as_it_stands(
     assert [one["executions"]["maximum"] for one in limits] == [1000, None]
     assert [one["allowed"] for one in told if "allowed" in one] == [True]
     assert "As agreed with Rose" in done.stdout
-
-
-def test_what_the_page_about_billing_tries_works_as_it_says(
-    clone: Path, venv: Path, serving: int
-) -> None:
-    script = "\n".join(re.findall(r"```sh\n(.*?)```", BILLING, re.DOTALL))
-    done = bash(clone, venv, script.replace(":8080", f":{serving}"))
-    assert done.returncode == 0, done.stderr
-    told = answers(done.stdout)
-    assert [one for one in told if "code" in one] == []
-    project, estimate, opened, flow, paid, invoices, failing, begun, cancelled, resumed, gone = (
-        told
-    )
-    assert project["project_id"] == opened["effective_scope"]["scope_id"] == "nursery"
-    assert estimate["amount_then"] > estimate["amount_now"] == 0
-    assert paid["subscription_items"] == [{"price_id": flow["stripe_price_id"], "quantity": 1}]
-    assert paid["latest_invoice"]["amount_paid"] == estimate["amount_then"]
-    assert len(invoices["items"]) == 1
-    assert failing["subscription_status"] == "past_due"
-    assert begun["subscription_details"]["status"] == "active"
-    flags = [one["cancel_at_period_end"] for one in (cancelled, resumed)]
-    assert flags == [True, False]
-    assert gone["status"] == "Deleting"
 
 
 def test_the_page_about_the_worker_tells_how_to_ask_whether_it_works(
