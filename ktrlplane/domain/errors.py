@@ -20,6 +20,7 @@ class Kind(enum.Enum):
     CONFLICT = "look at the present state and decide again"
     PRECONDITION_FAILED = "read again before you write"
     INVALID = "correct the input"
+    MALFORMED = "say it in another way"
     UNAVAILABLE = "try again later"
     UNKNOWN = "look whether it was done before you repeat it"
     UNPAID = "see to the payment"
@@ -194,3 +195,16 @@ class PaymentRequired(DomainError):
 
     kind, code = Kind.UNPAID, "payment_required"
     title = "This needs a payment that goes through"
+
+
+class UnsafeQuery(DomainError):
+    """A query that is not understood, or that could reach what is not asked about (R8.2).
+    ``position`` counts the characters before what is wrong."""
+
+    kind, code = Kind.MALFORMED, "unsafe_query"
+    title = "This query cannot be kept to the resource that it is asked of"
+
+    def __init__(self, detail: str, position: int) -> None:
+        said = f"{detail} (At character {position + 1}.)"
+        super().__init__(said, [Fault("/query", self.code, said)])
+        self.position = position

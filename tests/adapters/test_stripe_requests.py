@@ -31,7 +31,8 @@ from ktrlplane.domain.ids import (
 )
 from tests.payment_provider import payment_provider
 from tests.payment_provider.server import KEY, Asked
-from tests.stripe_mock import CannotBuild, built, stripe_mock
+from tests.go_programs import CannotBuild
+from tests.stripe_mock import built, stripe_mock
 
 WEB = Profile(scope=Scope.of(ProjectId("web")), name="Web", email="web@acme.example")
 GRAPH = Product(product_id=ProductId("graph"), name="Graph")

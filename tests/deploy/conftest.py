@@ -9,15 +9,17 @@ from ktrlplane.adapters.json_schema import JsonSchemaValidator
 from ktrlplane.entrypoints.library import ControlPlane
 from ktrlplane.entrypoints.session import Session
 from ktrlplane.ports.unit_of_work import UnitsOfWork
-from tests.deploy.rendering import CannotBuild, Cluster, Renderer, built
+from tests.deploy import rendering
+from tests.deploy.rendering import Cluster, Renderer
 from tests.deploy.reporting import Reporter
+from tests.go_programs import CannotBuild
 from tests.paying import free_of_charge
 
 
 @pytest.fixture(scope="session")
-def renderer(tmp_path_factory: pytest.TempPathFactory) -> Renderer:
+def renderer() -> Renderer:
     try:
-        return built(tmp_path_factory.mktemp("renderer"))
+        return rendering.renderer()
     except CannotBuild as exc:
         pytest.skip(f"The manifests are not rendered. {exc}")
 

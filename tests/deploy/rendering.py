@@ -1,8 +1,6 @@
 """What the db-query-operator makes of the shipped manifests, without the operator."""
 
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,15 +10,13 @@ from attrs import frozen
 from psycopg import Connection
 from psycopg.rows import dict_row
 
+from tests.go_programs import built
+
 REPOSITORY: Final = Path(__file__).parents[2]
 MANIFESTS: Final = REPOSITORY / "deploy" / "db-query-operator"
 SOURCE: Final = REPOSITORY / "deploy" / "render"
 
 Rows = Sequence[Mapping[str, Any]]
-
-
-class CannotBuild(Exception):
-    """Go, or the modules that the renderer needs, are not to be had here."""
 
 
 @frozen
@@ -70,33 +66,6 @@ class Cluster:
         return self.renderer.objects(file, name, rows)
 
 
-def go(*arguments: str, folder: Path, program: str = "go") -> subprocess.CompletedProcess[str]:
-    """Runs a program of Go on the renderer's source; ``folder`` is for what it keeps, where there
-    is no home.
-
-    Raises: CannotBuild.
-    """
-    path = os.pathsep.join((os.environ.get("PATH", ""), "/usr/local/go/bin", "/usr/lib/go/bin"))
-    found = shutil.which(program, path=path)
-    if found is None:
-        raise CannotBuild(f"There is no {program} here.")
-    homeless = {"GOCACHE": str(folder / "cache"), "GOPATH": str(folder / "path")}
-    return subprocess.run(
-        [found, *arguments],
-        cwd=SOURCE,
-        env={**({} if "HOME" in os.environ else homeless), **os.environ},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def built(folder: Path) -> Renderer:
+def renderer() -> Renderer:
     """Raises: CannotBuild."""
-    modules = go("mod", "download", folder=folder)
-    if modules.returncode:
-        raise CannotBuild(f"The modules of the renderer cannot be had. {modules.stderr}")
-    program = folder / "render"
-    done = go("build", "-buildvcs=false", "-o", str(program), ".", folder=folder)
-    assert done.returncode == 0, done.stderr
-    return Renderer(program)
+    return Renderer(built(SOURCE))

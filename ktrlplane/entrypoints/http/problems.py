@@ -22,6 +22,7 @@ STATUS: Final[dict[Kind, int]] = {
     Kind.CONFLICT: 409,
     Kind.PRECONDITION_FAILED: 412,
     Kind.INVALID: 422,
+    Kind.MALFORMED: 400,
     Kind.UNAVAILABLE: 502,
     Kind.UNKNOWN: 504,
     Kind.UNPAID: 402,

@@ -1,0 +1,317 @@
+"""LogQL, understood: where its stream selectors are
+(https://grafana.com/docs/loki/latest/query/).
+
+A parser by recursive descent, with the checks that the backend makes when it parses.
+"""
+
+from enum import Enum
+from typing import Final
+
+from ktrlplane.domain.observability.literals import unquoted
+from ktrlplane.domain.observability.logql_pipelines import meaning, pipeline, read_selector, unwrap
+from ktrlplane.domain.observability.logql_words import (
+    DURATION,
+    NAME,
+    NUMBER,
+    RANGE,
+    RANGE_OPERATIONS,
+    STRING,
+    VECTOR_OPERATIONS,
+    read_words,
+)
+from ktrlplane.domain.observability.matchers import Matcher, Place, spliced
+from ktrlplane.domain.observability.matching import require_regex
+from ktrlplane.domain.observability.words import END, Word, Words, refuse
+
+_SETS: Final = frozenset({"and", "or", "unless"})
+_COMPARISONS: Final = frozenset({"==", "!=", "<=", "<", ">=", ">"})
+_PRECEDENCE: Final = {
+    "or": 1,
+    **dict.fromkeys(("and", "unless"), 2),
+    **dict.fromkeys(_COMPARISONS, 3),
+    **dict.fromkeys("+-", 4),
+    **dict.fromkeys("*/%", 5),
+    "^": 6,
+}
+_POWER: Final = 6
+_WITH_UNWRAP: Final = frozenset(
+    "avg_over_time sum_over_time max_over_time min_over_time stddev_over_time stdvar_over_time "
+    "quantile_over_time rate rate_counter absent_over_time first_over_time last_over_time".split()
+)
+_WITHOUT_UNWRAP: Final = frozenset(
+    "bytes_over_time bytes_rate count_over_time rate absent_over_time".split()
+)
+_GROUPED: Final = frozenset(
+    "avg_over_time stddev_over_time stdvar_over_time quantile_over_time max_over_time "
+    "min_over_time first_over_time last_over_time".split()
+)
+_COUNTED: Final = frozenset({"topk", "bottomk", "approx_topk"})
+
+
+class Kind(Enum):
+    LOGS = "logs"
+    METRIC = "a metric"
+    LITERAL = "a number"
+
+
+def scope_logql(query: str, matcher: Matcher) -> str:
+    """``query`` with the matcher in every stream selector. Raises: UnsafeQuery."""
+    return spliced(query, _Parser(query).query(), matcher)
+
+
+def scope_streams(selector: str, matcher: Matcher) -> str:
+    """The same of a stream selector that stands alone. Raises: UnsafeQuery."""
+    return spliced(selector, _Parser(selector).only_selector(), matcher)
+
+
+def asks_for_logs(query: str) -> bool:
+    """Whether lines are what it gives, and not numbers. Raises: UnsafeQuery."""
+    return _Parser(query).whole() is Kind.LOGS
+
+
+class _Parser:
+    __slots__ = ("places", "words")
+
+    def __init__(self, query: str) -> None:
+        self.words: Words = read_words(query)
+        self.places: list[Place] = []
+
+    def query(self) -> list[Place]:
+        self.whole()
+        return self.places
+
+    def whole(self) -> Kind:
+        kind = self.variants() if self.words.now.kind == "variants" else self.binary(1)
+        if self.words.now.kind != END:
+            self.words.unexpected("an operator")
+        return kind
+
+    def variants(self) -> Kind:
+        """Several metrics of the same logs, which are read once."""
+        words = self.words
+        words.take()
+        words.need("(")
+        self.metric()
+        while words.took(","):
+            self.metric()
+        for kind in (")", "of", "("):
+            words.need(kind)
+        self.log_range()
+        words.need(")")
+        return Kind.METRIC
+
+    def only_selector(self) -> list[Place]:
+        self.selector()
+        if self.words.now.kind != END:
+            self.words.unexpected("nothing after the selector")
+        return self.places
+
+    def selector(self) -> None:
+        self.places.append(read_selector(self.words))
+
+    def binary(self, least: int) -> Kind:
+        words = self.words
+        words.deeper()
+        begin = words.now.begin
+        left = self.primary()
+        while (precedence := _PRECEDENCE.get(words.now.kind, 0)) >= least:
+            operator = words.take()
+            if left is Kind.LOGS:
+                refuse(f"{operator.text} is for metrics, not for logs.", begin)
+            self.matching(operator)
+            begin = words.now.begin
+            right = self.binary(precedence + (precedence != _POWER))
+            if right is Kind.LOGS:
+                refuse(f"{operator.text} is for metrics, not for logs.", begin)
+            left = _joined(operator, left, right)
+        words.back()
+        return left
+
+    def matching(self, operator: Word) -> None:
+        words = self.words
+        if words.took("bool") and operator.kind not in _COMPARISONS:
+            refuse("bool is for comparisons.", operator.begin)
+        if not (words.took("on") or words.took("ignoring")):
+            return
+        self.labels()
+        if (words.took("group_left") or words.took("group_right")) and words.now.kind == "(":
+            self.labels()
+
+    def labels(self) -> bool:
+        """Those in parentheses; whether there are any."""
+        self.words.need("(")
+        if self.words.took(")"):
+            return False
+        self.words.need(NAME)
+        while self.words.took(","):
+            self.words.need(NAME)
+        self.words.need(")")
+        return True
+
+    def primary(self) -> Kind:
+        words = self.words
+        word = words.now
+        if word.kind == "(":
+            words.take()
+            kind = self.binary(1)
+            words.need(")")
+            return kind
+        if word.kind == "{":
+            self.selector()
+            pipeline(words)
+            return Kind.LOGS
+        if word.kind in ("+", "-"):
+            words.take()
+            _number(words)
+            return Kind.LITERAL
+        if word.kind == NUMBER:
+            _number(words)
+            return Kind.LITERAL
+        return self.named(word)
+
+    def named(self, word: Word) -> Kind:
+        if word.kind in RANGE_OPERATIONS:
+            self.range_aggregation()
+        elif word.kind in VECTOR_OPERATIONS:
+            self.vector_aggregation()
+        elif word.kind == "label_replace":
+            self.label_replace()
+        elif word.kind == "vector":
+            self.words.take()
+            self.words.need("(")
+            _number(self.words)
+            self.words.need(")")
+        else:
+            self.words.unexpected("an expression")
+        return Kind.METRIC
+
+    def metric(self) -> None:
+        """Inside of what takes one."""
+        begin = self.words.now.begin
+        if self.binary(1) is Kind.LOGS:
+            refuse("Expected a metric, found logs.", begin)
+
+    def grouping(self) -> bool | None:
+        """Whether it names labels; None where there is none."""
+        if self.words.took("by") or self.words.took("without"):
+            return self.labels()
+        return None
+
+    def vector_aggregation(self) -> None:
+        words = self.words
+        word = words.take()
+        grouping = self.grouping()
+        words.need("(")
+        self.count(word)
+        self.metric()
+        words.need(")")
+        if grouping is None:
+            grouping = self.grouping()
+        if (word.kind == "approx_topk" and grouping is not None) or (
+            word.kind in ("sort", "sort_desc") and grouping
+        ):
+            refuse(f"{word.text} does not group.", word.begin)
+
+    def count(self, word: Word) -> None:
+        words = self.words
+        if word.kind not in _COUNTED:
+            return
+        count = words.need(NUMBER)
+        if not count.text.isdecimal() or not 0 < int(count.text) <= _MOST_COUNTED:
+            refuse(f"{word.text} takes a whole number from 1 on.", count.begin)
+        words.need(",")
+
+    def label_replace(self) -> None:
+        words = self.words
+        words.take()
+        words.need("(")
+        self.metric()
+        texts = []
+        for _ in range(4):
+            words.need(",")
+            texts.append(words.need(STRING))
+        require_regex(meaning(texts[-1]), texts[-1].begin)
+        words.need(")")
+
+    def range_aggregation(self) -> None:
+        words = self.words
+        word = words.take()
+        words.need("(")
+        if word.kind == "quantile_over_time":
+            _number(words)
+            words.need(",")
+        begin = words.now.begin
+        has_unwrap = self.log_range()
+        if word.kind not in (_WITH_UNWRAP if has_unwrap else _WITHOUT_UNWRAP):
+            how = "does not take" if has_unwrap else "needs"
+            refuse(f"{word.text} {how} unwrap.", begin)
+        words.need(")")
+        if self.grouping() is not None and word.kind not in _GROUPED:
+            refuse(f"{word.text} does not group.", word.begin)
+
+    def log_range(self) -> bool:
+        """Whether something is unwrapped."""
+        words = self.words
+        words.deeper()
+        in_parentheses = words.took("(")
+        if in_parentheses and words.now.kind == "(":
+            unwrapped = self.log_range()
+            words.need(")")
+        elif in_parentheses:
+            unwrapped = self.log_range_in_parentheses()
+        else:
+            unwrapped = self.bare_log_range()
+        words.back()
+        return unwrapped
+
+    def log_range_in_parentheses(self) -> bool:
+        """``({a="b"} | json [5m])`` and ``({a="b"} | json)[5m]`` are both lawful."""
+        words = self.words
+        self.selector()
+        if words.now.kind == RANGE:
+            unwrapped = self.behind_range(may_have_stages=True)
+            words.need(")")
+            return unwrapped
+        has_stages = pipeline(words)
+        unwrapped = unwrap(words)
+        if words.now.kind == RANGE:
+            self.behind_range(may_have_stages=False)
+            words.need(")")
+            return unwrapped
+        words.need(")")
+        is_plain = not has_stages and not unwrapped
+        return self.behind_range(may_have_stages=False, may_unwrap=is_plain) or unwrapped
+
+    def bare_log_range(self) -> bool:
+        self.selector()
+        if self.words.now.kind == RANGE:
+            return self.behind_range(may_have_stages=True)
+        pipeline(self.words)
+        unwrapped = unwrap(self.words)
+        self.behind_range(may_have_stages=False)
+        return unwrapped
+
+    def behind_range(self, *, may_have_stages: bool, may_unwrap: bool = False) -> bool:
+        """Whether something is unwrapped there."""
+        words = self.words
+        words.need(RANGE)
+        if words.took("offset"):
+            words.need(DURATION)
+        if may_have_stages:
+            pipeline(words)
+        return (may_have_stages or may_unwrap) and unwrap(words)
+
+
+_MOST_COUNTED: Final = 2**31
+
+
+def _number(words: Words) -> None:
+    word = words.need(NUMBER)
+    if float(word.text) == float("inf"):
+        refuse("This number is too large.", word.begin)
+
+
+def _joined(operator: Word, left: Kind, right: Kind) -> Kind:
+    if operator.kind in _SETS and Kind.LITERAL in (left, right):
+        refuse(f"{operator.text} is not for numbers.", operator.begin)
+    return Kind.LITERAL if left is right is Kind.LITERAL else Kind.METRIC

@@ -1,0 +1,27 @@
+"""What a matcher of either language does with the empty value, which what lacks the label has."""
+
+from ktrlplane.domain.observability.regexes import BadRegex, Regex, read_regex
+from ktrlplane.domain.observability.words import refuse
+
+
+def selects_something(operator: str, value: str, position: int) -> bool:
+    """Whether the empty value does not match. Raises: UnsafeQuery where ``value`` is not the
+    regular expression that it should be."""
+    if operator == "=":
+        return bool(value)
+    if operator == "!=":
+        return not value
+    takes_nothing = _read(value, position).takes_nothing
+    return takes_nothing if operator == "!~" else not takes_nothing
+
+
+def require_regex(text: str, position: int) -> tuple[str | None, ...]:
+    """The names of its groups, None where one has none. Raises: UnsafeQuery."""
+    return _read(text, position).groups
+
+
+def _read(text: str, position: int) -> Regex:
+    try:
+        return read_regex(text)
+    except BadRegex as exc:
+        refuse(f"This regular expression cannot be read. {exc.args[0]}", position)

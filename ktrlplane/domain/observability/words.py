@@ -1,0 +1,97 @@
+"""What queries are made of: words with their places, within limits, to be taken one by one."""
+
+from typing import Final, NamedTuple, NoReturn
+
+from ktrlplane.domain.errors import UnsafeQuery
+
+MAX_BYTES: Final = 8192
+MAX_WORDS: Final = 2000
+MAX_NESTING: Final = 64
+
+END: Final = "end of the query"
+
+
+class Word(NamedTuple):
+    """``kind`` is that of a name, number or string; of anything else it is the text itself."""
+
+    kind: str
+    text: str
+    begin: int
+
+    @property
+    def end(self) -> int:
+        return self.begin + len(self.text)
+
+
+def refuse(detail: str, position: int) -> NoReturn:
+    """Raises: UnsafeQuery."""
+    raise UnsafeQuery(detail, position)
+
+
+def require_short(query: str) -> None:
+    """Raises: UnsafeQuery."""
+    try:
+        length = len(query.encode())
+    except UnicodeEncodeError as exc:
+        refuse("A query is text in Unicode.", exc.start)
+    if "\0" in query:
+        refuse("A query has no NUL in it.", query.index("\0"))
+    if length > MAX_BYTES:
+        refuse(f"A query has at most {MAX_BYTES} bytes; this one has {length}.", MAX_BYTES)
+
+
+class Words:
+    """Of one query, read from the left. ``now`` is the next one."""
+
+    __slots__ = ("_at", "_depth", "_words", "now")
+
+    def __init__(self, words: list[Word]) -> None:
+        self._words = words
+        self._at = 0
+        self._depth = 0
+        self.now = words[0]
+
+    def then(self) -> Word:
+        """The one after the next."""
+        return self._words[min(self._at + 1, len(self._words) - 1)]
+
+    def take(self) -> Word:
+        """Raises: UnsafeQuery at the end."""
+        taken = self.now
+        if taken.kind == END:
+            refuse("The query ends too early.", taken.begin)
+        self._at += 1
+        self.now = self._words[self._at]
+        return taken
+
+    def took(self, kind: str) -> bool:
+        """Whether the next one is such a one, which then is taken."""
+        if self.now.kind != kind:
+            return False
+        self.take()
+        return True
+
+    def need(self, kind: str) -> Word:
+        """Raises: UnsafeQuery."""
+        if self.now.kind != kind:
+            self.unexpected(kind)
+        return self.take()
+
+    def unexpected(self, wanted: str) -> NoReturn:
+        """Raises: UnsafeQuery."""
+        found = self.now
+        shown = found.text if len(found.text) <= _SHOWN else found.text[:_SHOWN] + "..."
+        what = END if found.kind == END else f"{shown!r}"
+        refuse(f"Expected {wanted}, found {what}.", found.begin)
+
+    def deeper(self) -> None:
+        """Raises: UnsafeQuery where that is too deep."""
+        self._depth += 1
+        if self._depth > MAX_NESTING:
+            refuse(f"A query is nested {MAX_NESTING} levels deep at most.", self.now.begin)
+
+    def back(self) -> None:
+        self._depth -= 1
+
+
+_SHOWN: Final = 30
