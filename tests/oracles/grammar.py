@@ -63,7 +63,7 @@ def _vectors(inner: Text) -> Text:
         _all(st.sampled_from(("sum", "Max", "group")), st.just("") | grouping, "(", inner, ")"),
         _all("topk(", _SCALAR, ",", inner, ")", st.just("") | grouping),
         _all("count_values(", '"x"', ",", inner, ")"),
-        _all(inner, st.sampled_from(("+", "/", "^", ">", "== bool", "unless", "or")), matching, inner),
+        _all(inner, st.sampled_from(("+", "/", "^", ">", "== bool ", " unless ", " or ")), matching, inner),
         _all(inner, st.sampled_from(("*", "<=")), _SCALAR),
         _all("(", inner, ")"),
         _all("-", inner),
@@ -121,7 +121,7 @@ def _metrics(inner: Text) -> Text:
     return st.one_of(
         _all(st.sampled_from(("sum", "AVG", "sort")), st.just("") | grouping, "(", inner, ")"),
         _all("topk", st.just("") | grouping, "(3,", inner, ")"),
-        _all(inner, st.sampled_from(("+", "/", "and", "> bool", "or on(a) group_left(b)")), inner),
+        _all(inner, st.sampled_from(("+", "/", " and ", "> bool", " or on(a) group_left(b)")), inner),
         _all(inner, "*", st.sampled_from(("2", "-1.5"))),
         _all("label_replace(", inner, ', "a", "$1", "b", "(.*)")'),
         _all("(", inner, ")"),
