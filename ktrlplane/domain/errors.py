@@ -21,6 +21,7 @@ class Kind(enum.Enum):
     PRECONDITION_FAILED = "read again before you write"
     INVALID = "correct the input"
     MALFORMED = "say it in another way"
+    UNCONFIGURED = "ask the operator"
     UNAVAILABLE = "try again later"
     UNKNOWN = "look whether it was done before you repeat it"
     UNPAID = "see to the payment"
@@ -208,3 +209,10 @@ class UnsafeQuery(DomainError):
         said = f"{detail} (At character {position + 1}.)"
         super().__init__(said, [Fault("/query", self.code, said)])
         self.position = position
+
+
+class NotConfigured(DomainError):
+    """The operator has not set up what this needs."""
+
+    kind, code = Kind.UNCONFIGURED, "not_configured"
+    title = "The operator has not set this up"

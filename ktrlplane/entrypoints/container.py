@@ -18,6 +18,7 @@ from ktrlplane.adapters.memory.payment_pages import PlayedPages
 from ktrlplane.adapters.memory.payments import MemoryPayments
 from ktrlplane.adapters.memory.playing import PLAYS
 from ktrlplane.adapters.memory.simulator import PaymentSimulator
+from ktrlplane.adapters.memory.telemetry import MemoryTelemetry
 from ktrlplane.adapters.memory.tokens import MemoryTokens
 from ktrlplane.adapters.memory.unit_of_work import MemoryUnitsOfWork
 from ktrlplane.adapters.postgres.bell import PostgresBell
@@ -29,6 +30,7 @@ from ktrlplane.adapters.postgres.server import ExternalPostgres
 from ktrlplane.adapters.postgres.shared_state import SimulatorState
 from ktrlplane.adapters.postgres.unit_of_work import PostgresUnitsOfWork
 from ktrlplane.adapters.system import SystemClock
+from ktrlplane.adapters.telemetry import HttpTelemetry
 from ktrlplane.adapters.tokens import (
     LOCAL_AUDIENCE,
     LOCAL_ISSUER,
@@ -43,7 +45,7 @@ from ktrlplane.domain.billing import Profile
 from ktrlplane.domain.catalog import BrokenCatalog, Catalog
 from ktrlplane.domain.ids import CustomerId
 from ktrlplane.domain.offers import offers_of, products_of
-from ktrlplane.domain.services.platform import Platform
+from ktrlplane.domain.services.platform import Observability, Platform
 from ktrlplane.entrypoints.consulting import ConsultPayments
 from ktrlplane.entrypoints.returning import returns
 from ktrlplane.entrypoints.settings import Settings, WrongSettings
@@ -58,6 +60,7 @@ from ktrlplane.ports.payment_notices import PaymentNotices
 from ktrlplane.ports.payment_pages import PaymentPages
 from ktrlplane.ports.payments import Payments
 from ktrlplane.ports.schemas import SettingsValidator
+from ktrlplane.ports.telemetry import Telemetry
 from ktrlplane.ports.unit_of_work import UnitsOfWork
 
 
@@ -195,6 +198,23 @@ def _payment_notices(settings: Settings) -> PaymentNotices | None:
     return StripeNotices(settings.stripe_webhook_secret)
 
 
+def _telemetry(settings: Settings) -> Iterator[Telemetry]:
+    telemetry = HttpTelemetry(settings.backends)
+    try:
+        yield telemetry
+    finally:
+        telemetry.close()
+
+
+def _observability(settings: Settings) -> Observability:
+    return Observability(
+        label=settings.observability_label,
+        tenant=settings.observability_tenant,
+        longest=settings.observability_span,
+        backends=frozenset(settings.backends),
+    )
+
+
 def _bell(settings: Settings) -> Bell:
     return PostgresBell(_url(settings))
 
@@ -243,6 +263,7 @@ class Container(containers.DeclarativeContainer):
     consult: providers.Provider[ConsultPayments] = providers.ThreadSafeSingleton(
         ConsultPayments, payments.provider
     )
+    telemetry: providers.Provider[Telemetry] = providers.Resource(_telemetry, settings)
     transact: providers.Provider[Transact] = providers.ThreadSafeSingleton(
         Transact, units, consult
     )
@@ -258,6 +279,7 @@ class Container(containers.DeclarativeContainer):
         webhook_reach=webhook_reach,
         may_return_to=providers.Callable(returns, settings),
         payment_notices=payment_notices,
+        observability=providers.Callable(_observability, settings),
     )
 
 
@@ -320,6 +342,7 @@ def in_memory(settings: Settings | None = None) -> Container:
     container.delivery.override(
         providers.ThreadSafeSingleton(MemoryDelivery, container.clock, container.webhook_reach)
     )
+    container.telemetry.override(providers.ThreadSafeSingleton(MemoryTelemetry))
     container.bell.override(providers.ThreadSafeSingleton(SilentBell))
     container.payments.override(
         providers.ThreadSafeSingleton(_in_memory, container.clock, container.catalog)

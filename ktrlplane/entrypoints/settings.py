@@ -1,6 +1,6 @@
 """Every setting of KtrlPlane: its variable, what it may be, and what it is when left out."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from attrs import field, fields, frozen
 
 from ktrlplane.domain.addresses import Network
+from ktrlplane.domain.observability.backend_queries import Backend
 from ktrlplane.domain.offering import KeptProduct
 from ktrlplane.entrypoints import setting_values as values
 from ktrlplane.entrypoints.kept_products import kept_products
@@ -90,6 +91,7 @@ class Settings:
     )
     observability_label: str = field(default="resource_id", metadata=_is(values.label_name))
     observability_tenant: str = field(default="project_id", metadata=_is(values.tenant))
+    observability_span: timedelta = field(default=timedelta(days=31), metadata=_is(values.seconds))
     webhook_allow: tuple[Network, ...] = field(default=(), metadata=_is(values.networks))
     smtp_url: str | None = field(
         default=None, repr=False, metadata=_is(values.smtp_url, hide=values.without_secrets)
@@ -103,6 +105,12 @@ class Settings:
     log_level: str = field(
         default="info", metadata=_is(values.one_of("debug", "info", "warning", "error"))
     )
+
+    @property
+    def backends(self) -> Mapping[Backend, str]:
+        """Where logs and metrics are, as far as that is said."""
+        found = {Backend.LOGS: self.loki_url, Backend.METRICS: self.mimir_url}
+        return {backend: url for backend, url in found.items() if url is not None}
 
     @property
     def is_local_issuer(self) -> bool:

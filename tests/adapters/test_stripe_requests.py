@@ -29,9 +29,9 @@ from ktrlplane.domain.ids import (
     ProjectId,
     SubscriptionId,
 )
+from tests.go_programs import CannotBuild
 from tests.payment_provider import payment_provider
 from tests.payment_provider.server import KEY, Asked
-from tests.go_programs import CannotBuild
 from tests.stripe_mock import built, stripe_mock
 
 WEB = Profile(scope=Scope.of(ProjectId("web")), name="Web", email="web@acme.example")

@@ -6,13 +6,15 @@ from hypothesis import strategies as st
 
 Text = st.SearchStrategy[str]
 
-_SPACE: Final = st.sampled_from(("", "", "", " ", "\n", " # {a=\"b\"} or up\n", "\t"))
+_SPACE: Final = st.sampled_from(("", "", "", " ", "\n", ' # {a="b"} or up\n', "\t"))
 _DURATION: Final = st.sampled_from(("5m", "1h30m", "10s", "1d", "500ms"))
 _LABEL: Final = st.sampled_from(("job", "a", "le", "resource_id", "_x1", "or", "by"))
 _VALUE: Final = st.sampled_from(
     ('"api"', "`a{b}`", '"\\"}"', '""', '"#"', '"{a=\\"b\\"}"', '"é"', '".+"', '"a|b|"', '"[^x]*"')
 )
-_METRIC: Final = st.sampled_from(("up", "a:b", "http_requests_total", "sum", "offset", "by", "start"))
+_METRIC: Final = st.sampled_from(
+    ("up", "a:b", "http_requests_total", "sum", "offset", "by", "start")
+)
 
 
 def _all(*parts: str | Text) -> Text:
@@ -47,23 +49,40 @@ def _range(selector: Text) -> Text:
 
 
 def _vectors(inner: Text) -> Text:
-    ranges = _range(_SELECTOR) | _all("(", inner, ")", "[", _DURATION, ":", st.just("") | _DURATION, "]")
+    ranges = _range(_SELECTOR) | _all(
+        "(", inner, ")", "[", _DURATION, ":", st.just("") | _DURATION, "]"
+    )
     matching = st.one_of(
         st.just(""),
         _all(st.sampled_from(("on", "ignoring")), _LABELS),
-        _all("on", "(job)", st.sampled_from(("group_left", "group_right")), st.just("") | st.just("(a)")),
+        _all(
+            "on",
+            "(job)",
+            st.sampled_from(("group_left", "group_right")),
+            st.just("") | st.just("(a)"),
+        ),
     )
     grouping = _all(st.sampled_from(("by", "without")), _LABELS)
     return st.one_of(
         _all(_SELECTOR, _MODIFIER),
-        _all(st.sampled_from(("rate", "sum_over_time", "deriv", "absent_over_time")), "(", ranges, ")"),
+        _all(
+            st.sampled_from(("rate", "sum_over_time", "deriv", "absent_over_time")),
+            "(",
+            ranges,
+            ")",
+        ),
         _all(st.sampled_from(("abs", "sort_desc", "hour")), "(", inner, ")"),
         _all("histogram_quantile(", _SCALAR, ",", inner, ")"),
         _all("label_replace(", inner, ', "a", "$1", "b", "(.*)")'),
         _all(st.sampled_from(("sum", "Max", "group")), st.just("") | grouping, "(", inner, ")"),
         _all("topk(", _SCALAR, ",", inner, ")", st.just("") | grouping),
         _all("count_values(", '"x"', ",", inner, ")"),
-        _all(inner, st.sampled_from(("+", "/", "^", ">", "== bool ", " unless ", " or ")), matching, inner),
+        _all(
+            inner,
+            st.sampled_from(("+", "/", "^", ">", "== bool ", " unless ", " or ")),
+            matching,
+            inner,
+        ),
         _all(inner, st.sampled_from(("*", "<=")), _SCALAR),
         _all("(", inner, ")"),
         _all("-", inner),
@@ -86,7 +105,11 @@ _STREAMS: Final = _all("{", _listed(_LOG_MATCHER, min_size=1, max_size=3), "}")
 _FILTER: Final = _all(st.sampled_from(("|=", "!=", "|~", "!~", "|>", "!>")), _LOG_VALUE)
 _LABEL_FILTER: Final = st.one_of(
     _LOG_MATCHER,
-    _all(_LOG_LABEL, st.sampled_from((">", "<=", "==", "=")), st.sampled_from(("5", "1.5s", "10KB", "-2"))),
+    _all(
+        _LOG_LABEL,
+        st.sampled_from((">", "<=", "==", "=")),
+        st.sampled_from(("5", "1.5s", "10KB", "-2")),
+    ),
     _all(_LOG_LABEL, '= ip("10.0.0.0/8")'),
 )
 _STAGE: Final = st.one_of(
@@ -121,7 +144,9 @@ def _metrics(inner: Text) -> Text:
     return st.one_of(
         _all(st.sampled_from(("sum", "AVG", "sort")), st.just("") | grouping, "(", inner, ")"),
         _all("topk", st.just("") | grouping, "(3,", inner, ")"),
-        _all(inner, st.sampled_from(("+", "/", " and ", "> bool", " or on(a) group_left(b)")), inner),
+        _all(
+            inner, st.sampled_from(("+", "/", " and ", "> bool", " or on(a) group_left(b)")), inner
+        ),
         _all(inner, "*", st.sampled_from(("2", "-1.5"))),
         _all("label_replace(", inner, ', "a", "$1", "b", "(.*)")'),
         _all("(", inner, ")"),
@@ -146,7 +171,32 @@ def regexes() -> Text:
     pieces = (
         *("a", "b", ".", "|", "(", ")", "(?:", "(?P<n>", "(?<m>", "(?i)", "(?i-s:", "*", "+", "?"),
         *("*?", "{2}", "{1,3}", "{0,}", "{2000}", "{,2}", "{", "}", "[", "]", "[^", "-", "[a-z]"),
-        *("[[:alpha:]]", "[:x:]", "\\d", "\\W", "\\b", "\\B", "\\A", "\\z", "\\x41", "\\x{10FFFF}"),
-        *("\\pL", "\\p{Lu}", "\\P{^Nd}", "\\1", "\\12", "\\07", "\\.", "\\_", "\\q", "\\", "^", "$", "é"),
+        *(
+            "[[:alpha:]]",
+            "[:x:]",
+            "\\d",
+            "\\W",
+            "\\b",
+            "\\B",
+            "\\A",
+            "\\z",
+            "\\x41",
+            "\\x{10FFFF}",
+        ),
+        *(
+            "\\pL",
+            "\\p{Lu}",
+            "\\P{^Nd}",
+            "\\1",
+            "\\12",
+            "\\07",
+            "\\.",
+            "\\_",
+            "\\q",
+            "\\",
+            "^",
+            "$",
+            "é",
+        ),
     )
     return st.lists(st.sampled_from(pieces), max_size=8).map("".join)

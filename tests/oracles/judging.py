@@ -87,7 +87,9 @@ def judge(them: Oracle, scope: Callable[[str, Matcher], str], query: str) -> Uns
 _LITERAL: Final = re.compile(r'"(?:[^"\\\n]|\\.)*"|`[^`]*`')
 _FENCED: Final = re.compile(r"^[ ]*```\w*\n(.*?)^[ ]*```", re.DOTALL | re.MULTILINE)
 _INDENTED: Final = re.compile(r"(?:^(?: {4,}|\t).*\n)+", re.MULTILINE)
-_EVALUATED: Final = re.compile(r"^eval\w*(?: instant at \S+| range from \S+ to \S+ step \S+) (.*)", re.M)
+_EVALUATED: Final = re.compile(
+    r"^eval\w*(?: instant at \S+| range from \S+ to \S+ step \S+) (.*)", re.MULTILINE
+)
 
 
 def queries_of_module(language: str, module: str, *patterns: str) -> list[str]:

@@ -32,6 +32,7 @@ _MILLISECONDS: Final = {
     "w": 604_800_000,
     "y": 31_536_000_000,
 }
+_SURROGATES: Final = range(0xD800, 0xE000)
 _ASCII: Final = 0x7F
 _LONGEST_MS: Final = 9_223_372_036_854
 """What a number of 64 bits can count in nanoseconds."""
@@ -54,7 +55,7 @@ def _meaning(found: re.Match[str]) -> str:
     if one is not None:
         return _MEANT.get(one, one)
     code = int(octal, 8) if octal else int(byte or short or long, 16)
-    if 0xD800 <= code <= 0xDFFF or (code > _ASCII and not (short or long)):
+    if code in _SURROGATES or (code > _ASCII and not (short or long)):
         raise ValueError(f"U+{code:04X} is no character.")
     return chr(code)
 

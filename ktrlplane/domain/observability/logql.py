@@ -7,21 +7,25 @@ A parser by recursive descent, with the checks that the backend makes when it pa
 from enum import Enum
 from typing import Final
 
-from ktrlplane.domain.observability.literals import unquoted
 from ktrlplane.domain.observability.logql_pipelines import meaning, pipeline, read_selector, unwrap
 from ktrlplane.domain.observability.logql_words import (
-    DURATION,
-    NAME,
-    NUMBER,
     RANGE,
     RANGE_OPERATIONS,
-    STRING,
     VECTOR_OPERATIONS,
     read_words,
 )
 from ktrlplane.domain.observability.matchers import Matcher, Place, spliced
 from ktrlplane.domain.observability.matching import require_regex
-from ktrlplane.domain.observability.words import END, Word, Words, refuse
+from ktrlplane.domain.observability.words import (
+    DURATION,
+    END,
+    NAME,
+    NUMBER,
+    STRING,
+    Word,
+    Words,
+    refuse,
+)
 
 _SETS: Final = frozenset({"and", "or", "unless"})
 _COMPARISONS: Final = frozenset({"==", "!=", "<=", "<", ">=", ">"})
@@ -35,15 +39,35 @@ _PRECEDENCE: Final = {
 }
 _POWER: Final = 6
 _WITH_UNWRAP: Final = frozenset(
-    "avg_over_time sum_over_time max_over_time min_over_time stddev_over_time stdvar_over_time "
-    "quantile_over_time rate rate_counter absent_over_time first_over_time last_over_time".split()
+    [
+        "avg_over_time",
+        "sum_over_time",
+        "max_over_time",
+        "min_over_time",
+        "stddev_over_time",
+        "stdvar_over_time",
+        "quantile_over_time",
+        "rate",
+        "rate_counter",
+        "absent_over_time",
+        "first_over_time",
+        "last_over_time",
+    ]
 )
 _WITHOUT_UNWRAP: Final = frozenset(
-    "bytes_over_time bytes_rate count_over_time rate absent_over_time".split()
+    ["bytes_over_time", "bytes_rate", "count_over_time", "rate", "absent_over_time"]
 )
 _GROUPED: Final = frozenset(
-    "avg_over_time stddev_over_time stdvar_over_time quantile_over_time max_over_time "
-    "min_over_time first_over_time last_over_time".split()
+    [
+        "avg_over_time",
+        "stddev_over_time",
+        "stdvar_over_time",
+        "quantile_over_time",
+        "max_over_time",
+        "min_over_time",
+        "first_over_time",
+        "last_over_time",
+    ]
 )
 _COUNTED: Final = frozenset({"topk", "bottomk", "approx_topk"})
 

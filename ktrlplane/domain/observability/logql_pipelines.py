@@ -4,18 +4,18 @@ import re
 from typing import Final
 
 from ktrlplane.domain.observability.literals import unquoted
-from ktrlplane.domain.observability.logql_words import (
-    BYTES,
-    CONVERSIONS,
+from ktrlplane.domain.observability.logql_words import BYTES, CONVERSIONS, FLAG
+from ktrlplane.domain.observability.matchers import Place
+from ktrlplane.domain.observability.matching import require_regex, selects_something
+from ktrlplane.domain.observability.words import (
     DURATION,
-    FLAG,
     NAME,
     NUMBER,
     STRING,
+    Word,
+    Words,
+    refuse,
 )
-from ktrlplane.domain.observability.matchers import Place
-from ktrlplane.domain.observability.matching import require_regex, selects_something
-from ktrlplane.domain.observability.words import Word, Words, refuse
 
 _FILTERS: Final = frozenset({"|=", "|~", "|>", "!=", "!~", "!>"})
 _EQUALITIES: Final = frozenset({"=", "!=", "=~", "!~"})

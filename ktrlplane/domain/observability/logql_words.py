@@ -11,37 +11,90 @@ from typing import Final
 from ktrlplane.domain.observability import literals
 from ktrlplane.domain.observability.literals import milliseconds
 from ktrlplane.domain.observability.words import (
+    DURATION,
     END,
     MAX_WORDS,
+    NAME,
+    NUMBER,
+    STRING,
     Word,
     Words,
     refuse,
     require_short,
 )
 
-NAME: Final = "a name"
-NUMBER: Final = "a number"
-DURATION: Final = "a duration"
 BYTES: Final = "a number of bytes"
-STRING: Final = "a string"
 RANGE: Final = "a range"
 FLAG: Final = "a flag"
 
 RANGE_OPERATIONS: Final = frozenset(
-    "count_over_time rate rate_counter bytes_over_time bytes_rate avg_over_time sum_over_time "
-    "min_over_time max_over_time stdvar_over_time stddev_over_time quantile_over_time "
-    "first_over_time last_over_time absent_over_time".split()
+    [
+        "count_over_time",
+        "rate",
+        "rate_counter",
+        "bytes_over_time",
+        "bytes_rate",
+        "avg_over_time",
+        "sum_over_time",
+        "min_over_time",
+        "max_over_time",
+        "stdvar_over_time",
+        "stddev_over_time",
+        "quantile_over_time",
+        "first_over_time",
+        "last_over_time",
+        "absent_over_time",
+    ]
 )
 VECTOR_OPERATIONS: Final = frozenset(
-    "sum avg count max min stddev stdvar bottomk topk sort sort_desc approx_topk".split()
+    [
+        "sum",
+        "avg",
+        "count",
+        "max",
+        "min",
+        "stddev",
+        "stdvar",
+        "bottomk",
+        "topk",
+        "sort",
+        "sort_desc",
+        "approx_topk",
+    ]
 )
 CONVERSIONS: Final = frozenset({"bytes", "duration", "duration_seconds"})
-_CALLED: Final = RANGE_OPERATIONS | VECTOR_OPERATIONS | CONVERSIONS | {"vector", "ip", "label_replace"}
+_CALLED: Final = (
+    RANGE_OPERATIONS | VECTOR_OPERATIONS | CONVERSIONS | {"vector", "ip", "label_replace"}
+)
 """Names like any others, unless something in parentheses follows."""
 _KEYWORDS: Final = frozenset(
-    "unwrap by without bool offset on ignoring group_left group_right or and unless json regexp "
-    "logfmt unpack pattern label_format line_format decolorize drop keep variants of "
-    "label_replace".split()
+    [
+        "unwrap",
+        "by",
+        "without",
+        "bool",
+        "offset",
+        "on",
+        "ignoring",
+        "group_left",
+        "group_right",
+        "or",
+        "and",
+        "unless",
+        "json",
+        "regexp",
+        "logfmt",
+        "unpack",
+        "pattern",
+        "label_format",
+        "line_format",
+        "decolorize",
+        "drop",
+        "keep",
+        "variants",
+        "of",
+        "label_replace",
+    ]
 )
 
 _SPACE: Final = r"(?:[ \t\r\n]|#[^\n]*+)*+"

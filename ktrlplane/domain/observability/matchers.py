@@ -52,7 +52,8 @@ class Place:
 def spliced(query: str, places: list[Place], matcher: Matcher) -> str:
     """``query`` with the matcher in every place; all else stays as it was written. ``places``
     are in the order in which they stand."""
-    said, parts, begin = str(matcher), [], 0
+    said, begin = str(matcher), 0
+    parts: list[str] = []
     for place in places:
         parts += (query[begin : place.position], place.text(said))
         begin = place.position

@@ -14,13 +14,19 @@ from ktrlplane.domain.observability.promql_durations import (
     modifier_duration,
     number,
     range_durations,
-    seconds,
 )
 from ktrlplane.domain.observability.promql_functions import FUNCTIONS, HIDDEN_SERIES
 from ktrlplane.domain.observability.promql_selectors import read_braces
 from ktrlplane.domain.observability.promql_types import Expression, Form, Type
-from ktrlplane.domain.observability.promql_words import DURATION, NAME, NUMBER, STRING, read_words
-from ktrlplane.domain.observability.words import END, Word, Words, refuse
+from ktrlplane.domain.observability.promql_words import read_words
+from ktrlplane.domain.observability.words import (
+    END,
+    NAME,
+    STRING,
+    Word,
+    Words,
+    refuse,
+)
 
 _PARAMETERS: Final = {
     **dict.fromkeys(("topk", "bottomk", "quantile", "limitk", "limit_ratio"), Type.SCALAR),

@@ -5,8 +5,7 @@ import math
 from typing import Final
 
 from ktrlplane.domain.observability.literals import milliseconds
-from ktrlplane.domain.observability.promql_words import DURATION, NAME, NUMBER
-from ktrlplane.domain.observability.words import Word, Words, refuse
+from ktrlplane.domain.observability.words import DURATION, NAME, NUMBER, Word, Words, refuse
 
 _PRECEDENCE: Final = {"+": 1, "-": 1, "*": 2, "/": 2, "%": 2, "^": 3}
 _POWER: Final = 3
@@ -67,8 +66,10 @@ def modifier_duration(words: Words) -> None:
     is_composed = words.now.kind == "("
     _one(words)
     if is_composed and words.now.kind in _PRECEDENCE:
-        refuse("Put parentheses around all that is the offset, or around what has it.",
-               words.now.begin)
+        refuse(
+            "Put parentheses around all that is the offset, or around what has it.",
+            words.now.begin,
+        )
 
 
 def _sum(words: Words, least: int) -> float | None:

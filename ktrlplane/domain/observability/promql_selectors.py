@@ -5,8 +5,7 @@ from typing import Final
 from ktrlplane.domain.observability.literals import unquoted
 from ktrlplane.domain.observability.matchers import Place
 from ktrlplane.domain.observability.matching import selects_something
-from ktrlplane.domain.observability.promql_words import NAME, STRING
-from ktrlplane.domain.observability.words import Word, Words, refuse
+from ktrlplane.domain.observability.words import NAME, STRING, Word, Words, refuse
 
 _METRIC_NAME: Final = "__name__"
 _OPERATORS: Final = frozenset({"=", "!=", "=~", "!~"})

@@ -5,18 +5,17 @@ from typing import Final
 
 from ktrlplane.domain.observability import literals
 from ktrlplane.domain.observability.words import (
+    DURATION,
     END,
     MAX_WORDS,
+    NAME,
+    NUMBER,
+    STRING,
     Word,
     Words,
     refuse,
     require_short,
 )
-
-NAME: Final = "a name"
-NUMBER: Final = "a number"
-DURATION: Final = "a duration"
-STRING: Final = "a string"
 
 # Nothing is tried in a second way, so that time grows with length alone.
 _SPACE: Final = r"(?:[ \t\r\n]|#[^\r\n]*+)*+"
@@ -27,9 +26,7 @@ _TIMES: Final = (
     rf"|(?:{_DIGITS}(?:\.(?:{_DIGITS})?+)?+|\.{_DIGITS})(?:[eE][+-]?[0-9]++)?+)"
     r"(?![A-Za-z0-9_.])"
 )
-_STRING: Final = (
-    rf"(?P<string>{literals.DOUBLE_QUOTED}|{literals.SINGLE_QUOTED}|{literals.RAW})"
-)
+_STRING: Final = rf"(?P<string>{literals.DOUBLE_QUOTED}|{literals.SINGLE_QUOTED}|{literals.RAW})"
 _WORD: Final = re.compile(
     rf"{_SPACE}(?:(?P<name>[A-Za-z_:][A-Za-z0-9_:]*+)|{_TIMES}|{_STRING}"
     r"|(?P<sign>==|!=|<=|>=|</|>/|=~|!~|[-+*/%^<>=(),{}\[\]@])|\Z)"

@@ -25,7 +25,9 @@ class Regex(NamedTuple):
     groups: tuple[str | None, ...]
 
 
-_CATEGORY: Final = re.compile(r"\^?(?:C[cfos]?|L[lmotu]?|M[cen]?|N[dlo]?|P[cdefios]?|S[ckmo]?|Z[lps]?)\Z")
+_CATEGORY: Final = re.compile(
+    r"\^?(?:C[cfos]?|L[lmotu]?|M[cen]?|N[dlo]?|P[cdefios]?|S[ckmo]?|Z[lps]?)\Z"
+)
 _POSIX: Final = re.compile(
     r"\[:\^?(?:alnum|alpha|ascii|blank|cntrl|digit|graph|lower|print|punct|space|upper|word"
     r"|xdigit):\]"
@@ -34,7 +36,7 @@ _FLAGS: Final = re.compile(r"\(\?([imsU]*)(?:-([imsU]+))?([:)])")
 _NAMED: Final = re.compile(r"\(\?P?<([A-Za-z0-9_]+)>")
 _COUNT: Final = re.compile(r"\{([0-9]{1,4})(?:(,)([0-9]{1,4})?)?\}")
 _COUNTED: Final = re.compile(r"\{[0-9]+(?:,[0-9]*)?\}")
-_OCTAL: Final = re.compile(r"[1-7][0-7]{1,2}|0[0-7]{0,2}")
+_OCTAL: Final = re.compile(r"([1-7][0-7]{1,2})|(0[0-7]{0,2})")
 _HEX: Final = re.compile(r"x(?:([0-9a-fA-F]{2})|\{([0-9a-fA-F]{1,6})\})")
 _CONTROLS: Final = {"a": "\a", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _CLASSES: Final = frozenset("dDsSwW")
@@ -72,7 +74,9 @@ class _Reader:
     def repeated(self) -> bool:
         begin = self.at
         nothing = self.atom()
-        if self.text[begin : self.at].endswith(")") and _FLAGS.fullmatch(self.text[begin : self.at]):
+        if self.text[begin : self.at].endswith(")") and _FLAGS.fullmatch(
+            self.text[begin : self.at]
+        ):
             return True  # flags alone, which cannot be repeated
         repeats = 0
         while (found := self.repetition()) is not None:
@@ -158,14 +162,15 @@ class _Reader:
         self.at += 1
         sign = self.text[self.at : self.at + 1]
         if sign in ("p", "P"):
-            return self.category()
+            self.category()
+            return None
         if sign in _CLASSES:
             self.at += 1
             return None
         for pattern, base in ((_OCTAL, 8), (_HEX, 16)):
             if found := pattern.match(self.text, self.at):
                 self.at = found.end()
-                digits = found[0] if base == 8 else found[1] or found[2]
+                digits = found[1] or found[2]
                 if int(digits, base) > _BEYOND:
                     break
                 return int(digits, base)

@@ -8,7 +8,11 @@ MAX_BYTES: Final = 8192
 MAX_WORDS: Final = 2000
 MAX_NESTING: Final = 64
 
-END: Final = "end of the query"
+END: Final = "the end of the query"
+NAME: Final = "a name"
+NUMBER: Final = "a number"
+DURATION: Final = "a duration"
+STRING: Final = "a string"
 
 
 class Word(NamedTuple):
@@ -21,6 +25,12 @@ class Word(NamedTuple):
     @property
     def end(self) -> int:
         return self.begin + len(self.text)
+
+    @property
+    def said(self) -> str:
+        if self.kind in (END, STRING):
+            return self.kind
+        return repr(self.text if len(self.text) <= _SHOWN else f"{self.text[:_SHOWN]}...")
 
 
 def refuse(detail: str, position: int) -> NoReturn:
@@ -80,9 +90,8 @@ class Words:
     def unexpected(self, wanted: str) -> NoReturn:
         """Raises: UnsafeQuery."""
         found = self.now
-        shown = found.text if len(found.text) <= _SHOWN else found.text[:_SHOWN] + "..."
-        what = END if found.kind == END else f"{shown!r}"
-        refuse(f"Expected {wanted}, found {what}.", found.begin)
+        # What is in strings stays with who wrote it: refusals are remembered.
+        refuse(f"Expected {wanted}, found {found.said}.", found.begin)
 
     def deeper(self) -> None:
         """Raises: UnsafeQuery where that is too deep."""

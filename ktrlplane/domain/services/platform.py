@@ -10,6 +10,7 @@ from ktrlplane.domain.addresses import Reach
 from ktrlplane.domain.catalog import Catalog
 from ktrlplane.domain.errors import Fault, PreconditionFailed, ValidationFailed
 from ktrlplane.domain.ids import ALWAYS_RESERVED, Label, is_reserved
+from ktrlplane.domain.observability.backend_queries import Backend
 from ktrlplane.ports.clock import Clock
 from ktrlplane.ports.payment_notices import PaymentNotices
 from ktrlplane.ports.schemas import SettingsValidator
@@ -19,6 +20,18 @@ L = TypeVar("L", bound=Label)
 
 Expectation = Callable[[T], bool]
 """Whether a thing is as its caller expects it to be, say as they saw it."""
+
+
+@frozen(kw_only=True)
+class Observability:
+    """How the backends of logs and metrics know a resource: by a ``label`` with its id, in the
+    ``tenant`` that is its ``project_id`` or ``org_id``. ``longest`` is how much time a request
+    may span; ``backends`` are those that there are."""
+
+    label: str = "resource_id"
+    tenant: str = "project_id"
+    longest: timedelta = timedelta(days=31)
+    backends: frozenset[Backend] = frozenset()
 
 
 @frozen(kw_only=True)
@@ -37,6 +50,7 @@ class Platform:
     webhook_reach: Reach = field(factory=Reach)
     may_return_to: Callable[[str], bool] = lambda _: False
     payment_notices: PaymentNotices | None = None
+    observability: Observability = field(factory=Observability)
     request_id: str | None = None
 
     def serving(self, request_id: str) -> Self:

@@ -27,6 +27,7 @@ from ktrlplane.entrypoints.http import (
     limits,
     metrics,
     notifications,
+    observability,
     openapi,
     organizations,
     payment_notices,
@@ -43,6 +44,7 @@ from ktrlplane.entrypoints.http import (
 from ktrlplane.entrypoints.http.dispatch import Edge, Responder
 from ktrlplane.entrypoints.http.middleware import Cors, LoopbackOnly, RequestIds
 from ktrlplane.entrypoints.http.operations import Operation
+from ktrlplane.entrypoints.http.proxying import Proxy
 from ktrlplane.entrypoints.http.rates import RateLimit
 from ktrlplane.entrypoints.http.shortcut import Shortcut
 from ktrlplane.entrypoints.http.work_metrics import Background
@@ -70,6 +72,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *access.OPERATIONS,
     *billing.OPERATIONS,
     *payment_notices.OPERATIONS,
+    *observability.OPERATIONS,
     *events.OPERATIONS,
     *webhooks.OPERATIONS,
     *deliveries.OPERATIONS,
@@ -87,6 +90,7 @@ def create_app(container: Container) -> Shortcut:
         platform=container.platform(),
         tokens=container.tokens(),
         rate_limit=RateLimit(settings.rate_limit, together and together / "rates"),
+        proxy=Proxy(container.telemetry(), threads=settings.threads),
         public_url=settings.public_url,
     )
     return build_app(

@@ -10,17 +10,19 @@ from attrs import frozen
 from ktrlplane.domain.errors import MAX_FAULTS, Fault, ValidationFailed, summary
 from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.domain.services.platform import Expectation, Platform
-from ktrlplane.entrypoints.http import bodies, etags
+from ktrlplane.entrypoints.http import bodies, etags, forms
 from ktrlplane.entrypoints.http.freshness import wants_fresh
 from ktrlplane.entrypoints.http.operations import Call, Operation
 from ktrlplane.entrypoints.http.parameters import NoParameters
 from ktrlplane.entrypoints.http.problems import EdgeError
+from ktrlplane.entrypoints.http.proxying import raw_form
 from ktrlplane.entrypoints.http.queries import (
     REPEATED,
     UNKNOWN,
     ParameterFault,
     Query,
     query_of,
+    read_query,
 )
 from ktrlplane.entrypoints.http.wire import Reading, member_of
 
@@ -70,13 +72,17 @@ def ask(
 ) -> Asked:
     """Raises: EdgeError for a body or a header that cannot be read."""
     query, raw, body = _NOTHING_ASKED, b"", _NO_BODY
-    if req.query_string or operation.query is not NoParameters:
+    if operation.takes_form:
+        raw = raw_form(req)
+        given = forms.parameters(req, raw)
+        query = read_query(given, operation.query, address=req.path)
+    elif req.query_string or operation.query is not NoParameters:
         query = query_of(req, operation.query, writes=operation.writes)
     if operation.writes or operation.body is not None:
         raw = bodies.raw_body(req)
     if operation.body is not None and (raw or not operation.body_may_be_left_out):
         body = bodies.read_body(req, raw, operation.body)
-    elif raw and not operation.takes_bytes:
+    elif raw and not (operation.takes_bytes or operation.takes_form):
         bodies.require_empty(raw)
     call = Call(
         actor=actor,

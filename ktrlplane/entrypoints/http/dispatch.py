@@ -14,6 +14,7 @@ from ktrlplane.domain.errors import (
     Forbidden,
     NotFound,
     PreconditionFailed,
+    UnsafeQuery,
     ValidationFailed,
 )
 from ktrlplane.domain.ids import PrincipalId, ResourceId
@@ -27,6 +28,7 @@ from ktrlplane.entrypoints.http.authentication import Recognition, bearer
 from ktrlplane.entrypoints.http.denials import remember
 from ktrlplane.entrypoints.http.operations import Operation, Reply
 from ktrlplane.entrypoints.http.problems import EdgeError
+from ktrlplane.entrypoints.http.proxying import Proxy
 from ktrlplane.entrypoints.http.rates import RateLimit
 from ktrlplane.entrypoints.http.replies import Observed, Replies, Written
 from ktrlplane.entrypoints.http.streaming import stream
@@ -48,6 +50,7 @@ class Edge:
     platform: Platform
     tokens: Tokens
     rate_limit: RateLimit
+    proxy: Proxy
     public_url: str | None = None
     recognition: Recognition = field(init=False)
 
@@ -96,7 +99,7 @@ class Responder:
             act(req, resp, asked, claims)
         except ValidationFailed as refusal:
             raise asked.refusal(refusal.faults) from refusal
-        except (Forbidden, NotFound) as refusal:
+        except (Forbidden, NotFound, UnsafeQuery) as refusal:
             if operation.remembers_refusals and not asked.rehearsed:
                 remember(edge.transact, operation, asked.call, refusal)
             raise
@@ -112,6 +115,9 @@ class Responder:
             return edge.transact.read(seen, fresh=asked.fresh)
 
         reply = self._waited(asked, read) if operation.waits else read()
+        if reply.passed_on is not None:
+            edge.proxy.answer(req, resp, reply.passed_on, asked.call.actor, asked.raw)
+            return
         if reply.parts is not None:
             stream(req, resp, operation, reply, edge.transact)
             return

@@ -12,6 +12,7 @@ from ktrlplane.domain.catalog import Catalog
 from ktrlplane.domain.ids import Identity
 from ktrlplane.entrypoints.http.bodies import JSON, MERGE_PATCH
 from ktrlplane.entrypoints.http.examples import examples_of
+from ktrlplane.entrypoints.http.forms import FORM
 from ktrlplane.entrypoints.http.operations import Operation
 from ktrlplane.entrypoints.http.parameters import Consistency
 from ktrlplane.entrypoints.http.public_paths import public_paths
@@ -42,6 +43,7 @@ _TAGS: Final = {
     "Limits": "What a tier allows, and what the operator allows in its place.",
     "Access": "Roles, who has them where, and what that allows.",
     "Billing": "Who pays for what, and how.",
+    "Observability": "Logs and metrics of resources, as one asks Loki and Prometheus for them.",
     "Events": "What happened, who did it, and that the log of it is whole.",
     "Webhooks": "Who is sent what happens, and whether it has arrived.",
     "Notifications": "What one is told of what happened, and how.",
@@ -71,6 +73,8 @@ class _Document:
         parameters = [self._shared(parameter) for parameter in self._parameters_of(operation)]
         if parameters:
             described["parameters"] = parameters
+        if operation.takes_form and operation.method == "POST":
+            described["requestBody"] = self._form(operation)
         if operation.body is not None:
             described["requestBody"] = self._body(operation, operation.body)
         described["responses"] = self._responses.of(operation)
@@ -107,6 +111,18 @@ class _Document:
         media_types = (JSON, MERGE_PATCH) if operation.method == "PATCH" else (JSON,)
         return {"required": True, "content": dict.fromkeys(media_types, content)}
 
+    def _form(self, operation: Operation) -> Schema:
+        query: Any = operation.query
+        fields = [
+            self._query(name, one.kind, one.field) for name, one in parameters_of(query).items()
+        ]
+        schema = {
+            "type": "object",
+            "properties": {one["name"]: _in_form(one) for one in fields},
+            "additionalProperties": False,
+        }
+        return {"required": False, "content": {FORM: {"schema": schema}}}
+
     def _shared(self, parameter: Schema) -> Schema:
         """A reference, where others of this name are the same."""
         name = f"{parameter['in']}.{parameter['name']}"
@@ -118,6 +134,8 @@ class _Document:
         for name in re.findall(r"{(\w+)}", operation.path):
             yield {"name": name, "in": "path", "required": True, "schema": self._path(name)}
         query: Any = operation.query
+        if operation.takes_form and operation.method == "POST":
+            return
         for name, known in parameters_of(query).items():
             yield self._query(name, known.kind, known.field)
         yield from _of_every(operation)
@@ -130,13 +148,19 @@ class _Document:
 
     def _query(self, name: str, kind: Any, field: "attrs.Attribute[Any]") -> Schema:
         schema = self._components.schema(kind) | field.metadata.get("schema", {})
+        if field.metadata.get("repeated"):
+            schema = {"type": "array", "items": schema}
         required = field.default is attrs.NOTHING
-        if not required and field.default not in (None, ""):
+        if not required and field.default not in (None, "", ()):
             schema["default"] = field.default
         described = {"name": name, "in": "query", "required": required, "schema": schema}
         if "description" in field.metadata:
             described["description"] = field.metadata["description"]
         return described
+
+
+def _in_form(described: Schema) -> Schema:
+    return {**described["schema"], "description": described["description"]}
 
 
 def _of_every(operation: Operation) -> Iterator[Schema]:

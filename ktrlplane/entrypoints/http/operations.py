@@ -11,6 +11,7 @@ from ktrlplane.domain import errors
 from ktrlplane.domain.access import Action, Scope
 from ktrlplane.domain.errors import DomainError
 from ktrlplane.domain.ids import Identity, OrganizationId, PrincipalId, ProjectId, ResourceId
+from ktrlplane.domain.observability.backend_queries import BackendQuery
 from ktrlplane.domain.services.platform import Expectation, Platform
 from ktrlplane.entrypoints.http.parameters import NoParameters, Parameters
 from ktrlplane.entrypoints.transactions import Transact
@@ -105,7 +106,8 @@ def _noun(name: str) -> str:
 class Reply:
     """``content`` None means an empty body. ``preview`` is what a change that is rehearsed
     would do to whom: its members stand beside those of ``content``. ``parts`` are the body in
-    place of ``content``, made while they are sent."""
+    place of ``content``, made while they are sent; with ``passed_on`` it is the answer of a
+    backend."""
 
     content: Any = None
     preview: Any = None
@@ -113,6 +115,7 @@ class Reply:
     location: str | None = None
     next_cursor: str | None = None
     parts: Callable[[Transact], Iterator[bytes]] | None = None
+    passed_on: BackendQuery | None = None
     headers: tuple[tuple[str, str], ...] = ()
 
 
@@ -167,6 +170,8 @@ class Operation:
     body_may_be_left_out: bool = False
     acts_elsewhere: bool = False
     """Whether it has the payment provider do something, which a rehearsal cannot."""
+    takes_form: bool = False
+    """Whether its parameters are those of another API, which may come as a form."""
     takes_bytes: bool = False
     """Whether the body is taken as it came, with the payment provider's signature."""
     query: type[Parameters] = NoParameters

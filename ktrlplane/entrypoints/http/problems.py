@@ -24,6 +24,7 @@ STATUS: Final[dict[Kind, int]] = {
     Kind.INVALID: 422,
     Kind.MALFORMED: 400,
     Kind.UNAVAILABLE: 502,
+    Kind.UNCONFIGURED: 503,
     Kind.UNKNOWN: 504,
     Kind.UNPAID: 402,
 }
@@ -80,12 +81,7 @@ DEFINITIONS: Final[dict[str, Definition]] = {
             "There is no such query parameter",
             "Leave it out or correct its name; the API document lists what each route takes.",
         ),
-        Definition(
-            "unsafe_query",
-            400,
-            "The query cannot be confined to this resource",
-            "Write it without the part that the detail names.",
-        ),
+        _of(errors.UnsafeQuery, "Write it without the part that the detail names."),
         _of(
             errors.Unauthenticated,
             "Send `Authorization: Bearer <token>` with a token that is signed by the "
@@ -142,12 +138,7 @@ DEFINITIONS: Final[dict[str, Definition]] = {
             "A service that this one depends on is too slow",
             "Try again in a moment, or ask for less.",
         ),
-        Definition(
-            "not_configured",
-            503,
-            "The operator has not set this up",
-            "Ask the platform's operator.",
-        ),
+        _of(errors.NotConfigured, "Ask the platform's operator."),
     )
 }
 

@@ -67,8 +67,14 @@ class Parameter:
 
     def value(self, given: str | list[str]) -> Any:
         """Raises: Unfit."""
+        if self.field.metadata.get("repeated"):
+            texts = [given] if isinstance(given, str) else given
+            return tuple(self._one(text) for text in texts)
         if not isinstance(given, str):
             raise Unfit(REPEATED, f"Send the query parameter {parameter_name(self.field)} once.")
+        return self._one(given)
+
+    def _one(self, given: str) -> Any:
         if "\0" in given:
             raise Unfit("nul", "Text must not contain the NUL character.")
         value = self.read(given, self.kind)
@@ -234,7 +240,9 @@ def _reader(kind: Any) -> Callable[[str, Any], Any]:
 
 
 def _bare(kind: Any) -> Any:
-    """``X`` of ``X | None``."""
+    """``X`` of ``X | None`` and of ``tuple[X, ...]``."""
+    if typing.get_origin(kind) is tuple:
+        return typing.get_args(kind)[0]
     if isinstance(kind, types.UnionType):
         return next(one for one in typing.get_args(kind) if one is not types.NoneType)
     return kind

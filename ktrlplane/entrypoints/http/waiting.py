@@ -9,10 +9,11 @@ any more are answered at once: nobody waits at the cost of those who do not.
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
-from attrs import frozen
+from attrs import define
 
 T = TypeVar("T")
 
@@ -24,21 +25,45 @@ IN_THREADS: Final = 2
 """How many wait in threads, in a process whose server cannot put requests aside."""
 
 
+class Carried(Protocol):
+    """What a request that is put aside had begun."""
+
+    def end(self) -> None:
+        """Nobody comes back for it. May be called again."""
+
+
 class Parked(BaseException):
     """No ``Exception``, so that nothing on the way out takes it for a fault. ``key`` names what
-    is waited for; ``until`` is on the monotonic clock."""
+    is waited for; ``until`` is on the monotonic clock. Where there is a ``signal``, it is over
+    once that is done, and ``carried`` is there when the request is asked again."""
 
-    def __init__(self, key: str, look: Look, since: float, until: float) -> None:
+    def __init__(
+        self,
+        key: str,
+        look: Look | None,
+        since: float,
+        until: float,
+        *,
+        signal: "Future[Any] | None" = None,
+        carried: Carried | None = None,
+    ) -> None:
         super().__init__(key)
         self.key, self.look, self.since, self.until = key, look, since, until
+        self.signal, self.carried = signal, carried
 
 
-@frozen
+AT_ONCE: Final = float("-inf")
+"""Since when a request waits that is to be answered now: nobody may be there to wait."""
+
+
+@define(eq=False)
 class Seat:
-    """Of a request that can be put aside, if there is room; ``since`` is when it first was."""
+    """Of a request that can be put aside, if there is room; ``since`` is when it first was, with
+    what it ``carried``."""
 
     since: float | None = None
     has_room: bool = True
+    carried: Carried | None = None
 
 
 _here: Final = threading.local()
@@ -53,11 +78,19 @@ def seated(seat: Seat) -> Iterator[None]:
         yield
     finally:
         _here.seat = None
+        if seat.carried is not None:
+            seat.carried.end()
+
+
+def seat_here() -> Seat | None:
+    """That of the request at work here; None where the web server cannot put it aside."""
+    seat: Seat | None = getattr(_here, "seat", None)
+    return seat
 
 
 def is_asked_again() -> bool:
     """Whether the request at work here was put aside before."""
-    seat: Seat | None = getattr(_here, "seat", None)
+    seat = seat_here()
     return seat is not None and seat.since is not None
 
 
@@ -66,7 +99,7 @@ def waited(
 ) -> T:
     """What ``ask`` gives once it is over, or after ``wait_s``, or earlier where there is no
     room to wait. Raises: Parked."""
-    seat: Seat | None = getattr(_here, "seat", None)
+    seat = seat_here()
     now = time.monotonic()
     since = now if seat is None or seat.since is None else seat.since
     found = ask()

@@ -23,7 +23,7 @@ class Place:
 
 
 class Parking:
-    """``leave`` is called, in a thread of the parking's own, for each place that is given back.
+    """``leave`` is called, in some thread, for each place that is given back.
     A place is given back once: when it is over, when its time is up, or when it is taken out."""
 
     def __init__(self, leave: Callable[[Place], object]) -> None:
@@ -35,12 +35,19 @@ class Parking:
 
     def put(self, place: Place) -> None:
         with self._changed:
-            if not self._is_closed:
+            is_open = not self._is_closed
+            if is_open:
                 self._places[place.conn] = place
                 self._begin()
                 self._changed.notify()
-                return
-        self._leave(place)
+        if not is_open:
+            self._leave(place)
+        elif place.parked.signal is not None:
+            place.parked.signal.add_done_callback(lambda _: self._give_back(place))
+
+    def _give_back(self, place: Place) -> None:
+        if self.take_out(place.conn) is place:
+            self._leave(place)
 
     def take_out(self, conn: Any) -> Place | None:
         """None where it has been given back already."""
@@ -81,9 +88,11 @@ class Parking:
     @staticmethod
     def _over(waiting: list[Place]) -> list[Place]:
         now = time.monotonic()
-        keys = {place.parked.key for place in waiting}
+        looked_for = [place.parked for place in waiting if place.parked.look is not None]
+        keys = {parked.key for parked in looked_for}
         try:
-            over = set(waiting[0].parked.look(keys)) if waiting else set()
+            look = looked_for[0].look if looked_for else None
+            over = set() if look is None else set(look(keys))
         except Exception as exc:  # noqa: BLE001 - they are answered when their time is up
             _log.debug("waiting_not_looked_at", exc_info=exc)
             over = set()

@@ -19,7 +19,7 @@ from attrs import frozen
 from gunicorn.http import errors  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
-from ktrlplane.entrypoints.http.waiting import Parked, Seat, seated
+from ktrlplane.entrypoints.http.waiting import AT_ONCE, Parked, Seat, seated
 from ktrlplane.entrypoints.serving.arrivals import MOST_WAITED_FOR, HeadTooLarge, still_missing
 from ktrlplane.entrypoints.serving.parking import Parking, Place
 from ktrlplane.entrypoints.serving.unreadable import answer_to
@@ -125,7 +125,8 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             self.poller.unregister(conn.sock)
         conn.parser = _Again(place, conn.parser)
         at_once = at_once or self._parking.is_closed
-        conn.since = float("-inf") if at_once else place.parked.since
+        conn.since = AT_ONCE if at_once else place.parked.since
+        conn.carried = place.parked.carried
         super().enqueue_req(conn)
 
     def finish_request(self, conn: Any, fs: Any) -> None:
@@ -167,10 +168,10 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
     def handle(self, conn: Any) -> Any:
         """Gives a place in the parking, too."""
         self._served[conn] = time.monotonic()
-        since = getattr(conn, "since", None)
-        conn.since = None
+        since, carried = getattr(conn, "since", None), getattr(conn, "carried", None)
+        conn.since = conn.carried = None
         try:
-            with seated(Seat(since, len(self._parking) < MOST_PARKED)):
+            with seated(Seat(since, len(self._parking) < MOST_PARKED, carried)):
                 return super().handle(conn)
         except Parked as parked:
             return Place(conn, conn.request, parked)

@@ -1,0 +1,302 @@
+"""Answers that come from a backend: asked for, waited for and passed on.
+
+No thread stands still with a backend: a request whose answer takes longer than a moment is put
+aside where the web server can do that (see ``waiting``), and asked again from the beginning once
+the answer is there, so that who has lost the permission meanwhile does not get it. Elsewhere
+only some wait in their threads.
+"""
+
+import errno
+import hashlib
+import threading
+import time
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future
+from contextlib import contextmanager
+from functools import partial
+from typing import Final, Self
+
+import falcon
+import structlog
+from attrs import define, field, frozen
+
+from ktrlplane.domain.errors import DomainError, OutcomeUnknown, UpstreamError
+from ktrlplane.domain.ids import PrincipalId
+from ktrlplane.domain.observability.answers import OK, refusal_of
+from ktrlplane.domain.observability.backend_queries import BackendQuery
+from ktrlplane.entrypoints.http import bodies, waiting
+from ktrlplane.entrypoints.http.problems import EdgeError
+from ktrlplane.entrypoints.http.query_metrics import count_query
+from ktrlplane.ports.telemetry import Answer, Body, Outgoing, Telemetry
+
+JSON: Final = "application/json"
+MOMENT_S: Final = 0.1
+"""How long a thread waits for an answer before the request is put aside."""
+LONGEST_S: Final = 65.0
+"""A backend's own bounds end it before."""
+PER_PRINCIPAL: Final = 16
+"""Queries at once, in one process."""
+AT_ONCE: Final = 128
+"""Queries at once of all, in one process."""
+WITHOUT_ROOM_S: Final = 5.0
+"""How long a thread waits where no more requests can be put aside."""
+SENTENCE_BYTES: Final = 16 * 1024
+
+_log = structlog.get_logger("ktrlplane.http")
+
+
+@define(eq=False)
+class Exchange:
+    """A query that is under way, for a request with the body ``raw``. It has a seat until it is
+    ended."""
+
+    query: BackendQuery
+    raw: bytes = field(repr=False)
+    future: "Future[Answer]"
+    _leave: Callable[[], None]
+    began: float = field(factory=time.monotonic)
+    _is_open: bool = True
+    _lock: threading.Lock = field(factory=threading.Lock)
+
+    def end(self) -> None:
+        """Also at the backend. May be called again."""
+        with self._lock:
+            was_open, self._is_open = self._is_open, False
+        if not was_open:
+            return
+        self._leave()
+        if not self.future.cancel() and self.future.exception() is None:
+            rest = self.future.result().rest
+            if rest is not None:
+                rest.close()
+
+
+@define(eq=False)
+class Seats:
+    """For queries at once, of each principal and of all."""
+
+    per_principal: int = PER_PRINCIPAL
+    at_once: int = AT_ONCE
+    _taken: Counter[str] = field(factory=Counter)
+    _lock: threading.Lock = field(factory=threading.Lock)
+
+    def take(self, principal: PrincipalId) -> None:
+        """Raises: EdgeError."""
+        with self._lock:
+            if self._taken[principal.value] >= self.per_principal:
+                detail = f"{self.per_principal} of your queries are under way here, the most."
+            elif self._taken.total() >= self.at_once:
+                detail = "There are too many queries under way here."
+            else:
+                self._taken[principal.value] += 1
+                return
+        raise EdgeError("rate_limited", f"{detail} Try again.", headers={"Retry-After": "1"})
+
+    def leave(self, principal: PrincipalId) -> None:
+        with self._lock:
+            self._taken[principal.value] -= 1
+            if self._taken[principal.value] <= 0:
+                del self._taken[principal.value]
+
+
+@frozen
+class Proxy:
+    """``threads`` are those that a process has for requests: half of them, at most, pass long
+    answers on or wait."""
+
+    telemetry: Telemetry
+    threads: int = 8
+    seats: Seats = field(factory=Seats)
+    passing: threading.BoundedSemaphore = field(init=False)
+
+    @passing.default
+    def _(self) -> threading.BoundedSemaphore:
+        return threading.BoundedSemaphore(max(1, self.threads // 2))
+
+    def answer(
+        self,
+        req: falcon.Request,
+        resp: falcon.Response,
+        query: BackendQuery,
+        actor: PrincipalId,
+        raw: bytes,
+    ) -> None:
+        """``raw`` is the body of the request. Raises: Parked; EdgeError where too many are under
+        way; UpstreamError, OutcomeUnknown; ValidationFailed where the backend refuses the
+        query."""
+        resp.content_type = JSON
+        resp.set_header("Cache-Control", "private, no-store")
+        resp.set_header("Vary", "Accept-Encoding")
+        if req.method == "HEAD":
+            return
+        exchange = self._exchange(req, query, actor, raw)
+        try:
+            answer = self._awaited(exchange)
+            _require_good(answer, query)
+            stream = self._passing(answer, exchange, req.context.request_id)
+        except waiting.Parked:
+            raise
+        except BaseException:
+            exchange.end()
+            raise
+        if answer.compressed:
+            resp.set_header("Content-Encoding", "gzip")
+        if stream is None:
+            resp.data = answer.beginning
+            exchange.end()
+            count_query(query.backend, time.monotonic() - exchange.began, len(answer.beginning))
+        else:
+            resp.stream = stream
+
+    def _exchange(
+        self, req: falcon.Request, query: BackendQuery, actor: PrincipalId, raw: bytes
+    ) -> Exchange:
+        """The one that was begun before this request was put aside, or a new one."""
+        seat = waiting.seat_here()
+        if seat is not None and isinstance(seat.carried, Exchange):
+            before, seat.carried = seat.carried, None
+            return before
+        self.seats.take(actor)
+        compressed = "gzip" in req.get_header("Accept-Encoding", default="").lower()
+        outgoing = Outgoing(query=query, compressed=compressed, trace=_trace(req))
+        try:
+            future = self.telemetry.ask(outgoing)
+        except BaseException:
+            self.seats.leave(actor)
+            raise
+        return Exchange(query, raw, future, partial(self.seats.leave, actor))
+
+    def _awaited(self, exchange: Exchange) -> Answer:
+        """Raises: Parked."""
+        seat = waiting.seat_here()
+        left_s = max(0.0, exchange.began + LONGEST_S - time.monotonic())
+        is_last = seat is None or not seat.has_room or left_s <= MOMENT_S
+        if seat is not None and not seat.has_room:
+            left_s = min(left_s, WITHOUT_ROOM_S)
+        elif seat is not None and seat.since == waiting.AT_ONCE:
+            # The client is gone, or the server is to stop.
+            is_last, left_s = True, 0.0
+        try:
+            if seat is None and not exchange.future.done():
+                with self._thread_to_wait_in():
+                    return exchange.future.result(timeout=left_s)
+            return exchange.future.result(timeout=left_s if is_last else MOMENT_S)
+        except TimeoutError:
+            if is_last:
+                raise OutcomeUnknown("The backend did not answer in time; ask for less.") from None
+            until = exchange.began + LONGEST_S
+            raise waiting.Parked(
+                str(id(exchange)),
+                None,
+                exchange.began,
+                until,
+                signal=exchange.future,
+                carried=exchange,
+            ) from None
+        except CancelledError:
+            raise UpstreamError("The server is about to stop.") from None
+
+    def _passing(self, answer: Answer, exchange: Exchange, request_id: str) -> "Passing | None":
+        """None for an answer that is here whole. Raises: EdgeError."""
+        if answer.rest is None:
+            return None
+        if not self.passing.acquire(blocking=False):
+            detail = "Too many long answers are under way here. Try again, or ask for less."
+            raise EdgeError("rate_limited", detail, headers={"Retry-After": "2"})
+        return Passing(answer.beginning, answer.rest, exchange, self.passing, request_id)
+
+    @contextmanager
+    def _thread_to_wait_in(self) -> Iterator[None]:
+        if not self.passing.acquire(blocking=False):
+            detail = "Too many queries are waited for here. Try again."
+            raise EdgeError("rate_limited", detail, headers={"Retry-After": "1"})
+        try:
+            yield
+        finally:
+            self.passing.release()
+
+
+def raw_form(req: falcon.Request) -> bytes:
+    """The body of a request; that of one that was put aside is read already. Raises:
+    EdgeError."""
+    seat = waiting.seat_here()
+    if seat is not None and isinstance(seat.carried, Exchange):
+        return seat.carried.raw
+    return bodies.raw_body(req)
+
+
+def _require_good(answer: Answer, query: BackendQuery) -> None:
+    """Raises: UpstreamError, OutcomeUnknown, ValidationFailed."""
+    if answer.status == OK and answer.media_type == JSON:
+        return
+    _log.warning(
+        "backend_refused",
+        backend=query.backend.value,
+        status=answer.status,
+        media_type=answer.media_type[:100],
+    )
+    if answer.status == OK:
+        raise UpstreamError("The backend does not answer as it should.")
+    body = answer.beginning
+    if answer.compressed:
+        body = _unpacked(body)
+    raise refusal_of(answer.status, body, hidden=(query.tenant,))
+
+
+def _unpacked(body: bytes) -> bytes:
+    """So much as may hold a sentence."""
+    try:
+        return zlib.decompressobj(wbits=31).decompress(body, SENTENCE_BYTES)
+    except zlib.error:
+        return b""
+
+
+def _trace(req: falcon.Request) -> str:
+    """Of ours, made from the request's id: clients have no say in it."""
+    digest = hashlib.sha256(req.context.request_id.encode()).hexdigest()
+    return f"00-{digest[:32]}-{digest[32:48]}-00"
+
+
+@define(eq=False)
+class Passing:
+    """A long answer on its way to the client. Ends the request at the backend when the client
+    goes away, and breaks off where the backend does, so that nobody takes a part for all."""
+
+    _beginning: bytes | None
+    _rest: Body
+    _exchange: Exchange
+    _seats: threading.BoundedSemaphore
+    _request_id: str
+    _sent: int = 0
+    _is_open: bool = True
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> bytes:
+        part, self._beginning = self._beginning, None
+        if part is None:
+            try:
+                part = self._rest.read()
+            except DomainError as refusal:
+                _log.info("answer_broken_off", request_id=self._request_id, reason=refusal.detail)
+                # What a client that has gone away looks like: the server closes, without the
+                # sign that this was all, and nobody is alarmed.
+                raise ConnectionResetError(errno.ECONNRESET, refusal.detail) from refusal
+        if not part:
+            self.close()
+            raise StopIteration
+        self._sent += len(part)
+        return part
+
+    def close(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            self._exchange.end()
+            self._seats.release()
+            took_s = time.monotonic() - self._exchange.began
+            count_query(self._exchange.query.backend, took_s, self._sent)
+
+    __del__ = close

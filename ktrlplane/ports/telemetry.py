@@ -1,0 +1,59 @@
+"""The backends that have the logs and metrics of all tenants (product.md R8)."""
+
+from abc import abstractmethod
+from concurrent.futures import Future
+from typing import Protocol
+
+from attrs import field, frozen
+
+from ktrlplane.domain.observability.backend_queries import Backend, BackendQuery
+
+
+@frozen(kw_only=True)
+class Outgoing:
+    """A query on its way. ``compressed`` is whether the answer may be in gzip, ``trace`` names
+    the request that it is part of (a ``traceparent`` of W3C Trace Context)."""
+
+    query: BackendQuery
+    compressed: bool = False
+    trace: str = field(default="", repr=False)
+
+
+class Body(Protocol):
+    """What is left of an answer."""
+
+    @abstractmethod
+    def read(self) -> bytes:
+        """The next part, at most about 128 KiB; empty at the end. Raises: UpstreamError,
+        OutcomeUnknown."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Ends the request at the backend. May be called again."""
+
+
+@frozen(kw_only=True)
+class Answer:
+    """``beginning`` is all of it where ``rest`` is None. With ``compressed`` it is in gzip."""
+
+    status: int
+    media_type: str
+    beginning: bytes = field(repr=False)
+    rest: Body | None = None
+    compressed: bool = False
+
+
+class Telemetry(Protocol):
+    @abstractmethod
+    def has(self, backend: Backend) -> bool:
+        """Whether the operator has set it up."""
+
+    @abstractmethod
+    def ask(self, outgoing: Outgoing) -> Future[Answer]:
+        """At once: this does not wait. The future has an answer, whatever its status is, once
+        all of it is here or a good part; or UpstreamError or OutcomeUnknown. Who cancels it ends
+        the request at the backend."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Ends what is under way. May be called again."""
