@@ -198,6 +198,13 @@ class PaymentRequired(DomainError):
     title = "This needs a payment that goes through"
 
 
+@frozen
+class PlacedFault(Fault):
+    """``position`` counts the characters before it."""
+
+    position: int
+
+
 class UnsafeQuery(DomainError):
     """A query that is not understood, or that could reach what is not asked about (R8.2).
     ``position`` counts the characters before what is wrong."""
@@ -205,10 +212,10 @@ class UnsafeQuery(DomainError):
     kind, code = Kind.MALFORMED, "unsafe_query"
     title = "This query cannot be kept to the resource that it is asked of"
 
-    def __init__(self, detail: str, position: int) -> None:
-        said = f"{detail} (At character {position + 1}.)"
-        super().__init__(said, [Fault("/query", self.code, said)])
-        self.position = position
+    def __init__(self, detail: str, position: int, pointer: str = "/query") -> None:
+        said = f"At character {position + 1}: {detail}"
+        super().__init__(said, [PlacedFault(pointer, self.code, said, position)])
+        self.reason, self.position = detail, position
 
 
 class NotConfigured(DomainError):

@@ -64,7 +64,17 @@ BODIES: Final[Mapping[str, Callable[[World], Any]]] = {
 }
 """What is sent; other operations that take a body are sent ``OTHER``."""
 
+_RANGES: Final = ("Range", "Moment")
 QUERIES: Final[Mapping[str, Callable[[World], str]]] = {
+    **{
+        f"{verb}{backend}{what}{place}": lambda _: "query=vector(1)"
+        for verb, backend in (
+            *(("get", "Logs"), ("post", "Logs"), ("get", "Metrics"), ("post", "Metrics")),
+            ("read", "Metrics"),
+        )
+        for what in _RANGES
+        for place in ("", "InProject")
+    },
     "searchUsers": lambda _: "q=ada",
     "getHeldPermissions": lambda _: "scopeType=organization&scopeId=acme",
     "getResourcePricing": lambda world: f"type={world.kind.type}&sku={world.tier.sku}",
@@ -139,6 +149,7 @@ def an_estate(world: World) -> Estate:
         "resource_id": "one",
         "role_id": str(role["role_id"]),
         "client_id": "spare",
+        "name": "job",
         "user_id": "auth0|grace",
         "type": world.kind.type,
         "sku": world.tier.sku,

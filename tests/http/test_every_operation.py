@@ -11,7 +11,7 @@ from falcon.testing import TestClient
 from ktrlplane.domain.access import Action
 from ktrlplane.entrypoints.http.app import OPERATIONS
 from ktrlplane.entrypoints.http.operations import Operation
-from tests.http.estate import SOON, an_estate
+from tests.http.estate import QUERIES, SOON, an_estate
 from tests.http.marks import on_both_stores, on_stores_and_catalogs
 from tests.http.world import SCOPES, Caller, World, client_of, edge_of
 
@@ -86,6 +86,15 @@ _AT_BOTH_ADDRESSES_OF_RESOURCES: Final = {
     "retryResource{}": _writing(409),  # nothing has failed
     "getLimits{}": READ,
     "checkLimit{}": READ,
+    "readLogs{}": READ,
+    "readMetricsRange{}": READ,
+    "readMetricsMoment{}": READ,
+    **{
+        f"{verb}{backend}{what}{{}}": READ
+        for verb in ("get", "post")
+        for backend in ("Logs", "Metrics")
+        for what in ("Range", "Moment", "Labels", "LabelValues", "Series")
+    },
 }
 
 EXPECTED: Final[dict[str, Answers]] = {
@@ -296,7 +305,8 @@ def test_who_may_not_read_is_told_the_same_in_the_header_alone(world: World) -> 
             continue
         known = estate.who_may(operation)
         for caller, status in ((stranger, 404), (known, 200), (world.nobody, 401)):
-            told = caller.ask("HEAD", estate.address(operation))
+            asked = QUERIES[operation.name](world) if operation.name in QUERIES else ""
+            told = caller.ask("HEAD", estate.address(operation), query=asked)
             assert (told.status_code, told.content) == (status, b""), operation.name
 
 

@@ -12,15 +12,18 @@ from falcon.testing import Result, StartResponseMock, TestClient, create_environ
 from ktrlplane.adapters.json_schema import JsonSchemaValidator
 from ktrlplane.adapters.memory.clock import ManualClock
 from ktrlplane.adapters.memory.payments import MemoryPayments
+from ktrlplane.adapters.memory.telemetry import MemoryTelemetry
 from ktrlplane.adapters.memory.tokens import MemoryTokens
 from ktrlplane.domain.catalog import Catalog, ResourceType, Tier
 from ktrlplane.domain.ids import PrincipalId
+from ktrlplane.domain.observability.backend_queries import Backend
 from ktrlplane.domain.services.operator import OperatorGrant, operator_grant, synchronize_catalog
-from ktrlplane.domain.services.platform import Platform
+from ktrlplane.domain.services.platform import Observability, Platform
 from ktrlplane.entrypoints.consulting import ConsultPayments
 from ktrlplane.entrypoints.http.app import build_app
 from ktrlplane.entrypoints.http.dispatch import Edge
 from ktrlplane.entrypoints.http.problems import DEFINITIONS
+from ktrlplane.entrypoints.http.proxying import Proxy
 from ktrlplane.entrypoints.http.rates import RateLimit
 from ktrlplane.entrypoints.settling import SettleAccounts
 from ktrlplane.entrypoints.transactions import Transact
@@ -233,6 +236,7 @@ def a_world(units: UnitsOfWork, catalog: Catalog) -> World:
         clock=clock,
         reserved_ids=("argocd", "secret-*"),
         may_return_to=lambda url: url.startswith("https://app.example.com/"),
+        observability=Observability(backends=frozenset(Backend)),
     )
     with units.begin() as work:
         synchronize_catalog(work, platform=platform)
@@ -257,6 +261,7 @@ def edge_of(units: UnitsOfWork, platform: Platform, tokens: Tokens, **but: Any) 
         "platform": platform,
         "tokens": tokens,
         "rate_limit": RateLimit(""),
+        "proxy": Proxy(MemoryTelemetry()),
     }
     return Edge(**known | but)
 
@@ -289,10 +294,10 @@ def checked(result: Result) -> Result:
         assert document["detail"].endswith((".", "?")), document["detail"]
         told = document.get("errors", [])
         assert bool(told) == (document["code"] in ("validation_failed", "unknown_parameter")) or (
-            document["code"] in ("malformed_request", "limit_exceeded")
+            document["code"] in ("malformed_request", "limit_exceeded", "unsafe_query")
         )
         for fault in told:
-            assert set(fault) - {"parameter"} == {"pointer", "code", "detail"}
+            assert set(fault) - {"parameter", "position"} == {"pointer", "code", "detail"}
     return result
 
 

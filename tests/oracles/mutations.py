@@ -11,7 +11,20 @@ _WORD: Final = re.compile(
 )
 _STRANGE: Final = (
     *"#\n\r\"`'{}()[]\\\0@$+-^,;",
-    *("//", "/*", "*/", "\ufeff", "\u00a0", "é", "ſum", "offset", "start()", "and", "or", "bool"),
+    *(
+        "//",
+        "/*",
+        "*/",
+        "\ufeff",
+        "\u00a0",
+        "é",
+        "\u017fum",
+        "offset",
+        "start()",
+        "and",
+        "or",
+        "bool",
+    ),
     *("on(a)", "ignoring()", "group_left", "fill(1)", "info", "5m", "[5m]", "[5m:]", "[5m:1m]"),
     *("-0", "0b1", "08", "1e400", "0x1F", "1_000", "1e", ".5", "5.", "{}", '{a="b"}', '{a=~""}'),
     *('{"a"}', "__name__", "a:b", "without", "by (a)", "1w2d", "1ms", "9999999999y", "step()"),

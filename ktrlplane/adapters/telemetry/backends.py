@@ -82,13 +82,16 @@ class HttpTelemetry(Telemetry):
 
     def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.run_forever()
-        rest = asyncio.all_tasks(loop)
+        loop.run_until_complete(self._end())
+        loop.close()
+
+    async def _end(self) -> None:
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
         for task in rest:
             task.cancel()
-        loop.run_until_complete(asyncio.gather(*rest, return_exceptions=True))
+        await asyncio.gather(*rest, return_exceptions=True)
         if self._exchanges is not None:
-            loop.run_until_complete(self._exchanges.close())
-        loop.close()
+            await self._exchanges.close()
 
     def next_part(self, exchange: Exchange) -> bytes:
         """Raises: UpstreamError, OutcomeUnknown."""

@@ -128,7 +128,9 @@ class Exchanges:
             async with asyncio.timeout(self._bounds.begin_s):
                 try:
                     return await self._sent(outgoing)
-                except aiohttp.ServerDisconnectedError:
+                except aiohttp.ClientConnectorError:
+                    raise
+                except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
                     # A connection that was kept, and ended in the meantime. Asking is harmless.
                     return await self._sent(outgoing)
         except TimeoutError:

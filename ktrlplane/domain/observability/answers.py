@@ -49,7 +49,7 @@ def refusal_of(status: int, body: bytes, *, hidden: tuple[str, ...]) -> DomainEr
         if kind == "timeout":
             return OutcomeUnknown("The backend did not answer in time; ask for less.")
         shown = words if _speaks_of_the_query(words, hidden) else None
-        detail = f"The backend refuses this query: {shown}" if shown else _REFUSED
+        detail = f"The backend refuses this query: {shown.rstrip('.')}." if shown else _REFUSED
         return ValidationFailed([Fault("/query", "query", detail)])
     if status in _TOO_SLOW or _said(body)[0] == "timeout":
         return OutcomeUnknown("The backend did not answer in time; ask for less.")
@@ -78,6 +78,6 @@ def _said(body: bytes) -> tuple[str, str]:
 def _speaks_of_the_query(words: str, hidden: tuple[str, ...]) -> bool:
     if not words or len(words) > _LONGEST or not words.isprintable():
         return False
-    if any(text in words for text in hidden):
+    if any(re.search(rf"(?<![\w-]){re.escape(text)}(?![\w-])", words) for text in hidden):
         return False
     return _OF_QUERIES.match(words) is not None and _OF_THE_INSIDE.search(words) is None

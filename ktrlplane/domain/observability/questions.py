@@ -7,7 +7,7 @@ from typing import Final
 
 from attrs import frozen
 
-from ktrlplane.domain.errors import Fault
+from ktrlplane.domain.errors import Fault, UnsafeQuery
 from ktrlplane.domain.observability.backend_queries import (
     ROOTS,
     Backend,
@@ -168,14 +168,18 @@ def _selected(dialect: _Dialect, reader: Reader, scope: Scope, name: str) -> Par
         detail = f"Send {MAX_SELECTORS} selectors at most."
         reader.faults.append(Fault("/match[]", "range", detail))
         return []
-    # Both backends take {} for something to select by, once our matcher is in it.
-    scoped = [
-        f"{{{scope.matcher}}}"
-        if text.strip() == "{}"
-        else dialect.scope_selector(text, scope.matcher)
-        for text in texts
-    ]
+    scoped = [_scoped_selector(dialect, text, scope, name) for text in texts]
     return [(name, text) for text in scoped or (f"{{{scope.matcher}}}",)]
+
+
+def _scoped_selector(dialect: _Dialect, text: str, scope: Scope, name: str) -> str:
+    # Once our matcher is in it, {} selects by something.
+    if text.strip() == "{}":
+        return f"{{{scope.matcher}}}"
+    try:
+        return dialect.scope_selector(text, scope.matcher)
+    except UnsafeQuery as refusal:
+        raise UnsafeQuery(refusal.reason, refusal.position, f"/{name}") from refusal
 
 
 def _names(dialect: _Dialect, reader: Reader, scope: Scope) -> Parameters:

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from ktrlplane.domain.errors import NotConfigured
+from ktrlplane.domain.errors import NotConfigured, NotFound
 from ktrlplane.domain.ids import PrincipalId, ProjectId, ResourceId
+from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.observability.backend_queries import Backend, BackendQuery, Endpoint, Given
 from ktrlplane.domain.observability.matchers import Matcher
 from ktrlplane.domain.observability.questions import Scope, logs_question, question
@@ -30,9 +31,7 @@ def ask_backend(
 ) -> BackendQuery:
     """What to ask the backend, for who may read the resource. ``project_id`` says where it must
     be. Raises: NotFound, NotConfigured, UnsafeQuery, ValidationFailed."""
-    resource = read_resource(
-        work, resource_id, project_id=project_id, actor=actor, platform=platform
-    )
+    resource = _readable(work, resource_id, project_id, actor, platform)
     return question(backend, endpoint, given, _scope_of(resource, backend, platform))
 
 
@@ -46,10 +45,24 @@ def ask_for_logs(
     platform: Platform,
 ) -> BackendQuery:
     """By a query, by ``search`` and ``level``, or all. Raises: as ``ask_backend``."""
+    resource = _readable(work, resource_id, project_id, actor, platform)
+    return logs_question(given, _scope_of(resource, Backend.LOGS, platform))
+
+
+def _readable(
+    work: UnitOfWork,
+    resource_id: ResourceId,
+    project_id: ProjectId | None,
+    actor: PrincipalId,
+    platform: Platform,
+) -> Resource:
+    """One that is suspended or on its way out can still be asked about. Raises: NotFound."""
     resource = read_resource(
         work, resource_id, project_id=project_id, actor=actor, platform=platform
     )
-    return logs_question(given, _scope_of(resource, Backend.LOGS, platform))
+    if resource.status is Status.DELETED:
+        raise NotFound(f"The resource {resource_id} is deleted, and so is what was known of it.")
+    return resource
 
 
 def _scope_of(resource: Resource, backend: Backend, platform: Platform) -> Scope:

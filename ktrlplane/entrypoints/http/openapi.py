@@ -125,7 +125,7 @@ class _Document:
 
     def _shared(self, parameter: Schema) -> Schema:
         """A reference, where others of this name are the same."""
-        name = f"{parameter['in']}.{parameter['name']}"
+        name = f"{parameter['in']}.{parameter['name'].removesuffix('[]')}"
         if self._parameters.setdefault(name, parameter) != parameter:
             return parameter
         return {"$ref": f"#/components/parameters/{name}"}

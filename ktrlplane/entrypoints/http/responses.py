@@ -46,12 +46,14 @@ _RATE: Final = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 @frozen(kw_only=True)
 class ProblemFault:
     """``pointer`` is a JSON pointer into the body or, where ``parameter`` names a parameter,
-    into the query."""
+    into the query. ``position`` counts the characters of a query of logs or metrics before what
+    is wrong with it."""
 
     pointer: str
     code: str
     detail: str
     parameter: str = field(default="", metadata={"left_out": True})
+    position: int = field(default=0, metadata={"left_out": True})
 
 
 @frozen(kw_only=True)

@@ -1,0 +1,294 @@
+"""What every way to ask the backends does."""
+
+import gzip
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
+from contextlib import ExitStack
+
+import pytest
+from attrs import frozen
+
+from ktrlplane.adapters.memory.telemetry import MemoryTelemetry
+from ktrlplane.adapters.telemetry import Bounds, HttpTelemetry
+from ktrlplane.domain.errors import OutcomeUnknown, UpstreamError
+from ktrlplane.domain.observability.backend_queries import Backend, BackendQuery
+from ktrlplane.ports.telemetry import Answer, Outgoing, Telemetry
+from tests.webhook_receivers import Arrived, Line, receiver, response
+
+QUERY = BackendQuery(
+    backend=Backend.LOGS,
+    path="/loki/api/v1/query",
+    parameters=(("query", '{a="é&b"} |= "+"'), ("time", "1")),
+    tenant="plant",
+)
+JSON = {"Content-Type": "application/json; charset=UTF-8"}
+IN_A_WHILE_S = 20
+
+
+@frozen
+class World:
+    telemetry: Telemetry
+    answers: Callable[[int, bytes], None]
+
+
+def in_memory() -> Iterator[World]:
+    telemetry = MemoryTelemetry()
+
+    def answers(status: int, body: bytes) -> None:
+        answer = Answer(status=status, media_type="application/json", beginning=body)
+        telemetry.answer = lambda _: answer
+
+    yield World(telemetry, answers)
+
+
+def over_http() -> Iterator[World]:
+    said: list[bytes] = []
+
+    def answer(line: Line) -> None:
+        while line.request() is not None:
+            line.send(said[-1])
+
+    with receiver(answer) as there:
+        telemetry = HttpTelemetry(dict.fromkeys(Backend, there.url("")))
+        try:
+            yield World(
+                telemetry,
+                lambda status, body: said.append(response(body, f"{status} X", JSON)),
+            )
+        finally:
+            telemetry.close()
+
+
+@pytest.fixture(params=[in_memory, over_http])
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    yield from request.param()
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+def test_it_gives_whatever_is_answered(world: World, status: int) -> None:
+    world.answers(status, b'{"status":"success"}')
+    answer = world.telemetry.ask(Outgoing(query=QUERY)).result(IN_A_WHILE_S)
+    assert (answer.status, answer.media_type) == (status, "application/json")
+    assert answer.beginning == b'{"status":"success"}'
+    assert answer.rest is None
+    assert not answer.compressed
+
+
+def test_it_knows_what_it_has(world: World) -> None:
+    assert all(world.telemetry.has(backend) for backend in Backend)
+
+
+def test_who_asks_once_it_is_closed_is_told(world: World) -> None:
+    world.telemetry.close()
+    world.telemetry.close()
+    with pytest.raises(UpstreamError):
+        world.telemetry.ask(Outgoing(query=QUERY)).result(IN_A_WHILE_S)
+
+
+# -- over HTTP ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as opened:
+        yield opened
+
+
+def asked_of(
+    stack: ExitStack, part: Callable[[Line], None], **bounds: float
+) -> tuple[HttpTelemetry, list[Arrived]]:
+    there = stack.enter_context(receiver(part))
+    telemetry = HttpTelemetry({Backend.LOGS: there.url("/x")}, bounds=Bounds(**bounds))
+    stack.callback(telemetry.close)
+    return telemetry, there.arrived
+
+
+def answer_with(content: bytes) -> Callable[[Line], None]:
+    def act(line: Line) -> None:
+        while line.request() is not None:
+            line.send(content)
+
+    return act
+
+
+def test_what_is_sent(stack: ExitStack) -> None:
+    telemetry, arrived = asked_of(stack, answer_with(response(b"{}", headers=JSON)))
+    trace = "00-" + "a" * 32 + "-" + "b" * 16 + "-00"
+    telemetry.ask(Outgoing(query=QUERY, trace=trace)).result(IN_A_WHILE_S)
+    (one,) = arrived
+    assert one.line == "POST /x/loki/api/v1/query HTTP/1.1"
+    assert one.body == b"query=%7Ba%3D%22%C3%A9%26b%22%7D+%7C%3D+%22%2B%22&time=1"
+    assert set(one.headers) == {
+        *("host", "user-agent", "accept", "accept-encoding", "x-scope-orgid", "traceparent"),
+        *("content-length", "content-type"),
+    }
+    assert one.headers["x-scope-orgid"] == "plant"
+    assert one.headers["accept-encoding"] == "identity"
+
+
+def test_a_query_without_a_form_is_in_the_address(stack: ExitStack) -> None:
+    telemetry, arrived = asked_of(stack, answer_with(response(b"{}", headers=JSON)))
+    query = BackendQuery(
+        backend=Backend.LOGS,
+        path="/loki/api/v1/label/a/values",
+        parameters=(("query", '{a="b&c"}'),),
+        tenant="plant",
+        has_form=False,
+    )
+    telemetry.ask(Outgoing(query=query)).result(IN_A_WHILE_S)
+    target = arrived[0].line.split()[1]
+    assert target == "/x/loki/api/v1/label/a/values?query=%7Ba%3D%22b%26c%22%7D"
+
+
+def test_nobody_is_followed(stack: ExitStack) -> None:
+    moved = response(b"", "302 Found", {"Location": "http://127.0.0.1:1/"})
+    telemetry, arrived = asked_of(stack, answer_with(moved))
+    assert telemetry.ask(Outgoing(query=QUERY)).result(IN_A_WHILE_S).status == 302
+    assert len(arrived) == 1
+
+
+def test_a_long_answer_comes_in_parts_and_stays_at_the_backend_meanwhile(
+    stack: ExitStack,
+) -> None:
+    size, sent = 64 * 2**20, threading.Semaphore(0)
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {size}\r\n\r\n"
+
+    def flood(line: Line) -> None:
+        line.request()
+        line.send(head.encode())
+        for _ in range(size // 2**20):
+            line.send(b"x" * 2**20)
+            sent.release()
+        line.wait_for_the_end()
+
+    telemetry, _ = asked_of(stack, flood)
+    answer = telemetry.ask(Outgoing(query=QUERY)).result(IN_A_WHILE_S)
+    assert answer.rest is not None
+    total = len(answer.beginning)
+    assert total <= 1024 * 1024
+    assert not sent.acquire(timeout=0.2) or not all(
+        sent.acquire(timeout=0.2) for _ in range(size // 2**20 - 1)
+    )
+    while part := answer.rest.read():
+        assert len(part) <= 1024 * 1024
+        total += len(part)
+    assert total == size
+
+
+def test_closing_an_answer_ends_it_at_the_backend(stack: ExitStack) -> None:
+    gone = threading.Event()
+
+    def drip(line: Line) -> None:
+        line.request()
+        line.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n")
+        line.send(b"Content-Length: 10000000\r\n\r\n" + b"x" * 300_000)
+        line.wait_for_the_end()
+        gone.set()
+
+    telemetry, _ = asked_of(stack, drip)
+    answer = telemetry.ask(Outgoing(query=QUERY)).result(IN_A_WHILE_S)
+    assert answer.rest is not None
+    answer.rest.close()
+    answer.rest.close()
+    assert gone.wait(IN_A_WHILE_S)
+
+
+def test_who_cancels_ends_the_request(stack: ExitStack) -> None:
+    came, gone = threading.Event(), threading.Event()
+
+    def stand(line: Line) -> None:
+        line.request()
+        came.set()
+        line.wait_for_the_end()
+        gone.set()
+
+    telemetry, _ = asked_of(stack, stand)
+    future = telemetry.ask(Outgoing(query=QUERY))
+    assert came.wait(IN_A_WHILE_S)
+    assert future.cancel()
+    assert gone.wait(IN_A_WHILE_S)
+
+
+@pytest.mark.parametrize(
+    ("said", "bounds"),
+    [
+        (b"", {"begin_s": 0.2}),
+        (b"HTTP/1.1 200 OK\r\n", {"begin_s": 0.2}),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx", {"whole_s": 0.3}),
+    ],
+)
+def test_who_is_slow_is_given_up(stack: ExitStack, said: bytes, bounds: dict[str, float]) -> None:
+    def stand(line: Line) -> None:
+        line.request()
+        line.send(said)
+        line.wait_for_the_end()
+
+    telemetry, _ = asked_of(stack, stand, **bounds)
+    with pytest.raises(OutcomeUnknown):
+        telemetry.ask(Outgoing(query=QUERY)).result(IN_A_WHILE_S)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"no HTTP\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx",
+        response(b"{}", headers={**JSON, "Content-Encoding": "br"}),
+        response(gzip.compress(b"{}"), headers={**JSON, "Content-Encoding": "gzip"}),
+    ],
+)
+def test_who_breaks_off_or_answers_what_was_not_asked_for(stack: ExitStack, said: bytes) -> None:
+    def act(line: Line) -> None:
+        line.request()
+        line.send(said)
+
+    telemetry, _ = asked_of(stack, act)
+    with pytest.raises(UpstreamError):
+        telemetry.ask(Outgoing(query=QUERY)).result(IN_A_WHILE_S)
+
+
+def test_nobody_there() -> None:
+    telemetry = HttpTelemetry({Backend.LOGS: "http://127.0.0.1:1"})
+    try:
+        with pytest.raises(UpstreamError):
+            telemetry.ask(Outgoing(query=QUERY)).result(IN_A_WHILE_S)
+    finally:
+        telemetry.close()
+
+
+def test_what_is_packed_stays_so(stack: ExitStack) -> None:
+    packed = response(gzip.compress(b"{}"), headers={**JSON, "Content-Encoding": "gzip"})
+    telemetry, arrived = asked_of(stack, answer_with(packed))
+    answer = telemetry.ask(Outgoing(query=QUERY, compressed=True)).result(IN_A_WHILE_S)
+    assert arrived[0].headers["accept-encoding"] == "gzip"
+    assert answer.compressed
+    assert gzip.decompress(answer.beginning) == b"{}"
+
+
+def test_a_connection_that_has_ended_in_the_meantime_is_made_again(stack: ExitStack) -> None:
+    def once(line: Line) -> None:
+        line.request()
+        line.send(response(b"{}", headers=JSON))
+
+    telemetry, arrived = asked_of(stack, once)
+    for _ in range(3):
+        assert telemetry.ask(Outgoing(query=QUERY)).result(IN_A_WHILE_S).status == 200
+    assert len({one.connection for one in arrived}) == 3
+
+
+def test_closing_ends_what_is_under_way(stack: ExitStack) -> None:
+    came = threading.Event()
+
+    def stand(line: Line) -> None:
+        line.request()
+        came.set()
+        line.wait_for_the_end()
+
+    telemetry, _ = asked_of(stack, stand)
+    future = telemetry.ask(Outgoing(query=QUERY))
+    assert came.wait(IN_A_WHILE_S)
+    telemetry.close()
+    with pytest.raises((UpstreamError, CancelledError)):
+        future.result(IN_A_WHILE_S)
