@@ -172,7 +172,7 @@ _OWN_DATA: Final[Mapping[EventType, Schema]] = {
     EventType.ACCESS_DENIED: _object(
         {
             "attempt": _TEXT,
-            "code": {"enum": ["forbidden", "not_found"]},
+            "code": {"enum": ["forbidden", "not_found", "unsafe_query"]},
             "reason": _TEXT,
             "scope_type": {"type": ["string", "null"]},
             "scope_id": {"type": ["string", "null"]},

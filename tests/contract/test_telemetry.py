@@ -18,6 +18,7 @@ from tests.webhook_receivers import Arrived, Line, receiver, response
 
 QUERY = BackendQuery(
     backend=Backend.LOGS,
+    subject="one",
     path="/loki/api/v1/query",
     parameters=(("query", '{a="é&b"} |= "+"'), ("time", "1")),
     tenant="plant",
@@ -131,6 +132,7 @@ def test_a_query_without_a_form_is_in_the_address(stack: ExitStack) -> None:
     telemetry, arrived = asked_of(stack, answer_with(response(b"{}", headers=JSON)))
     query = BackendQuery(
         backend=Backend.LOGS,
+        subject="one",
         path="/loki/api/v1/label/a/values",
         parameters=(("query", '{a="b&c"}'),),
         tenant="plant",

@@ -48,10 +48,12 @@ class Given:
 
 @frozen(kw_only=True)
 class BackendQuery:
-    """``path`` and ``parameters`` are in no need of anything but encoding; ``tenant`` is one of
-    one. What ``has_form`` is posted as a form, the rest is in the address."""
+    """Of what is known of the resource ``subject``. ``path`` and ``parameters`` are in no need
+    of anything but encoding; ``tenant`` is one and never two. What ``has_form`` is posted as a
+    form, the rest is in the address."""
 
     backend: Backend
+    subject: str
     path: str
     parameters: tuple[tuple[str, str], ...] = field(repr=False)
     tenant: str

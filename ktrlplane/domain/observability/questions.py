@@ -91,6 +91,7 @@ def question(
     path = f"label/{given.name}/values" if endpoint is Endpoint.VALUES else endpoint.value
     return BackendQuery(
         backend=backend,
+        subject=scope.matcher.value,
         path=f"{ROOTS[backend]}/{path}",
         parameters=tuple(parameters),
         tenant=scope.tenant,

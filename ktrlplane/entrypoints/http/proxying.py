@@ -146,7 +146,7 @@ class Proxy:
         if stream is None:
             resp.data = answer.beginning
             exchange.end()
-            count_query(query.backend, time.monotonic() - exchange.began, len(answer.beginning))
+            count_query(query, time.monotonic() - exchange.began, len(answer.beginning))
         else:
             resp.stream = stream
 
@@ -297,6 +297,6 @@ class Passing:
             self._exchange.end()
             self._seats.release()
             took_s = time.monotonic() - self._exchange.began
-            count_query(self._exchange.query.backend, took_s, self._sent)
+            count_query(self._exchange.query, took_s, self._sent)
 
     __del__ = close
