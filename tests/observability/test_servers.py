@@ -195,6 +195,17 @@ def test_a_header_may_name_two_tenants(logs: str) -> None:
     assert names == ["__tenant_id__", "level", "resource", "theirs"]
 
 
+def test_the_tenant_has_a_label_to_whoever_asks_for_it(logs: str) -> None:
+    values = f"{logs}/label/__tenant_id__/values"
+    assert logged(values).json()["data"] == ["acme"]
+    assert logged(values, query='{resource="nothing"}').json()["data"] == ["acme"]
+
+
+def test_a_number_needs_no_logs(logs: str) -> None:
+    found = logged(f"{logs}/query", query="1 + 1", time=NOW * SECOND).json()["data"]
+    assert found == {**found, "resultType": "scalar", "result": [NOW, "2"]}
+
+
 def test_no_tenant_is_refused(logs: str) -> None:
     found = requests.get(f"{logs}/labels", timeout=10)
     assert (found.status_code, found.text.strip()) == (401, "no org id")

@@ -67,7 +67,7 @@ func query(r *http.Request, store querier) (any, error) {
 	if err != nil {
 		return nil, badRequest(err)
 	}
-	if _, isLogs := params.GetExpression().(syntax.LogSelectorExpr); isLogs {
+	if _, isMetric := params.GetExpression().(syntax.SampleExpr); !isMetric {
 		return nil, logqlmodel.ErrUnsupportedSyntaxForInstantQuery
 	}
 	return evaluated(r, store, params)

@@ -17,7 +17,10 @@ import (
 )
 
 // The label that tells apart what several tenants have, where Loki is asked for more than one.
-const ofTenant = "__tenant_id__"
+const (
+	ofTenant     = "__tenant_id__"
+	formerPrefix = "original_"
+)
 
 type stream struct {
 	labels  labels.Labels
@@ -82,11 +85,13 @@ func read(path string) (tenants, error) {
 
 // of is what these tenants have together, each with its label if they are several.
 func (all tenants) of(ids []string) querier {
-	var found querier
+	found := querier{tenants: ids}
 	for _, id := range ids {
 		for _, one := range all[id] {
 			if len(ids) > 1 {
-				one.labels = labels.NewBuilder(one.labels).Set(ofTenant, id).Labels()
+				former := one.labels.Get(ofTenant)
+				one.labels = labels.NewBuilder(one.labels).
+					Set(formerPrefix+ofTenant, former).Set(ofTenant, id).Labels()
 			}
 			found.streams = append(found.streams, one)
 		}
@@ -96,6 +101,7 @@ func (all tenants) of(ids []string) querier {
 
 // querier answers Loki's engine, and what is asked about streams without it.
 type querier struct {
+	tenants []string
 	streams []stream
 }
 
@@ -126,8 +132,12 @@ func (q querier) SelectSamples(
 	return logql.NewMockQuerier(0, all).SelectSamples(ctx, params)
 }
 
-// told are names of labels, or values of one, in order.
+// told are names of labels, or values of one, in order. Loki that is set up for several tenants
+// tells those of a request to whoever asks, be it only one.
 func (q querier) told(asked *logproto.LabelRequest) ([]string, error) {
+	if asked.Values && asked.Name == ofTenant {
+		return q.tenants, nil
+	}
 	var matchers []*labels.Matcher
 	if asked.Query != "" {
 		var err error
