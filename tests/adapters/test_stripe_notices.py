@@ -26,7 +26,7 @@ def event(kind: str = "invoice.paid", **thing: Any) -> bytes:
     return json.dumps({"id": "evt_1", "type": kind, "data": {"object": it}}).encode()
 
 
-@pytest.mark.parametrize("mark", ["é", "\u0130", "\xe9"])
+@pytest.mark.parametrize("mark", ["é", "\u0130"])
 def test_a_signature_that_is_no_ascii_is_refused(mark: str) -> None:
     with pytest.raises(Unauthenticated):
         StripeNotices(SECRET).read(event(), f"t={int(time.time())},v1={mark}")
