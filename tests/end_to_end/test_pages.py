@@ -23,6 +23,7 @@ from tests.end_to_end.serving import (
     ktrlplane,
     serving,
 )
+from tests.webhook_receivers import Line, receiver, response
 
 pytestmark = [
     pytest.mark.postgres,
@@ -30,6 +31,7 @@ pytestmark = [
 ]
 
 DOCS: Final = REPOSITORY / "docs"
+JSON: Final = {"Content-Type": "application/json"}
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +51,13 @@ def token(served: Serving) -> str:
     return given.strip()
 
 
-def answers(page: Path, served: Serving, token: str) -> list[Mapping[str, Any]]:
+def answers(page: Path, served: Serving, token: str, **variables: str) -> list[Mapping[str, Any]]:
     blocks = re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL)
     # Each answer on a line of its own, which is all that is added.
     script = 'curl() { command curl "$@"; echo; }\n' + "\n".join(blocks)
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
-        env=os.environ | {"URL": served.url, "TOKEN": token},
+        env=os.environ | {"URL": served.url, "TOKEN": token} | variables,
         capture_output=True,
         text=True,
         timeout=DEADLINE_S,
@@ -75,6 +77,35 @@ def test_notifications_are_read_and_chosen_as_their_page_says(served: Serving, t
     listed, *_, chosen = answers(DOCS / "notifications.md", served, token)
     assert listed["next_cursor"] is None
     assert {one["event_type"] for one in chosen["preferences"]} >= {"*", "resource.*"}
+
+
+def test_logs_and_metrics_are_read_as_their_page_says(tmp_path: Path) -> None:
+    """Of backends that say what they were asked."""
+
+    def tell(line: Line) -> None:
+        while (asked := line.request()) is not None:
+            parameters = dict(urllib.parse.parse_qsl(asked.body.decode()))
+            told = {"status": "success", "data": {"path": asked.line.split()[1], **parameters}}
+            line.send(response(json.dumps(told).encode(), headers=JSON))
+
+    with receiver(tell) as backend:
+        address = backend.url("")
+        with serving(tmp_path, LOKI_URL=address, MIMIR_URL=address) as served:
+            ada = ktrlplane(tmp_path, "token", "--sub", "ada").strip()
+            wish = {"id": "one", "name": "One", "type": "Konnektr.Flow", "sku": "free"}
+            for path, body in (
+                ("/projects", {"id": "plant", "name": "Plant"}),
+                ("/projects/plant/resources", wish),
+            ):
+                assert Server(served).ask("POST", path, ada, body)[0] == 201
+            told = answers(DOCS / "observability.md", served, ada, RESOURCE="one")
+    every, errors, moment, over = (one["data"] for one in told)
+    assert every["query"] == '{resource_id="one"}'
+    assert errors["query"].startswith('{resource_id="one"} |= "timeout" | level=~')
+    assert errors["limit"] == "200"
+    assert moment["query"] == 'sum(rate(container_cpu_usage_seconds_total{resource_id="one"}[5m]))'
+    assert over["step"] == "60"
+    assert over["path"] == "/prometheus/api/v1/query_range"
 
 
 def test_billing_is_tried_out_as_its_page_says(tmp_path: Path) -> None:

@@ -46,7 +46,11 @@ class Parking:
             place.parked.signal.add_done_callback(lambda _: self._give_back(place))
 
     def _give_back(self, place: Place) -> None:
-        if self.take_out(place.conn) is place:
+        with self._changed:
+            is_here = self._places.get(place.conn) is place
+            if is_here:
+                del self._places[place.conn]
+        if is_here:
             self._leave(place)
 
     def take_out(self, conn: Any) -> Place | None:
@@ -79,8 +83,7 @@ class Parking:
                 waiting = list(self._places.values())
                 closed = self._is_closed
             for place in waiting if closed else self._over(waiting):
-                if self.take_out(place.conn) is not None:
-                    self._leave(place)
+                self._give_back(place)
             if closed:
                 return
             time.sleep(LOOK_EVERY_S)
