@@ -95,6 +95,13 @@ class BillingAccount:
         ending = tuple(dict.fromkeys((*self.ending, self.subscription_id)))
         return evolve(self, subscription_id=None, ending=ending)
 
+    def is_in_the_making(self, now: datetime) -> bool:
+        """Whether a subscription may be being made, or is about to be, of which nothing is known
+        here yet."""
+        is_looked_at = self.leased_until is not None and self.leased_until > now
+        is_wanted = self.touched_at is not None and not self.has_lapsed
+        return is_looked_at or is_wanted or self.pay_again
+
     @property
     def is_settled(self) -> bool:
         """Whether nothing of its is left at the provider that costs anybody anything."""

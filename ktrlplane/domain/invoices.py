@@ -2,11 +2,15 @@
 
 import enum
 from datetime import datetime
+from typing import Final
 
 from attrs import field, frozen
 
 from ktrlplane.domain.billing import Money
 from ktrlplane.domain.ids import CustomerId, InvoiceId, PriceId, SubscriptionId
+
+INVOICES: Final = 20
+"""So many are looked at for what is open."""
 
 
 class InvoiceState(enum.StrEnum):

@@ -26,6 +26,25 @@ def event(kind: str = "invoice.paid", **thing: Any) -> bytes:
     return json.dumps({"id": "evt_1", "type": kind, "data": {"object": it}}).encode()
 
 
+@pytest.mark.parametrize("mark", ["é", "\u0130"])
+def test_a_signature_that_is_no_ascii_is_refused(mark: str) -> None:
+    with pytest.raises(Unauthenticated):
+        StripeNotices(SECRET).read(event(), f"t={int(time.time())},v1={mark}")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 200_000,
+        event().replace(b"evt_1", b"evt\\u0000"),
+        event().replace(b"evt_1", b"\\ud800"),
+    ],
+)
+def test_what_is_signed_and_cannot_be_kept_is_told_so(body: bytes) -> None:
+    with pytest.raises(ValidationFailed):
+        StripeNotices(SECRET).read(body, signed(body))
+
+
 def test_what_is_signed_is_read() -> None:
     notice = StripeNotices(SECRET).read(event(), signed(event()))
     assert (notice.notice_id, notice.customer_id) == ("evt_1", CustomerId("cus_1"))

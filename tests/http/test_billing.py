@@ -209,6 +209,27 @@ def test_a_payment_that_fails_has_its_grace(world: World, ada: Caller) -> None:
     assert types.count("billing.payment_recovered") == 1
 
 
+def test_what_is_owed_is_not_forgotten_with_its_subscription(world: World, ada: Caller) -> None:
+    """Who deletes all that failed to be paid pays it before anything else is bought."""
+    world.pays("organization acme")
+    buys(ada, world)
+    world.payments.decline(customer_of(world))
+    world.clock.advance(timedelta(days=32))
+    world.settle()
+    ada = world.person("ada")
+    assert refusal(buys(ada, world, "two")) == (402, "payment_required")  # though in its grace
+    assert ada.delete("/resources/one").status_code == 202
+    world.settle()
+    good = world.payments.add_method(customer_of(world))
+    world.payments.make_default(customer_of(world), good, key="new")
+    refused = buys(ada, world, "two")
+    assert refusal(refused) == (402, "payment_required")
+    assert "an invoice that is open" in refused.json["detail"]
+    assert ada.post(f"{ACME}/subscription").status_code == 200
+    assert {one["status"] for one in ada.sees(f"{ACME}/invoices")["items"]} == {"paid"}
+    assert buys(ada, world, "two").status_code == 201
+
+
 def test_a_first_payment_that_fails_serves_nobody(world: World, ada: Caller) -> None:
     ada.post(f"{ACME}/customer")
     world.payments.add_method(customer_of(world), declined=True)

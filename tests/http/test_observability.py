@@ -213,7 +213,13 @@ def test_a_parameter_that_is_not_listed_is_refused(place: Place, path: str) -> N
 
 @pytest.mark.parametrize(
     "path",
-    [f"{METRICS}/rules", f"{LOGS}/tail", f"{METRICS}/label/a-b/values", f"{METRICS}/admin/tsdb"],
+    [
+        f"{METRICS}/rules",
+        f"{LOGS}/tail",
+        f"{METRICS}/label/a-b/values",
+        f"{METRICS}/admin/tsdb",
+        f"{LOGS}/label/__tenant_id__/values",
+    ],
 )
 def test_what_is_not_listed_is_not_there(place: Place, path: str) -> None:
     assert refusal(place.ada.get(path)) == (404, "not_found")

@@ -301,7 +301,7 @@ def test_a_scope_names_its_account() -> None:
 
 def test_who_never_paid_has_no_grace(scene: Scene) -> None:
     """A card that is taken away right after it was seen buys nothing."""
-    scene.payments.reads_coming.extend([Fault.NONE, Fault.NONE, Fault.REFUSED])
+    scene.payments.reads_coming.extend([Fault.NONE] * 3 + [Fault.REFUSED])
     scene.buy()
     (method,) = scene.there.payment_methods(scene.customer)
     scene.there.remove_method(scene.customer, method.payment_method_id)

@@ -29,6 +29,9 @@ class StripeNotices(PaymentNotices):
     def read(self, body: bytes, signature: str | None) -> Notice:
         try:
             text = body.decode()
+            # What cannot be a signature is compared with none: the library takes ASCII alone.
+            if not (signature or "").isascii():
+                raise ValueError("A signature is in ASCII.")  # noqa: TRY301
             stripe.WebhookSignature.verify_header(text, signature or "", self._secret, TOLERANCE_S)
         except (ValueError, stripe.SignatureVerificationError) as error:
             raise Unauthenticated(
@@ -36,7 +39,7 @@ class StripeNotices(PaymentNotices):
             ) from error
         try:
             return _notice(json.loads(text))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             detail = "This is no event of the payment provider."
             raise ValidationFailed([Fault("", "not_an_event", detail)]) from error
 
@@ -46,8 +49,11 @@ def _notice(event: dict[str, Any]) -> Notice:
     customer = it["id"] if it.get("object") == "customer" else it.get("customer")
     if isinstance(customer, dict):
         customer = customer["id"]
+    notice_id = str(event["id"])
+    if "\0" in notice_id or not notice_id.isascii():
+        raise ValueError("An id is in ASCII.")
     return Notice(
-        notice_id=str(event["id"]),
+        notice_id=notice_id,
         customer_id=None if customer is None else CustomerId(customer),
         about_method=event["type"] in _ABOUT_METHODS or _has_new_default(event),
     )

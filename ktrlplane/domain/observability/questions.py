@@ -30,7 +30,9 @@ from ktrlplane.domain.observability.times import MILLISECOND, SECOND, Unit, in_s
 Scoping = Callable[[str, Matcher], str]
 Parameters = list[tuple[str, str]]
 
-LABEL_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
+LABEL_NAME: Final = re.compile(r"(?!__tenant_id__\Z)[A-Za-z_][A-Za-z0-9_]{0,254}")
+"""But for the one that backends tell tenants by, which they answer without looking at
+selectors."""
 DIRECTIONS: Final = ("forward", "backward")
 _USUAL_POINTS: Final = 250
 

@@ -20,10 +20,9 @@ from ktrlplane.domain.billing import (
 from ktrlplane.domain.billing_accounts import BillingAccount, BillingFault
 from ktrlplane.domain.errors import PaymentRequired
 from ktrlplane.domain.ids import CustomerId, SubscriptionId
-from ktrlplane.domain.invoices import InvoiceState
+from ktrlplane.domain.invoices import INVOICES, InvoiceState
 from ktrlplane.ports.payments import Payments
 
-_INVOICES: Final = 20
 TRIES_WITH_A_KEY: Final = 5
 
 
@@ -128,10 +127,13 @@ def _cancel(payments: Payments, subscription: Subscription, revision: int) -> No
 def _agreed(
     payments: Payments, wanted: Wanted, customer: Customer, own: Subscription | None
 ) -> tuple[Subscription | None, BillingFault | None]:
+    is_paid = not wanted.account.pay_again or _pay_debts(payments, customer, own, wanted)
     if not wanted.items:
         if own is not None:
             _cancel(payments, own, wanted.account.revision)
         return None, None
+    if own is None and not is_paid:
+        return None, BillingFault.PAYMENT_FAILED
     if own is not None and own.items != wanted.items:
         if own.state is SubscriptionState.INCOMPLETE:  # it cannot change; nothing was paid on it
             _cancel(payments, own, wanted.account.revision)
@@ -141,21 +143,41 @@ def _agreed(
     elif own is None and wanted.account.subscription_id is not None:
         return None, BillingFault.SUBSCRIPTION_ENDED
     if own is None:
-        if customer.default_method is None:
-            return None, BillingFault.PAYMENT_METHOD_MISSING
-        try:
-            own = payments.subscribe(
-                customer.customer_id, wanted.plan, trial_days=wanted.trial_days
-            )
-        except PaymentRequired:
-            return None, BillingFault.PAYMENT_FAILED
+        begun = _begun(payments, wanted, customer)
+        if isinstance(begun, BillingFault):
+            return None, begun
+        own = begun
     elif not own.state.is_paid and wanted.account.pay_again:
         own = _paid_again(payments, own, wanted.account.revision)
     return own, None if own.state.is_paid else BillingFault.PAYMENT_FAILED
 
 
+def _begun(payments: Payments, wanted: Wanted, customer: Customer) -> Subscription | BillingFault:
+    if customer.default_method is None:
+        return BillingFault.PAYMENT_METHOD_MISSING
+    try:
+        return payments.subscribe(customer.customer_id, wanted.plan, trial_days=wanted.trial_days)
+    except PaymentRequired:
+        return BillingFault.PAYMENT_FAILED
+
+
+def _pay_debts(
+    payments: Payments, customer: Customer, own: Subscription | None, wanted: Wanted
+) -> bool:
+    """Whether nothing is open of subscriptions that are over."""
+    living = None if own is None else own.subscription_id
+    for invoice in payments.invoices(customer.customer_id, limit=INVOICES):
+        if invoice.state is InvoiceState.OPEN and invoice.subscription_id != living:
+            key = f"{invoice.invoice_id}/pay/{wanted.account.revision}"
+            try:
+                payments.pay(invoice.invoice_id, key=key)
+            except PaymentRequired:
+                return False
+    return True
+
+
 def _paid_again(payments: Payments, own: Subscription, revision: int) -> Subscription:
-    for invoice in payments.invoices(own.customer_id, limit=_INVOICES):
+    for invoice in payments.invoices(own.customer_id, limit=INVOICES):
         is_open = invoice.state is InvoiceState.OPEN
         if is_open and invoice.subscription_id == own.subscription_id:
             try:

@@ -82,6 +82,11 @@ def subscribe(
                 "The subscription is paid in something else. Cancel it, and choose again once it "
                 "has ended."
             )
+        if account.is_in_the_making(platform.now()):
+            raise Conflict(
+                "What was wanted last is being made so at the payment provider. Try again in a "
+                "moment."
+            )
         _require_known(terms, platform)
         account = evolve(account, terms=terms)
     if is_over:

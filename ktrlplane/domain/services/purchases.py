@@ -7,7 +7,7 @@ from datetime import datetime
 from attrs import evolve
 
 from ktrlplane.domain.billing import MAX_PRICES, PaymentMethod
-from ktrlplane.domain.billing_accounts import BillingAccount
+from ktrlplane.domain.billing_accounts import BillingAccount, BillingFault
 from ktrlplane.domain.catalog import Tier
 from ktrlplane.domain.errors import (
     Fault,
@@ -18,13 +18,20 @@ from ktrlplane.domain.errors import (
     ValidationFailed,
 )
 from ktrlplane.domain.ids import PriceId, PrincipalId
+from ktrlplane.domain.invoices import INVOICES, InvoiceState
 from ktrlplane.domain.offers import is_of
 from ktrlplane.domain.projects import Project
 from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services.payers import Payer, payer_of, quoted, terms_of
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.standings import Standing
-from ktrlplane.ports.payment_questions import MethodsOf, PricesOf, SubscriptionOf, learn
+from ktrlplane.ports.payment_questions import (
+    InvoicesOf,
+    MethodsOf,
+    PricesOf,
+    SubscriptionOf,
+    learn,
+)
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 
@@ -111,6 +118,7 @@ def require_means(work: UnitOfWork, payer: Payer, at: datetime) -> None:
             f"This is paid by {payer.scope}, which has something to pay first: see "
             f"GET {_billing(payer)}."
         )
+    _require_no_debt(work, account, payer)
     if account.subscription_id is not None:
         subscription = learn(work.known, SubscriptionOf(account.subscription_id))
         is_over = subscription is None or subscription.state.is_over
@@ -120,6 +128,25 @@ def require_means(work: UnitOfWork, payer: Payer, at: datetime) -> None:
                 f"This is paid by {payer.scope}, whose subscription was cancelled and ends on "
                 f"{ends}. Resume it with POST {_billing(payer)}/resume, and try again."
             )
+
+
+def _require_no_debt(work: UnitOfWork, account: BillingAccount, payer: Payer) -> None:
+    """What was used is paid before more is bought, though its subscription be over. Raises:
+    PaymentRequired, Unasked."""
+    if account.customer_id is None:
+        return
+    is_failing = account.fault is BillingFault.PAYMENT_FAILED
+    invoices = learn(work.known, InvoicesOf(account.customer_id, INVOICES))
+    if any(
+        one.state is InvoiceState.OPEN
+        and (is_failing or one.subscription_id != account.subscription_id)
+        for one in invoices
+    ):
+        raise PaymentRequired(
+            f"This is paid by {payer.scope}, which has an invoice that is open. Pay it first, "
+            f"with POST {_billing(payer)}/subscription or by its link in "
+            f"GET {_billing(payer)}/invoices, and try again."
+        )
 
 
 def _billing(payer: Payer) -> str:
