@@ -8,6 +8,7 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from ktrlplane.domain.access import Action, Permission, PermissionEntry, Role
+from ktrlplane.domain.dashboards import Dashboard
 from ktrlplane.domain.documents import Document
 from ktrlplane.domain.errors import Fault
 from ktrlplane.domain.ids import RoleId
@@ -110,6 +111,7 @@ class ResourceType:
     schemas: Mapping[str, SettingsSchema] = field(repr=False)
     """By sku."""
     base_schema: Mapping[str, Any] = field(repr=False)
+    dashboard: Dashboard | None = field(default=None, repr=False)
 
     @cached_property
     def secret_places(self) -> frozenset[str]:

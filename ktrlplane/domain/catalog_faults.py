@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from ktrlplane.domain.access import CONTROL_PLANE, PermissionEntry
 from ktrlplane.domain.catalog import shared_actions
-from ktrlplane.domain.catalog_files import CATALOG, CatalogFiles, Text, TypeFiles
+from ktrlplane.domain.catalog_files import CATALOG, CatalogFiles, Text, TypeFiles, texts
+from ktrlplane.domain.dashboards import query_faults
 from ktrlplane.domain.documents import select
 from ktrlplane.domain.errors import Fault
 from ktrlplane.domain.ids import PermissionId
@@ -46,6 +47,7 @@ def _within(kind: TypeFiles) -> Iterator[Fault]:
         if isinstance(tier, dict):
             yield from _prices(kind.manifest_file, at, tier)
     yield from _files(kind)
+    yield from _dashboard(kind)
 
 
 def _prices(file: str, at: str, tier: Mapping[str, Any]) -> Iterator[Fault]:
@@ -91,6 +93,13 @@ def _files(kind: TypeFiles) -> Iterator[Fault]:
     for sku in kind.said("/presets/*/sku"):
         if sku.text not in skus:
             yield sku.fault("unknown_sku", f"There is no tier {sku.text} in this manifest.")
+
+
+def _dashboard(kind: TypeFiles) -> Iterator[Fault]:
+    file = kind.dashboard_file
+    yield from _twice("panel", texts(file, kind.dashboard, "/panels/*/title"))
+    for fault in query_faults(kind.dashboard):
+        yield Fault(f"{file}#{fault.pointer}", fault.code, fault.detail)
 
 
 def rule_faults(kind: TypeFiles, settings: Mapping[str, Any]) -> Iterator[Fault]:

@@ -11,6 +11,7 @@ from ktrlplane.domain.errors import Fault
 CATALOG: Final = "catalog.json"
 MANIFEST: Final = "manifest.json"
 SETTINGS: Final = "settings.schema.json"
+DASHBOARD: Final = "dashboard.json"
 
 
 File = Mapping[str, Any] | None
@@ -38,13 +39,14 @@ def texts(file: str, document: object, pattern: str) -> Iterator[Text]:
 @frozen(kw_only=True)
 class TypeFiles:
     """A resource type's folder. ``overlays`` are by sku and ``presets`` by name, as their
-    files are named. None is what could not be read."""
+    files are named. None is what could not be read, or a dashboard that there is not."""
 
     folder: str
     manifest: File
     settings: File
     overlays: Mapping[str, File] = field(factory=dict)
     presets: Mapping[str, File] = field(factory=dict)
+    dashboard: File = None
 
     @property
     def manifest_file(self) -> str:
@@ -53,6 +55,10 @@ class TypeFiles:
     @property
     def settings_file(self) -> str:
         return f"{self.folder}/{SETTINGS}"
+
+    @property
+    def dashboard_file(self) -> str:
+        return f"{self.folder}/{DASHBOARD}"
 
     def overlay_file(self, sku: str) -> str:
         return f"{self.folder}/tiers/{sku}.schema.json"

@@ -27,6 +27,7 @@ PUBLIC: Final = {
     "getTier",
     "getSettingsSchema",
     "listPresets",
+    "getDashboard",
     "getResourcePricing",
     "heedPaymentProvider",  # which signs what it says
 }

@@ -74,7 +74,9 @@ def test_a_price_is_told_for_every_tier(world: World, nobody: Caller) -> None:
             }
 
 
-@pytest.mark.parametrize("part", ["", "/tiers", "/schema", "/presets", "/schema?sku=gold"])
+@pytest.mark.parametrize(
+    "part", ["", "/tiers", "/schema", "/presets", "/schema?sku=gold", "/dashboard"]
+)
 @pytest.mark.parametrize("name", ["Nobody.Sells", "konnektr.graph", "%00", "x" * 500, "%3Cb%3E"])
 def test_what_is_not_in_the_catalog_is_not_found(nobody: Caller, part: str, name: str) -> None:
     result = nobody.get(f"{TYPES}/{name}{part}")

@@ -30,6 +30,7 @@ def _tag(caller: Caller, path: str) -> str:
         "/permissions/check?scopeType=resource&scopeId=one",
         "/catalog/resource-types/Konnektr.Graph",
         "/catalog/resource-types/Konnektr.Graph/schema",
+        "/catalog/resource-types/Konnektr.Graph/dashboard",
         "/resource-pricing?type=Konnektr.Graph&sku=free",
     ],
 )

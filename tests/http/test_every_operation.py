@@ -185,6 +185,7 @@ EXPECTED: Final[dict[str, Answers]] = {
     "getTier": OPEN,
     "getSettingsSchema": OPEN,
     "listPresets": OPEN,
+    "getDashboard": OPEN,
     "getResourcePricing": OPEN,
     **{
         name.format(place): answers

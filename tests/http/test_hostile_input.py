@@ -21,6 +21,7 @@ PATHS: Final = [
     "/roles/{}/permissions",
     "/catalog/resource-types/{}",
     "/catalog/resource-types/{}/schema",
+    "/catalog/resource-types/{}/dashboard",
 ]
 SEGMENTS: Final = {
     "NUL": b"\0",

@@ -8,6 +8,7 @@ from cattrs import Converter
 from ktrlplane.domain.access import Permission, PermissionEntry, Role
 from ktrlplane.domain.catalog import Catalog, Meter, Preset, ResourceType, Tier
 from ktrlplane.domain.catalog_files import CatalogFiles, File, TypeFiles
+from ktrlplane.domain.dashboards import Dashboard
 from ktrlplane.domain.documents import Document
 from ktrlplane.domain.ids import PermissionId, RoleId
 from ktrlplane.domain.roles import CONTROL_PLANE_ROLES
@@ -61,7 +62,12 @@ def _resource_type(kind: TypeFiles) -> ResourceType:
             for tier in tiers
         },
         base_schema=base,
+        dashboard=None if kind.dashboard is None else _dashboard(kind.dashboard),
     )
+
+
+def _dashboard(written: Mapping[str, Any]) -> Dashboard:
+    return _converter.structure(written, Dashboard)
 
 
 def _permission(product: str, written: Mapping[str, str]) -> PermissionEntry:

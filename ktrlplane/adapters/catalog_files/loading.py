@@ -36,6 +36,7 @@ def load_catalog(path: Path, validator: SettingsValidator) -> Catalog:
     for kind in files.types:
         misshapen = list(_shape_faults(kind.manifest_file, kind.manifest, validator))
         faults += misshapen
+        faults += _shape_faults(kind.dashboard_file, kind.dashboard, validator)
         sound = {} if kind.manifest is None or misshapen else kind.manifest
         rules = tuple(map(rule_of, sound.get("rules", ())))
         faults += settings_faults(kind, rules, validator)

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 from ktrlplane.domain.catalog_files import (
     CATALOG,
+    DASHBOARD,
     MANIFEST,
     SETTINGS,
     CatalogFiles,
@@ -16,7 +17,7 @@ from ktrlplane.domain.catalog_files import (
 from ktrlplane.domain.documents import MAX_DEPTH, escape, faults_of, members
 from ktrlplane.domain.errors import Fault
 
-_OF_A_TYPE = (MANIFEST, SETTINGS, "tiers", "presets")
+_OF_A_TYPE = (MANIFEST, SETTINGS, "tiers", "presets", DASHBOARD)
 _OVERLAY, _PRESET = ".schema.json", ".json"
 
 
@@ -68,7 +69,11 @@ class Reading:
             settings=self.document(f"{folder}/{SETTINGS}"),
             overlays=self._named(f"{folder}/tiers", _OVERLAY),
             presets=self._named(f"{folder}/presets", _PRESET),
+            dashboard=self._optional(folder, DASHBOARD),
         )
+
+    def _optional(self, folder: str, name: str) -> File:
+        return self.document(f"{folder}/{name}") if name in self._names(folder) else None
 
     def _named(self, folder: str, ending: str) -> Mapping[str, File]:
         found = {}

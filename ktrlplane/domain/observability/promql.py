@@ -67,6 +67,11 @@ def scope_series(selector: str, matcher: Matcher) -> str:
     return spliced(selector, _Parser(selector).only_selector(), matcher)
 
 
+def gives(query: str) -> Type:
+    """Raises: UnsafeQuery."""
+    return _Parser(query).whole().type
+
+
 class _Parser:
     __slots__ = ("places", "words")
 
@@ -75,10 +80,14 @@ class _Parser:
         self.places: list[Place] = []
 
     def query(self) -> list[Place]:
-        self.binary(1)
+        self.whole()
+        return self.places
+
+    def whole(self) -> Expression:
+        expression = self.binary(1)
         if self.words.now.kind != END:
             self.words.unexpected("an operator")
-        return self.places
+        return expression
 
     def only_selector(self) -> list[Place]:
         word = self.words.now

@@ -1,13 +1,17 @@
 """The catalog over HTTP, for everybody."""
 
+import enum
+from collections.abc import Mapping
 from typing import Any, Final
 
 from attrs import field, frozen
 
 from ktrlplane.domain import errors
 from ktrlplane.domain.catalog import Preset, ResourceType, Tier
+from ktrlplane.domain.dashboards import Dashboard
 from ktrlplane.domain.errors import NotFound
 from ktrlplane.domain.services.wishes import offered_as
+from ktrlplane.entrypoints.grafana import grafana_dashboard
 from ktrlplane.entrypoints.http.operations import Call, Operation, Reply, anybody
 from ktrlplane.entrypoints.http.pages import whole
 from ktrlplane.entrypoints.http.parameters import (
@@ -25,6 +29,19 @@ from ktrlplane.ports.unit_of_work import UnitOfWork
 class AvailabilityParameters(Parameters):
     include_retired: bool = field(
         default=False, metadata=said("Those too that only keep running, and are not offered.")
+    )
+
+
+class DashboardFormat(enum.StrEnum):
+    PANELS = "panels"
+    GRAFANA = "grafana"
+
+
+@frozen(kw_only=True)
+class DashboardParameters(Parameters):
+    format: DashboardFormat = field(
+        default=DashboardFormat.PANELS,
+        metadata=said("The panels alone, or a whole dashboard that Grafana imports."),
     )
 
 
@@ -70,6 +87,15 @@ def schema(work: UnitOfWork, call: Call) -> Reply:
 
 def presets(work: UnitOfWork, call: Call) -> Reply:
     return whole(_kind(call, call.path["type"]).presets)
+
+
+def dashboard(work: UnitOfWork, call: Call) -> Reply:
+    kind = _kind(call, call.path["type"])
+    if kind.dashboard is None:
+        raise NotFound(f"{kind.type} has no dashboard.")
+    if call.query.format is DashboardFormat.GRAFANA:
+        return Reply(content=grafana_dashboard(kind.type, kind.dashboard))
+    return Reply(content=kind.dashboard)
 
 
 def pricing(work: UnitOfWork, call: Call) -> Reply:
@@ -154,6 +180,18 @@ OPERATIONS: Final = (
         needs=anybody(),
         answer=Preset,
         listed=True,
+        refusals=_FOUND,
+        **_COMMON,
+    ),
+    Operation(
+        path=f"{_ONE}/dashboard",
+        name="getDashboard",
+        summary="Read what to look at in the logs and metrics of such a resource",
+        handle=dashboard,
+        needs=anybody(),
+        query=DashboardParameters,
+        answer=Dashboard | Mapping[str, Any],
+        tagged=True,
         refusals=_FOUND,
         **_COMMON,
     ),

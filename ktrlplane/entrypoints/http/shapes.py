@@ -60,7 +60,8 @@ class Me:
 
 @frozen(kw_only=True)
 class CatalogEntry:
-    """A resource type: ``tiers`` are those offered, ``presets`` are names."""
+    """A resource type: ``tiers`` are those offered, ``presets`` are names; ``has_dashboard`` is
+    whether there is one to read."""
 
     type: str
     display_name: str
@@ -70,6 +71,7 @@ class CatalogEntry:
     meters: tuple[Meter, ...]
     tiers: tuple[Tier, ...]
     presets: tuple[str, ...]
+    has_dashboard: bool
 
     @classmethod
     def of(cls, kind: ResourceType) -> "CatalogEntry":
@@ -82,6 +84,7 @@ class CatalogEntry:
             meters=kind.meters,
             tiers=kind.offered(),
             presets=tuple(preset.name for preset in kind.presets),
+            has_dashboard=kind.dashboard is not None,
         )
 
 
