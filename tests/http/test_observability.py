@@ -302,6 +302,25 @@ def test_nothing_of_the_client_passes(place: Place) -> None:
     assert "0123456789abcdef0123456789abcdef" not in outgoing.trace
 
 
+@pytest.mark.parametrize(
+    ("accepted", "packed"),
+    [
+        ("gzip", True),
+        ("br, GZIP;q=0.5", True),
+        ("*", True),
+        ("", False),
+        ("identity", False),
+        ("br;q=1.0", False),
+        ("gzip;q=0", False),
+        ("gzip ; q=0.000, br", False),
+        ("x-gzipped", False),
+    ],
+)
+def test_an_answer_is_packed_for_who_takes_it(place: Place, accepted: str, packed: bool) -> None:
+    place.ada.get(f"{METRICS}/query?query=up", headers={"Accept-Encoding": accepted})
+    assert place.telemetry.asked[-1].compressed is packed
+
+
 def test_without_a_backend_there_is_nothing_to_ask(place: Place) -> None:
     platform = evolve(
         place.world.platform, observability=Observability(backends=frozenset({Backend.LOGS}))

@@ -43,7 +43,7 @@ def read_words(query: str) -> Words:
     """``fill`` and its like have themselves as their kind. Raises: UnsafeQuery."""
     require_short(query)
     words: list[Word] = []
-    at, pattern, bracket = 0, _WORD, 0
+    at, pattern, is_timed = 0, _WORD, False
     while found := pattern.match(query, at):
         name = found.lastgroup
         if name is None:
@@ -55,8 +55,10 @@ def read_words(query: str) -> Words:
         words.append(Word(kind, text, found.start(name)))
         at = found.end()
         if kind == "[":
-            pattern, bracket = _IN_BRACKETS, len(words)
-        elif kind == ":" and not {NUMBER, DURATION} & {word.kind for word in words[bracket:]}:
+            pattern, is_timed = _IN_BRACKETS, False
+        elif kind in (NUMBER, DURATION):
+            is_timed = True
+        elif kind == ":" and not is_timed:
             refuse("Expected a duration before the colon.", at - 1)
         elif kind == "]":
             pattern = _WORD

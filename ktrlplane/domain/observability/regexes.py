@@ -49,6 +49,12 @@ class _Reader:
     at: int = 0
     depth: int = 0
     groups: list[str | None] = field(factory=list)
+    last_class: int = field(init=False)
+    """Where the last name of a class ends."""
+
+    @last_class.default
+    def _(self) -> int:
+        return self.text.rfind(":]")
 
     def peek(self, text: str) -> bool:
         return self.text.startswith(text, self.at)
@@ -204,7 +210,7 @@ class _Reader:
             if self.peek("[:") and (found := _POSIX.match(self.text, self.at)):
                 self.at = found.end()
                 continue
-            if self.peek("[:") and ":]" in self.text[self.at :]:
+            if self.peek("[:") and self.last_class > self.at:
                 raise BadRegex("There is no such class between [: and :].")
             self.span()
         self.at += 1

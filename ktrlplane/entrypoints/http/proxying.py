@@ -8,6 +8,7 @@ only some wait in their threads.
 
 import errno
 import hashlib
+import re
 import threading
 import time
 import zlib
@@ -44,6 +45,9 @@ WITHOUT_ROOM_S: Final = 5.0
 """How long a thread waits where no more requests can be put aside."""
 SENTENCE_BYTES: Final = 16 * 1024
 
+_TAKES_GZIP: Final = re.compile(
+    r"(?:^|[,\s])(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[0-9.]+\s*)?(?:,|$)", re.IGNORECASE
+)
 _log = structlog.get_logger("ktrlplane.http")
 
 
@@ -159,7 +163,7 @@ class Proxy:
             before, seat.carried = seat.carried, None
             return before
         self.seats.take(actor)
-        compressed = "gzip" in req.get_header("Accept-Encoding", default="").lower()
+        compressed = _TAKES_GZIP.search(req.get_header("Accept-Encoding", default="")) is not None
         outgoing = Outgoing(query=query, compressed=compressed, trace=_trace(req))
         try:
             future = self.telemetry.ask(outgoing)
