@@ -316,7 +316,9 @@ def test_nothing_of_the_client_passes(place: Place) -> None:
         ("x-gzipped", False),
     ],
 )
-def test_an_answer_is_packed_for_who_takes_it(place: Place, accepted: str, packed: bool) -> None:
+def test_an_answer_is_packed_for_who_takes_it(
+    place: Place, accepted: str, *, packed: bool
+) -> None:
     place.ada.get(f"{METRICS}/query?query=up", headers={"Accept-Encoding": accepted})
     assert place.telemetry.asked[-1].compressed is packed
 

@@ -31,7 +31,13 @@ THEIRS: Final = "theirs"
 SECRET: Final = "s3cr3t"
 """In whatever belongs to the other resource."""
 OTHER_NUMBER: Final = 987_654
-bounded = settings(max_examples=400, deadline=None, phases=set(Phase) - {Phase.explain})
+bounded = settings(
+    max_examples=400,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=set(Phase) - {Phase.explain},
+)
 
 
 @frozen

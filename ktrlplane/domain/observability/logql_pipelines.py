@@ -181,8 +181,11 @@ def _logfmt(words: Words) -> None:
 
 def _regexp(words: Words) -> None:
     word = words.need(STRING)
-    if not any(require_regex(meaning(word), word.begin)):
+    names = [name for name in require_regex(meaning(word), word.begin) if name]
+    if not names:
         refuse("regexp needs a group with a name, as in (?P<name>.*).", word.begin)
+    if len(set(names)) < len(names):
+        refuse("regexp captures the same name twice.", word.begin)
 
 
 def _pattern(words: Words) -> None:

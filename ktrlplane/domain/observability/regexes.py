@@ -134,8 +134,6 @@ class _Reader:
                     raise BadRegex("(?) says nothing.")
                 return True
         elif named := _NAMED.match(self.text, self.at):
-            if named[1] in self.groups:
-                raise BadRegex(f"Two groups are called {named[1]}.")
             self.groups.append(named[1])
             self.at = named.end()
         elif self.peek("(?"):
