@@ -134,10 +134,10 @@ class _Document:
         for name in re.findall(r"{(\w+)}", operation.path):
             yield {"name": name, "in": "path", "required": True, "schema": self._path(name)}
         query: Any = operation.query
-        if operation.takes_form and operation.method == "POST":
-            return
-        for name, known in parameters_of(query).items():
-            yield self._query(name, known.kind, known.field)
+        # Where they may be posted, nobody sends them both ways.
+        if not (operation.takes_form and operation.method == "POST"):
+            for name, known in parameters_of(query).items():
+                yield self._query(name, known.kind, known.field)
         yield from _of_every(operation)
 
     def _path(self, name: str) -> Schema:
