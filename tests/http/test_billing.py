@@ -209,6 +209,17 @@ def test_a_payment_that_fails_has_its_grace(world: World, ada: Caller) -> None:
     assert types.count("billing.payment_recovered") == 1
 
 
+def test_nobody_changes_the_terms_of_what_is_being_made(world: World, ada: Caller) -> None:
+    """Else it would be paid in one currency, and asked for in another."""
+    world.pays("organization acme")
+    with world.units.begin() as work:
+        work.billing.touch([on("organization acme")], world.clock.now())
+    yearly = {"interval": "year"}
+    assert refusal(ada.post(f"{ACME}/subscription", yearly)) == (409, "conflict")
+    world.settle()
+    assert ada.post(f"{ACME}/subscription", yearly).status_code == 200
+
+
 def test_what_is_owed_is_not_forgotten_with_its_subscription(world: World, ada: Caller) -> None:
     """Who deletes all that failed to be paid pays it before anything else is bought."""
     world.pays("organization acme")
