@@ -209,6 +209,15 @@ def test_a_payment_that_fails_has_its_grace(world: World, ada: Caller) -> None:
     assert types.count("billing.payment_recovered") == 1
 
 
+def test_the_same_key_gives_the_same_way_to_add_a_card(world: World, ada: Caller) -> None:
+    ada.post(f"{ACME}/customer")
+    one, again, other = (
+        ada.post(f"{ACME}/setup-intent", headers={"Idempotency-Key": key}).json["client_secret"]
+        for key in ("k1", "k1", "k2")
+    )
+    assert one == again != other
+
+
 def test_nobody_changes_the_terms_of_what_is_being_made(world: World, ada: Caller) -> None:
     """Else it would be paid in one currency, and asked for in another."""
     world.pays("organization acme")

@@ -95,6 +95,7 @@ def ask(
         rehearsed=query.rehearsed,
         raw=raw if operation.takes_bytes else b"",
         signature=req.get_header(SIGNATURE) if operation.takes_bytes else None,
+        idempotency_key=req.get_header("Idempotency-Key"),
         platform=platform,
     )
     return Asked(

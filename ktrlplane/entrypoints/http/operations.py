@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
+from hashlib import sha256
 from typing import Any, Final, TypeVar
 from uuid import uuid4
 
@@ -46,12 +47,17 @@ class Call:
     rehearsed: bool = False
     raw: bytes = b""
     signature: str | None = None
+    idempotency_key: str | None = None
     platform: Platform
 
     @cached_property
     def key(self) -> str:
-        """For what is done elsewhere for this request, however often that is tried."""
-        return uuid4().hex
+        """For what is done elsewhere for this request, however often that is tried, and however
+        often the request comes with the same ``Idempotency-Key``."""
+        if self.idempotency_key is None:
+            return uuid4().hex
+        asked = f"{self.actor}\n{sorted(self.path.items())}\n{self.idempotency_key}"
+        return sha256(asked.encode()).hexdigest()
 
     @property
     def asked(self) -> dict[str, Any]:
