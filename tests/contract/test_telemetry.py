@@ -1,5 +1,6 @@
 """What every way to ask the backends does."""
 
+import gc
 import gzip
 import threading
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from attrs import frozen
 
 from ktrlplane.adapters.memory.telemetry import MemoryTelemetry
 from ktrlplane.adapters.telemetry import Bounds, HttpTelemetry
+from ktrlplane.adapters.telemetry.exchanges import Exchange
 from ktrlplane.domain.errors import OutcomeUnknown, UpstreamError
 from ktrlplane.domain.observability.backend_queries import Backend, BackendQuery
 from ktrlplane.ports.telemetry import Answer, Outgoing, Telemetry
@@ -294,3 +296,12 @@ def test_closing_ends_what_is_under_way(stack: ExitStack) -> None:
     telemetry.close()
     with pytest.raises((UpstreamError, CancelledError)):
         future.result(IN_A_WHILE_S)
+
+
+def test_nothing_is_kept_of_an_answer_that_is_whole(stack: ExitStack) -> None:
+    """Least of all until its time would have been up."""
+    telemetry, _ = asked_of(stack, answer_with(response(b"x" * 100_000, headers=JSON)))
+    for _ in range(5):
+        telemetry.ask(Outgoing(query=QUERY)).result(IN_A_WHILE_S)
+    gc.collect()
+    assert [one for one in gc.get_objects() if isinstance(one, Exchange)] == []

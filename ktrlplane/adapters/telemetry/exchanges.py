@@ -38,6 +38,8 @@ class Exchange:
     until: float
     beginning: bytes = field(default=b"", repr=False)
     is_over: bool = False
+    watch: asyncio.TimerHandle | None = field(default=None, repr=False)
+    """Ends it in time. It holds all of this until it is cancelled."""
 
     @property
     def status(self) -> int:
@@ -64,6 +66,7 @@ class Exchange:
             raise _broken() from exc
         if not part:
             self.is_over = True
+            self._unwatch()
             self.response.release()
         return part
 
@@ -76,8 +79,14 @@ class Exchange:
         self.beginning = b"".join(parts)
 
     def end(self) -> None:
+        self._unwatch()
         if not self.is_over:
             self.response.close()
+
+    def _unwatch(self) -> None:
+        if self.watch is not None:
+            self.watch.cancel()
+            self.watch = None
 
 
 def _too_slow() -> OutcomeUnknown:
@@ -111,7 +120,7 @@ class Exchanges:
         response = await self._response(outgoing)
         exchange = Exchange(response, until)
         # Whatever becomes of who asked, it ends.
-        asyncio.get_running_loop().call_at(until, exchange.end)
+        exchange.watch = asyncio.get_running_loop().call_at(until, exchange.end)
         encoding = response.headers.get("Content-Encoding", "").lower()
         if encoding not in _ENCODINGS or (_ENCODINGS[encoding] and not outgoing.compressed):
             exchange.end()

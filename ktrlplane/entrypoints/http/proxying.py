@@ -161,7 +161,10 @@ class Proxy:
         seat = waiting.seat_here()
         if seat is not None and isinstance(seat.carried, Exchange):
             before, seat.carried = seat.carried, None
-            return before
+            if (before.query.subject, before.query.tenant) == (query.subject, query.tenant):
+                return before
+            # The id has come to mean something else meanwhile.
+            before.end()
         self.seats.take(actor)
         compressed = _TAKES_GZIP.search(req.get_header("Accept-Encoding", default="")) is not None
         outgoing = Outgoing(query=query, compressed=compressed, trace=_trace(req))
