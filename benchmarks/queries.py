@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
-from benchmarks.servers import free_port
+from benchmarks.servers import await_answer, free_port
 from ktrlplane.domain.observability.logql import scope_logql
 from ktrlplane.domain.observability.matchers import Matcher
 from ktrlplane.domain.observability.promql import scope_promql
@@ -82,24 +82,11 @@ def nginx(folder: Path, answer: str) -> Iterator[str]:
     file.write_text(_CONFIGURATION.format(folder=folder, port=port, answer=answer))
     process = subprocess.Popen([found, "-p", str(folder), "-c", str(file)])
     try:
-        _await_answer(f"http://127.0.0.1:{port}/")
+        await_answer(f"http://127.0.0.1:{port}/")
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
         process.wait(30)
-
-
-def _await_answer(url: str) -> None:
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            urllib.request.urlopen(url, timeout=2).close()
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-        else:
-            return
 
 
 @contextmanager

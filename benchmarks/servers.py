@@ -73,14 +73,14 @@ def serving(server: str, app: str, ready: str, environ: Mapping[str, str]) -> It
         start_new_session=True,
     )
     try:
-        _wait(url + ready)
+        await_answer(url + ready)
         yield url
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(30)
 
 
-def _wait(url: str) -> None:
+def await_answer(url: str) -> None:
     deadline = time.monotonic() + 60
     while True:
         try:

@@ -2,11 +2,12 @@
 still, no thread of anybody's stands with them."""
 
 import asyncio
+import logging
 import threading
-from collections.abc import Coroutine, Mapping
-from concurrent.futures import Future
+from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError, Future
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Final
 
 from attrs import field, frozen
 
@@ -15,7 +16,7 @@ from ktrlplane.domain.errors import DomainError, UpstreamError
 from ktrlplane.domain.observability.backend_queries import Backend
 from ktrlplane.ports.telemetry import Answer, Body, Outgoing, Telemetry
 
-T = TypeVar("T")
+_log: Final = logging.getLogger(__name__)
 
 Backends = Mapping[Backend, str]
 """The address of each, below which its API is; it may have credentials in it."""
@@ -33,12 +34,19 @@ class HttpTelemetry(Telemetry):
         self._is_closed = False
         # Of the thread alone:
         self._exchanges: Exchanges | None = None
+        self._under_way: set[asyncio.Task[None]] = set()
 
     def has(self, backend: Backend) -> bool:
         return backend in self._backends
 
     def ask(self, outgoing: Outgoing) -> Future[Answer]:
-        return self._run(self._asked(outgoing))
+        future: Future[Answer] = Future()
+        loop = self._loop()
+        if loop is None:
+            future.set_exception(_closed())
+        else:
+            loop.call_soon_threadsafe(self._begin_answer, outgoing, future)
+        return future
 
     def close(self) -> None:
         with self._lock:
@@ -50,29 +58,58 @@ class HttpTelemetry(Telemetry):
                 loop.call_soon_threadsafe(loop.stop)
             thread.join()
 
-    async def _asked(self, outgoing: Outgoing) -> Answer:
+    def _begin_answer(self, outgoing: Outgoing, future: Future[Answer]) -> None:
+        task = asyncio.get_running_loop().create_task(self._answer(outgoing, future))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        future.add_done_callback(lambda done: self._cancel(task) if done.cancelled() else None)
+
+    def _cancel(self, task: "asyncio.Task[None]") -> None:
+        self._soon(task.cancel)
+
+    async def _answer(self, outgoing: Outgoing, future: Future[Answer]) -> None:
         if self._exchanges is None:
             self._exchanges = Exchanges(self._backends, self._bounds)
-        exchange = await self._exchanges.begin(outgoing)
-        rest = None if exchange.is_over else _Rest(self, exchange)
+        try:
+            exchange = await self._exchanges.begin(outgoing)
+        except asyncio.CancelledError:
+            if future.set_running_or_notify_cancel():
+                future.set_exception(_closed())
+            raise
+        except Exception as exc:  # noqa: BLE001
+            refusal = exc if isinstance(exc, DomainError) else _not_understood(exc)
+            if future.set_running_or_notify_cancel():
+                future.set_exception(refusal)
+            return
+        # From here on it cannot be cancelled: whoever has it ends it.
+        if future.set_running_or_notify_cancel():
+            future.set_result(self._given(exchange))
+        else:
+            exchange.end()
+
+    def _given(self, exchange: Exchange) -> Answer:
         return Answer(
             status=exchange.status,
             media_type=exchange.media_type,
             beginning=exchange.beginning,
-            rest=rest,
+            rest=None if exchange.is_over else _Rest(self, exchange),
             compressed=exchange.is_compressed,
         )
 
-    def _run(self, what: Coroutine[Any, Any, T]) -> Future[T]:
+    def _loop(self) -> asyncio.AbstractEventLoop | None:
+        """Begun, if it is not; None once this is closed."""
         with self._lock:
-            if not self._is_closed:
-                if self._begun is None:
-                    self._begun = self._begin()
-                return asyncio.run_coroutine_threadsafe(what, self._begun[0])
-        what.close()
-        over: Future[T] = Future()
-        over.set_exception(UpstreamError("The server is about to stop."))
-        return over
+            if self._is_closed:
+                return None
+            if self._begun is None:
+                self._begun = self._begin()
+            return self._begun[0]
+
+    def _soon(self, act: Callable[[], object]) -> None:
+        """In the loop's thread, if that is still there."""
+        if self._begun is not None:
+            with suppress(RuntimeError):
+                self._begun[0].call_soon_threadsafe(act)
 
     def _begin(self) -> tuple[asyncio.AbstractEventLoop, threading.Thread]:
         loop = asyncio.SelectorEventLoop()
@@ -95,19 +132,26 @@ class HttpTelemetry(Telemetry):
 
     def next_part(self, exchange: Exchange) -> bytes:
         """Raises: UpstreamError, OutcomeUnknown."""
+        loop = self._loop()
+        if loop is None:
+            raise _closed()
         try:
-            return self._run(exchange.more()).result()
-        except DomainError:
-            raise
-        except BaseException as exc:
-            self.end(exchange)
-            raise UpstreamError("The server is about to stop.") from exc
+            return asyncio.run_coroutine_threadsafe(exchange.more(), loop).result()
+        except CancelledError:
+            raise _closed() from None
 
     def end(self, exchange: Exchange) -> None:
-        begun = self._begun
-        if begun is not None:
-            with suppress(RuntimeError):
-                begun[0].call_soon_threadsafe(exchange.end)
+        self._soon(exchange.end)
+
+
+def _closed() -> UpstreamError:
+    return UpstreamError("The server is about to stop.")
+
+
+def _not_understood(exc: Exception) -> UpstreamError:
+    """By its class alone: what a library says may repeat what was asked."""
+    _log.error("backend_answer_not_understood", extra={"failure": type(exc).__name__})
+    return UpstreamError("The backend does not answer as it should.")
 
 
 @frozen(eq=False)

@@ -127,7 +127,7 @@ class Exchanges:
             raise UpstreamError("The backend answers in an encoding that it was not asked for.")
         try:
             await exchange.begin(self._bounds.beginning_bytes)
-        except asyncio.CancelledError:
+        except BaseException:
             exchange.end()
             raise
         return exchange

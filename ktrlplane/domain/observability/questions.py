@@ -25,7 +25,7 @@ from ktrlplane.domain.observability.bounds import (
 from ktrlplane.domain.observability.logql import scope_logql, scope_streams
 from ktrlplane.domain.observability.matchers import Matcher, quoted
 from ktrlplane.domain.observability.promql import scope_promql, scope_series
-from ktrlplane.domain.observability.times import MILLISECOND, SECOND, Unit, in_seconds
+from ktrlplane.domain.observability.times import SECOND, Unit, in_seconds
 
 Scoping = Callable[[str, Matcher], str]
 Parameters = list[tuple[str, str]]
@@ -154,7 +154,7 @@ def _query_range(dialect: _Dialect, reader: Reader, scope: Scope) -> Parameters:
         step = max(SECOND, (over.end - over.start) // _USUAL_POINTS // SECOND * SECOND)
     parameters = [*_over(dialect, over), *_lines(dialect, reader)]
     if step is not None:
-        parameters.append(("step", in_seconds(max(step, MILLISECOND))))
+        parameters.append(("step", in_seconds(step)))
     return [*_scoped(dialect, reader, scope), *parameters]
 
 
@@ -186,16 +186,17 @@ def _scoped_selector(dialect: _Dialect, text: str, scope: Scope, name: str) -> s
 
 
 def _names(dialect: _Dialect, reader: Reader, scope: Scope) -> Parameters:
-    over = _over(dialect, reader.span())
-    limit = reader.count(MAX_NAMES) if dialect.backend is Backend.METRICS else None
-    selected = _selected(dialect, reader, scope, dialect.selectors)
-    return [*selected, *over, *([] if limit is None else [("limit", str(limit))])]
+    return _found_by(dialect.selectors, dialect, reader, scope)
 
 
 def _series(dialect: _Dialect, reader: Reader, scope: Scope) -> Parameters:
+    return _found_by("match[]", dialect, reader, scope)
+
+
+def _found_by(name: str, dialect: _Dialect, reader: Reader, scope: Scope) -> Parameters:
     over = _over(dialect, reader.span())
     limit = reader.count(MAX_NAMES) if dialect.backend is Backend.METRICS else None
-    selected = _selected(dialect, reader, scope, "match[]")
+    selected = _selected(dialect, reader, scope, name)
     return [*selected, *over, *([] if limit is None else [("limit", str(limit))])]
 
 
