@@ -7,19 +7,22 @@ A parser by recursive descent, with the checks that the backend makes when it pa
 from enum import Enum
 from typing import Final
 
-from ktrlplane.domain.observability.logql_pipelines import meaning, pipeline, read_selector, unwrap
+from ktrlplane.domain.observability.logql_pipelines import number, pipeline, read_selector
+from ktrlplane.domain.observability.logql_ranges import (
+    grouping,
+    labels,
+    log_range,
+    range_aggregation,
+)
 from ktrlplane.domain.observability.logql_words import (
-    RANGE,
     RANGE_OPERATIONS,
     VECTOR_OPERATIONS,
     read_words,
 )
 from ktrlplane.domain.observability.matchers import Matcher, Place, spliced
-from ktrlplane.domain.observability.matching import require_regex
+from ktrlplane.domain.observability.matching import meaning, require_regex
 from ktrlplane.domain.observability.words import (
-    DURATION,
     END,
-    NAME,
     NUMBER,
     STRING,
     Word,
@@ -38,37 +41,6 @@ _PRECEDENCE: Final = {
     "^": 6,
 }
 _POWER: Final = 6
-_WITH_UNWRAP: Final = frozenset(
-    [
-        "avg_over_time",
-        "sum_over_time",
-        "max_over_time",
-        "min_over_time",
-        "stddev_over_time",
-        "stdvar_over_time",
-        "quantile_over_time",
-        "rate",
-        "rate_counter",
-        "absent_over_time",
-        "first_over_time",
-        "last_over_time",
-    ]
-)
-_WITHOUT_UNWRAP: Final = frozenset(
-    ["bytes_over_time", "bytes_rate", "count_over_time", "rate", "absent_over_time"]
-)
-_GROUPED: Final = frozenset(
-    [
-        "avg_over_time",
-        "stddev_over_time",
-        "stdvar_over_time",
-        "quantile_over_time",
-        "max_over_time",
-        "min_over_time",
-        "first_over_time",
-        "last_over_time",
-    ]
-)
 _COUNTED: Final = frozenset({"topk", "bottomk", "approx_topk"})
 
 
@@ -120,7 +92,7 @@ class _Parser:
             self.metric()
         for kind in (")", "of", "("):
             words.need(kind)
-        self.log_range()
+        log_range(words, self.places)
         words.need(")")
         return Kind.METRIC
 
@@ -157,20 +129,9 @@ class _Parser:
             refuse("bool is for comparisons.", operator.begin)
         if not (words.took("on") or words.took("ignoring")):
             return
-        self.labels()
+        labels(words)
         if (words.took("group_left") or words.took("group_right")) and words.now.kind == "(":
-            self.labels()
-
-    def labels(self) -> bool:
-        """Those in parentheses; whether there are any."""
-        self.words.need("(")
-        if self.words.took(")"):
-            return False
-        self.words.need(NAME)
-        while self.words.took(","):
-            self.words.need(NAME)
-        self.words.need(")")
-        return True
+            labels(words)
 
     def primary(self) -> Kind:
         words = self.words
@@ -186,16 +147,16 @@ class _Parser:
             return Kind.LOGS
         if word.kind in ("+", "-"):
             words.take()
-            _number(words)
+            number(words)
             return Kind.LITERAL
         if word.kind == NUMBER:
-            _number(words)
+            number(words)
             return Kind.LITERAL
         return self.named(word)
 
     def named(self, word: Word) -> Kind:
         if word.kind in RANGE_OPERATIONS:
-            self.range_aggregation()
+            range_aggregation(self.words, self.places)
         elif word.kind in VECTOR_OPERATIONS:
             self.vector_aggregation()
         elif word.kind == "label_replace":
@@ -203,7 +164,7 @@ class _Parser:
         elif word.kind == "vector":
             self.words.take()
             self.words.need("(")
-            _number(self.words)
+            number(self.words)
             self.words.need(")")
         else:
             self.words.unexpected("an expression")
@@ -215,24 +176,18 @@ class _Parser:
         if self.binary(1) is Kind.LOGS:
             refuse("Expected a metric, found logs.", begin)
 
-    def grouping(self) -> bool | None:
-        """Whether it names labels; None where there is none."""
-        if self.words.took("by") or self.words.took("without"):
-            return self.labels()
-        return None
-
     def vector_aggregation(self) -> None:
         words = self.words
         word = words.take()
-        grouping = self.grouping()
+        grouped = grouping(words)
         words.need("(")
         self.count(word)
         self.metric()
         words.need(")")
-        if grouping is None:
-            grouping = self.grouping()
-        if (word.kind == "approx_topk" and grouping is not None) or (
-            word.kind in ("sort", "sort_desc") and grouping
+        if grouped is None:
+            grouped = grouping(words)
+        if (word.kind == "approx_topk" and grouped is not None) or (
+            word.kind in ("sort", "sort_desc") and grouped
         ):
             refuse(f"{word.text} does not group.", word.begin)
 
@@ -257,82 +212,8 @@ class _Parser:
         require_regex(meaning(texts[-1]), texts[-1].begin)
         words.need(")")
 
-    def range_aggregation(self) -> None:
-        words = self.words
-        word = words.take()
-        words.need("(")
-        if word.kind == "quantile_over_time":
-            _number(words)
-            words.need(",")
-        begin = words.now.begin
-        has_unwrap = self.log_range()
-        if word.kind not in (_WITH_UNWRAP if has_unwrap else _WITHOUT_UNWRAP):
-            how = "does not take" if has_unwrap else "needs"
-            refuse(f"{word.text} {how} unwrap.", begin)
-        words.need(")")
-        if self.grouping() is not None and word.kind not in _GROUPED:
-            refuse(f"{word.text} does not group.", word.begin)
-
-    def log_range(self) -> bool:
-        """Whether something is unwrapped."""
-        words = self.words
-        words.deeper()
-        in_parentheses = words.took("(")
-        if in_parentheses and words.now.kind == "(":
-            unwrapped = self.log_range()
-            words.need(")")
-        elif in_parentheses:
-            unwrapped = self.log_range_in_parentheses()
-        else:
-            unwrapped = self.bare_log_range()
-        words.back()
-        return unwrapped
-
-    def log_range_in_parentheses(self) -> bool:
-        """``({a="b"} | json [5m])`` and ``({a="b"} | json)[5m]`` are both lawful."""
-        words = self.words
-        self.selector()
-        if words.now.kind == RANGE:
-            unwrapped = self.behind_range(may_have_stages=True)
-            words.need(")")
-            return unwrapped
-        has_stages = pipeline(words)
-        unwrapped = unwrap(words)
-        if words.now.kind == RANGE:
-            self.behind_range(may_have_stages=False)
-            words.need(")")
-            return unwrapped
-        words.need(")")
-        is_plain = not has_stages and not unwrapped
-        return self.behind_range(may_have_stages=False, may_unwrap=is_plain) or unwrapped
-
-    def bare_log_range(self) -> bool:
-        self.selector()
-        if self.words.now.kind == RANGE:
-            return self.behind_range(may_have_stages=True)
-        pipeline(self.words)
-        unwrapped = unwrap(self.words)
-        self.behind_range(may_have_stages=False)
-        return unwrapped
-
-    def behind_range(self, *, may_have_stages: bool, may_unwrap: bool = False) -> bool:
-        """Whether something is unwrapped there."""
-        words = self.words
-        words.need(RANGE)
-        if words.took("offset"):
-            words.need(DURATION)
-        if may_have_stages:
-            pipeline(words)
-        return (may_have_stages or may_unwrap) and unwrap(words)
-
 
 _MOST_COUNTED: Final = 2**31
-
-
-def _number(words: Words) -> None:
-    word = words.need(NUMBER)
-    if float(word.text) == float("inf"):
-        refuse("This number is too large.", word.begin)
 
 
 def _joined(operator: Word, left: Kind, right: Kind) -> Kind:

@@ -3,16 +3,14 @@
 import re
 from typing import Final
 
-from ktrlplane.domain.observability.literals import unquoted
 from ktrlplane.domain.observability.logql_words import BYTES, CONVERSIONS, FLAG
 from ktrlplane.domain.observability.matchers import Place
-from ktrlplane.domain.observability.matching import require_regex, selects_something
+from ktrlplane.domain.observability.matching import meaning, require_regex, selects_something
 from ktrlplane.domain.observability.words import (
     DURATION,
     NAME,
     NUMBER,
     STRING,
-    Word,
     Words,
     refuse,
 )
@@ -23,12 +21,11 @@ _COMPARISONS: Final = frozenset({"=", "==", "!=", ">", ">=", "<", "<="})
 _CAPTURE: Final = re.compile(r"<([A-Za-z_][A-Za-z0-9_]*)>")
 
 
-def meaning(word: Word) -> str:
-    """Of a string. Raises: UnsafeQuery."""
-    meant = unquoted(word.text)
-    if meant is None:
-        refuse("This string has an escape that is no character.", word.begin)
-    return meant
+def number(words: Words) -> None:
+    """The next one. Raises: UnsafeQuery."""
+    word = words.need(NUMBER)
+    if float(word.text) == float("inf"):
+        refuse("This number is too large.", word.begin)
 
 
 def read_selector(words: Words) -> Place:
@@ -150,9 +147,7 @@ def _label_is(words: Words) -> None:
         return
     if words.now.kind in ("+", "-"):
         words.take()
-    number = words.need(NUMBER)
-    if float(number.text) == float("inf"):
-        refuse("This number is too large.", number.begin)
+    number(words)
 
 
 def _nothing(_: Words) -> None:

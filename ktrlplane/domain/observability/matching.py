@@ -1,7 +1,17 @@
-"""What a matcher of either language does with the empty value, which what lacks the label has."""
+"""What strings mean, and what a matcher does with the empty value, which what lacks the label
+has: the same in both languages."""
 
+from ktrlplane.domain.observability.literals import unquoted
 from ktrlplane.domain.observability.regexes import BadRegex, Regex, read_regex
-from ktrlplane.domain.observability.words import refuse
+from ktrlplane.domain.observability.words import Word, refuse
+
+
+def meaning(string: Word) -> str:
+    """Raises: UnsafeQuery."""
+    meant = unquoted(string.text)
+    if meant is None:
+        refuse("This string has an escape that is no character.", string.begin)
+    return meant
 
 
 def selects_something(operator: str, value: str, position: int) -> bool:

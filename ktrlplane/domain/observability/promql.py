@@ -8,14 +8,23 @@ is forwarded that it would not take.
 from collections.abc import Sequence
 from typing import Final
 
-from ktrlplane.domain.observability import literals
 from ktrlplane.domain.observability.matchers import Matcher, Place, spliced
+from ktrlplane.domain.observability.matching import meaning
 from ktrlplane.domain.observability.promql_durations import (
     modifier_duration,
     number,
     range_durations,
 )
 from ktrlplane.domain.observability.promql_functions import FUNCTIONS, HIDDEN_SERIES
+from ktrlplane.domain.observability.promql_operators import (
+    NUMBERS,
+    NUMERIC,
+    POWER,
+    grouped,
+    joined,
+    matching,
+    precedence_of,
+)
 from ktrlplane.domain.observability.promql_selectors import read_braces
 from ktrlplane.domain.observability.promql_types import Expression, Form, Type
 from ktrlplane.domain.observability.promql_words import read_words
@@ -34,27 +43,12 @@ _PARAMETERS: Final = {
     **dict.fromkeys(("sum", "avg", "count", "min", "max", "group", "stddev", "stdvar")),
 }
 """What aggregations take before the vector."""
-_SETS: Final = frozenset({"and", "or", "unless"})
-_COMPARISONS: Final = frozenset({"==", "!=", "<=", "<", ">=", ">"})
-_PRECEDENCE: Final = {
-    "or": 1,
-    **dict.fromkeys(("and", "unless"), 2),
-    **dict.fromkeys((*_COMPARISONS, "</", ">/"), 3),
-    **dict.fromkeys("+-", 4),
-    **dict.fromkeys(("*", "/", "%", "atan2"), 5),
-    "^": 6,
-}
-_POWER: Final = 6
 _LAST_MOMENT: Final = 2**63
-_NUMBERS: Final = frozenset({"inf", "nan"})
 _NO_METRIC: Final = frozenset(
-    {"bool", "on", "ignoring", "group_left", "group_right", "atan2", *_NUMBERS}
+    {"bool", "on", "ignoring", "group_left", "group_right", "atan2", *NUMBERS}
 )
-_NO_LABEL: Final = frozenset({"without", *_NUMBERS})
 _MODIFIERS: Final = frozenset({"offset", "anchored", "smoothed"})
-_FILLS: Final = frozenset({"fill", "fill_left", "fill_right"})
 _MODIFIABLE: Final = frozenset({Form.SELECTOR, Form.RANGE, Form.SUBQUERY})
-_NUMERIC: Final = frozenset({Type.SCALAR, Type.VECTOR})
 
 
 def scope_promql(query: str, matcher: Matcher) -> str:
@@ -101,12 +95,12 @@ class _Parser:
     def binary(self, least: int) -> Expression:
         self.words.deeper()
         left = self.unary()
-        while (precedence := _precedence(self.words.now)) >= least:
+        while (precedence := precedence_of(self.words.now)) >= least:
             operator = self.words.take()
-            has_bool, matches = self.matching(operator)
+            matched = matching(self.words, operator)
             # The power binds to the right, all else to the left.
-            right = self.binary(precedence + (precedence != _POWER))
-            left = _joined(operator, left, right, has_bool=has_bool, matches=matches)
+            right = self.binary(precedence + (precedence != POWER))
+            left = joined(operator, left, right, matched)
         self.words.back()
         return left
 
@@ -115,8 +109,8 @@ class _Parser:
         if sign.kind not in ("+", "-"):
             return self.modified(self.primary())
         self.words.take()
-        of = self.binary(_POWER)
-        if of.type not in _NUMERIC:
+        of = self.binary(POWER)
+        if of.type not in NUMERIC:
             refuse(f"{sign.text} is not for {of.type.value}.", sign.begin)
         return Expression(of.type, Form.OTHER, sign.begin)
 
@@ -185,7 +179,7 @@ class _Parser:
             self.words.need(")")
             return Expression(of.type, Form.OTHER, word.begin)
         if word.kind == STRING:
-            _require_meaning(self.words.take())
+            meaning(self.words.take())
             return Expression(Type.STRING, Form.OTHER, word.begin)
         number(self.words)
         return Expression(Type.SCALAR, Form.OTHER, word.begin)
@@ -196,7 +190,7 @@ class _Parser:
             following.kind == "(" or following.text.lower() in ("by", "without")
         ):
             return self.aggregation(keyword)
-        if keyword in _NUMBERS:
+        if keyword in NUMBERS:
             self.words.take()
             return Expression(Type.SCALAR, Form.OTHER, word.begin)
         if following.kind == "(":
@@ -205,46 +199,14 @@ class _Parser:
 
     def aggregation(self, keyword: str) -> Expression:
         begin = self.words.take().begin
-        is_grouped = self.grouped()
+        is_grouped = grouped(self.words)
         arguments = self.arguments()
         if not is_grouped:
-            self.grouped()
+            grouped(self.words)
         parameter = _PARAMETERS[keyword]
         wanted = [Type.VECTOR] if parameter is None else [parameter, Type.VECTOR]
         _require_types(keyword, begin, wanted, arguments)
         return Expression(Type.VECTOR, Form.OTHER, begin)
-
-    def grouped(self) -> bool:
-        word = self.words.now
-        if word.kind != NAME or word.text.lower() not in ("by", "without"):
-            return False
-        self.words.take()
-        self.labels()
-        return True
-
-    def labels(self) -> frozenset[str]:
-        """Those in parentheses."""
-        self.words.need("(")
-        found = set()
-        while not self.words.took(")"):
-            found.add(self.label())
-            if not self.words.took(","):
-                self.words.need(")")
-                break
-        return frozenset(found)
-
-    def label(self) -> str:
-        word = self.words.now
-        if word.kind == STRING:
-            self.words.take()
-            name = _require_meaning(word)
-        elif word.kind == NAME and word.text.lower() not in _NO_LABEL:
-            name = self.words.take().text
-        else:
-            self.words.unexpected("the name of a label")
-        if not name:
-            refuse("A label has a name.", word.begin)
-        return name
 
     def call(self, word: Word) -> Expression:
         if word.text in HIDDEN_SERIES:
@@ -285,50 +247,6 @@ class _Parser:
             self.places.append(Place(metric.end, in_braces=False))
         return Expression(Type.VECTOR, Form.SELECTOR, word.begin)
 
-    def matching(self, operator: Word) -> tuple[bool, bool]:
-        """Whether there is ``bool``, and whether it is said what matches what."""
-        has_bool = self.keyword("bool")
-        kind = operator.text.lower()
-        if has_bool and kind not in _COMPARISONS:
-            refuse("bool is for comparisons.", operator.begin)
-        matches = self.paired(kind, operator)
-        return has_bool, self.filled(kind, operator) or matches
-
-    def keyword(self, *wanted: str) -> bool:
-        if self.words.now.kind == NAME and self.words.now.text.lower() in wanted:
-            self.words.take()
-            return True
-        return False
-
-    def paired(self, kind: str, operator: Word) -> bool:
-        is_on = self.keyword("on")
-        if not is_on and not self.keyword("ignoring"):
-            return False
-        paired = self.labels()
-        if self.keyword("group_left", "group_right"):
-            included = self.labels() if self.words.now.kind == "(" else frozenset()
-            if kind in _SETS:
-                refuse(f"{kind} does not group.", operator.begin)
-            if is_on and paired & included:
-                refuse("A label is in on and in group at once.", operator.begin)
-        return True
-
-    def filled(self, kind: str, operator: Word) -> bool:
-        seen = list[str]()
-        while (keyword := self.words.now.kind) in _FILLS:
-            if seen and (keyword in seen or "fill" in (*seen, keyword)):
-                self.words.unexpected("what is joined")
-            seen.append(keyword)
-            self.words.take()
-            self.words.need("(")
-            if self.words.now.kind in ("+", "-"):
-                self.words.take()
-            number(self.words)
-            self.words.need(")")
-        if seen and kind in _SETS:
-            refuse(f"{kind} fills nothing in.", operator.begin)
-        return bool(seen)
-
 
 class _Modified(Expression):
     """A selector with an offset or the like, behind which no range may stand."""
@@ -336,19 +254,8 @@ class _Modified(Expression):
     __slots__ = ()
 
 
-def _precedence(word: Word) -> int:
-    return _PRECEDENCE.get(word.text.lower() if word.kind == NAME else word.kind, 0)
-
-
 def _is_metric(word: Word) -> bool:
     return word.kind == NAME and word.text.lower() not in _NO_METRIC
-
-
-def _require_meaning(word: Word) -> str:
-    meant = literals.unquoted(word.text)
-    if meant is None:
-        refuse("This string has an escape that is no character.", word.begin)
-    return meant
 
 
 def _require_modifiable(of: Expression, word: Word) -> None:
@@ -364,23 +271,3 @@ def _require_types(
     for want, one in zip(wanted, found, strict=True):
         if one.type is not want:
             refuse(f"{name} takes {want.value} here, not {one.type.value}.", one.begin)
-
-
-def _joined(
-    operator: Word, left: Expression, right: Expression, *, has_bool: bool, matches: bool
-) -> Expression:
-    for side in (left, right):
-        if side.type not in _NUMERIC:
-            refuse(f"{operator.text} is not for {side.type.value}.", side.begin)
-    both = (left.type, right.type)
-    kind = operator.text.lower()
-    if Type.SCALAR in both:
-        if kind in _SETS:
-            refuse(f"{kind} is for two instant vectors.", operator.begin)
-        if matches:
-            refuse("Only two instant vectors are matched by labels.", operator.begin)
-    if both == (Type.SCALAR, Type.SCALAR):
-        if kind in _COMPARISONS and not has_bool:
-            refuse("Two scalars are compared with bool.", operator.begin)
-        return Expression(Type.SCALAR, Form.OTHER, left.begin)
-    return Expression(Type.VECTOR, Form.OTHER, left.begin)

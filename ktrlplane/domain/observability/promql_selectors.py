@@ -2,9 +2,8 @@
 
 from typing import Final
 
-from ktrlplane.domain.observability.literals import unquoted
 from ktrlplane.domain.observability.matchers import Place
-from ktrlplane.domain.observability.matching import selects_something
+from ktrlplane.domain.observability.matching import meaning, selects_something
 from ktrlplane.domain.observability.words import NAME, STRING, Word, Words, refuse
 
 _METRIC_NAME: Final = "__name__"
@@ -47,11 +46,3 @@ def _matcher(words: Words, metric: Word | None) -> bool:
     operator = words.take()
     value = words.need(STRING)
     return selects_something(operator.kind, meaning(value), value.begin)
-
-
-def meaning(word: Word) -> str:
-    """Of a string. Raises: UnsafeQuery."""
-    meant = unquoted(word.text)
-    if meant is None:
-        refuse("This string has an escape that is no character.", word.begin)
-    return meant
