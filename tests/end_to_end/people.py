@@ -16,7 +16,7 @@ from ktrlplane.domain.errors import DomainError
 from ktrlplane.domain.ids import OrganizationId, ProjectId, ResourceId
 from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services import requests
-from ktrlplane.entrypoints.container import simulated_customer
+from ktrlplane.entrypoints.container.payments import simulated_customer
 from ktrlplane.entrypoints.session import Session
 from tests.end_to_end.lives import HEALTHS, REFUSED, Asked, Reported, Story
 from tests.paying import give
@@ -95,7 +95,7 @@ class Person:
 
     def pay_for(self, payer: ProjectId | OrganizationId) -> None:
         profile = Profile(scope=Scope.of(payer), name="P", email=f"{self.name}@example.com")
-        customer_id = simulated_customer(self.control.container, profile)
+        customer_id = simulated_customer(self.control.container.payments(), profile)
         assert customer_id is not None
         give(self.control.transact.units, profile.scope, customer_id)
 

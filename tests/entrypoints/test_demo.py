@@ -9,7 +9,7 @@ from ktrlplane.adapters.catalog_files import default_catalog, load_catalog
 from ktrlplane.adapters.json_schema import JsonSchemaValidator
 from ktrlplane.domain.catalog import Catalog
 from ktrlplane.domain.lifecycle import Status
-from ktrlplane.entrypoints.container import simulated_customer
+from ktrlplane.entrypoints.container.payments import simulated_customer
 from ktrlplane.entrypoints.demo import PEOPLE, Pass, fill_in, introduction
 from ktrlplane.entrypoints.library import ControlPlane
 
@@ -36,7 +36,7 @@ def filled(control: ControlPlane) -> list[Pass]:
             control.transact,
             control.platform,
             mint,
-            partial(simulated_customer, control.container),
+            partial(simulated_customer, control.container.payments()),
         )
     )
 

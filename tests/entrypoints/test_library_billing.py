@@ -4,7 +4,7 @@ import pytest
 
 from ktrlplane.domain.errors import Conflict, Forbidden, PaymentRequired, ValidationFailed
 from ktrlplane.domain.ids import CustomerId
-from ktrlplane.entrypoints.container import play_simulated
+from ktrlplane.entrypoints.container.payments import play_simulated
 from ktrlplane.entrypoints.library import ControlPlane
 from ktrlplane.entrypoints.session import Session
 
@@ -29,7 +29,7 @@ def with_card(control: ControlPlane, ada: Session, on: str = ACME) -> CustomerId
     account = ada.open_customer(on).account
     assert account is not None
     assert account.customer_id is not None
-    play_simulated(control.container, "add-card", account.customer_id)
+    play_simulated(control.container.payments(), "add-card", account.customer_id)
     return account.customer_id
 
 

@@ -507,6 +507,27 @@ def test_who_has_lost_the_permission_meanwhile_gets_nothing(place: Place) -> Non
     assert standing.futures[0].cancelled()
 
 
+def test_an_answer_is_of_what_the_resource_is_now(place: Place) -> None:
+    """Its project has gone to another organization meanwhile, and so has its tenant."""
+    standing = Standing()
+    setup = evolve(place.world.platform.observability, tenant="org_id")
+    platform = evolve(place.world.platform, observability=setup)
+    world = evolve(place.world, platform=platform).with_edge(proxy=Proxy(standing))
+    ada = evolve(place.ada, client=world.client)
+    ada.makes("/organizations", {"id": "other", "name": "Other"})
+    with seated(Seat()), pytest.raises(Parked) as parked:
+        ada.get(f"{METRICS}/query?query=up")
+    assert ada.post("/projects/plant/move", {"org_id": "other"}).status_code == 200
+    with (
+        seated(Seat(since=parked.value.since, carried=parked.value.carried)),
+        pytest.raises(Parked),
+    ):
+        ada.get(f"{METRICS}/query?query=up")
+    before, after = standing.futures
+    assert before.cancelled()
+    assert not after.done()
+
+
 def test_a_client_that_goes_away_ends_the_query(place: Place) -> None:
     standing = Standing()
     world = place.world.with_edge(proxy=Proxy(standing))

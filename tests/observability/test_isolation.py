@@ -3,6 +3,7 @@ Prometheus itself and of Loki's own engine."""
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -56,6 +57,15 @@ class Place:
         return str(result.text)
 
 
+@contextmanager
+def _asking(backend: Backend, address: str) -> Iterator[Place]:
+    telemetry = HttpTelemetry({backend: address})
+    try:
+        yield _place(telemetry)
+    finally:
+        telemetry.close()
+
+
 def _place(telemetry: HttpTelemetry) -> Place:
     catalog = free_of_charge(load_catalog(default_catalog(), JsonSchemaValidator()))
     world = a_world(MemoryUnitsOfWork(), catalog).with_edge(proxy=Proxy(telemetry))
@@ -83,12 +93,8 @@ def _metrics() -> dict[tuple[str, tuple[tuple[str, str], ...]], list[tuple[float
 @pytest.fixture(scope="module")
 def metrics() -> Iterator[Place]:
     try:
-        with prometheus(_metrics()) as address:
-            telemetry = HttpTelemetry({Backend.METRICS: address})
-            try:
-                yield _place(telemetry)
-            finally:
-                telemetry.close()
+        with prometheus(_metrics()) as address, _asking(Backend.METRICS, address) as place:
+            yield place
     except NotInstalled as exc:
         pytest.skip(f"Nothing has metrics. {exc}")
 
@@ -111,12 +117,11 @@ def logs() -> Iterator[Place]:
     labels = {"resource_id": OURS, "a": SECRET}
     elsewhere: list[Any] = [{"labels": labels, "entries": [(AT * SECOND, SECRET)]}]
     try:
-        with loki({"plant": _streams(), "another": elsewhere}) as address:
-            telemetry = HttpTelemetry({Backend.LOGS: address})
-            try:
-                yield _place(telemetry)
-            finally:
-                telemetry.close()
+        with (
+            loki({"plant": _streams(), "another": elsewhere}) as address,
+            _asking(Backend.LOGS, address) as place,
+        ):
+            yield place
     except CannotBuild as exc:
         pytest.skip(f"Nothing has logs. {exc}")
 

@@ -14,9 +14,9 @@ from ktrlplane.entrypoints.cli.databases import current
 from ktrlplane.entrypoints.cli.offering import sync
 from ktrlplane.entrypoints.cli.options import config_option, settings_of
 from ktrlplane.entrypoints.cli.refusals import Refused
-from ktrlplane.entrypoints.container import (
+from ktrlplane.entrypoints.container import Container
+from ktrlplane.entrypoints.container.payments import (
     WHAT_IS_PLAYED,
-    Container,
     pass_simulated_time,
     play_simulated,
 )
@@ -57,7 +57,7 @@ def play(
     named = _named(scope_type, scope_id, customer)
     with current(settings_of(context)) as container:
         customer_id = _customer(container, named) if isinstance(named, Scope) else named
-        click.echo(play_simulated(container, what, customer_id))
+        click.echo(play_simulated(container.payments(), what, customer_id))
         platform, transact = container.platform(), container.transact()
         settling = SettleAccounts(transact, platform, container.payments)
         looking = evolve(transact, settle=settling.at_once)
@@ -71,7 +71,7 @@ def play(
 def later(context: click.Context, *, days: int) -> None:
     """Move the simulator's time on, for all of its customers: periods end, and are billed."""
     with current(settings_of(context)) as container:
-        pass_simulated_time(container, timedelta(days=days))
+        pass_simulated_time(container.payments(), timedelta(days=days))
         scopes = container.transact().read(lambda work: work.billing.with_customers())
         now = container.clock().now()
         for scope in scopes:

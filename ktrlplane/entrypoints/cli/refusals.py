@@ -7,7 +7,7 @@ import click
 
 from ktrlplane.domain.catalog import BrokenCatalog
 from ktrlplane.domain.errors import DomainError, ValidationFailed
-from ktrlplane.entrypoints.container import NotSimulated
+from ktrlplane.entrypoints.container.payments import NotSimulated
 from ktrlplane.entrypoints.serving.addresses import CannotListen
 from ktrlplane.entrypoints.serving.supervisor import ServingFailed
 from ktrlplane.entrypoints.settings import WrongSettings

@@ -8,7 +8,8 @@ import structlog
 from attrs import evolve, frozen
 
 from ktrlplane.domain.services.operator import synchronize_catalog
-from ktrlplane.entrypoints.container import Container, simulated_customer
+from ktrlplane.entrypoints.container import Container
+from ktrlplane.entrypoints.container.payments import simulated_customer
 from ktrlplane.entrypoints.demo import Pass, fill_in, introduction
 from ktrlplane.entrypoints.serving.addresses import Address, CannotListen, reserved
 from ktrlplane.entrypoints.serving.supervisor import (
@@ -86,7 +87,7 @@ def _prepare(settings: Settings, *, demo: bool) -> Sequence[Pass]:
         if settings.is_local_issuer:
             # Its key is there before anybody asks for a token or verifies one.
             issuer = container.local_issuer()
-            customers = partial(simulated_customer, container)
+            customers = partial(simulated_customer, container.payments())
             return fill_in(transact, platform, issuer.mint, customers) if demo else ()
         return ()
     finally:

@@ -1,9 +1,7 @@
 """Which adapter stands behind which port. Nobody else names one."""
 
-from collections.abc import Callable, Iterator
-from datetime import timedelta
+from collections.abc import Iterator
 from functools import cache
-from typing import Final
 
 from dependency_injector import containers, providers
 
@@ -14,10 +12,6 @@ from ktrlplane.adapters.mail import LogMail, SmtpMail
 from ktrlplane.adapters.memory.bell import SilentBell
 from ktrlplane.adapters.memory.delivery import MemoryDelivery
 from ktrlplane.adapters.memory.mail import MemoryMail
-from ktrlplane.adapters.memory.payment_pages import PlayedPages
-from ktrlplane.adapters.memory.payments import MemoryPayments
-from ktrlplane.adapters.memory.playing import PLAYS
-from ktrlplane.adapters.memory.simulator import PaymentSimulator
 from ktrlplane.adapters.memory.telemetry import MemoryTelemetry
 from ktrlplane.adapters.memory.tokens import MemoryTokens
 from ktrlplane.adapters.memory.unit_of_work import MemoryUnitsOfWork
@@ -27,7 +21,6 @@ from ktrlplane.adapters.postgres.listening import Listener
 from ktrlplane.adapters.postgres.migrate import Migrations
 from ktrlplane.adapters.postgres.pool import Pool, open_pool
 from ktrlplane.adapters.postgres.server import ExternalPostgres
-from ktrlplane.adapters.postgres.shared_state import SimulatorState
 from ktrlplane.adapters.postgres.unit_of_work import PostgresUnitsOfWork
 from ktrlplane.adapters.system import SystemClock
 from ktrlplane.adapters.telemetry import HttpTelemetry
@@ -41,12 +34,15 @@ from ktrlplane.adapters.tokens import (
 )
 from ktrlplane.adapters.webhooks import NetworkDelivery
 from ktrlplane.domain.addresses import Reach
-from ktrlplane.domain.billing import Profile
 from ktrlplane.domain.catalog import BrokenCatalog, Catalog
-from ktrlplane.domain.ids import CustomerId
-from ktrlplane.domain.offers import offers_of, products_of
 from ktrlplane.domain.services.platform import Observability, Platform
 from ktrlplane.entrypoints.consulting import ConsultPayments
+from ktrlplane.entrypoints.container.payments import (
+    payment_notices_of,
+    payment_pages_of,
+    payments_in_memory,
+    payments_of,
+)
 from ktrlplane.entrypoints.returning import returns
 from ktrlplane.entrypoints.settings import Settings, WrongSettings
 from ktrlplane.entrypoints.transactions import Transact
@@ -62,10 +58,6 @@ from ktrlplane.ports.payments import Payments
 from ktrlplane.ports.schemas import SettingsValidator
 from ktrlplane.ports.telemetry import Telemetry
 from ktrlplane.ports.unit_of_work import UnitsOfWork
-
-
-class NotSimulated(Exception):
-    """There is a payment provider that bills people."""
 
 
 def _catalog(settings: Settings, validator: SettingsValidator) -> Catalog:
@@ -153,51 +145,6 @@ def _delivery(clock: Clock, reach: Reach) -> Iterator[Delivery]:
         delivery.close()
 
 
-def _payments(
-    settings: Settings,
-    clock: Clock,
-    catalog: Catalog,
-    pool: Callable[[], Pool],
-) -> Payments:
-    if settings.stripe_secret_key is None:
-        sold = tuple(products_of(catalog)), tuple(offers_of(catalog))
-        return PaymentSimulator(clock, SimulatorState(pool()), *sold)
-    # It takes half a second to import, in processes that ask for it alone.
-    from ktrlplane.adapters.stripe.calls import API_BASE, StripeAccount  # noqa: PLC0415
-    from ktrlplane.adapters.stripe.payments import StripePayments  # noqa: PLC0415
-
-    base = settings.stripe_api_base or API_BASE
-    return StripePayments(StripeAccount(secret_key=settings.stripe_secret_key, api_base=base))
-
-
-def _payment_pages(settings: Settings, payments: Callable[[], Payments]) -> PaymentPages | None:
-    if settings.stripe_secret_key is not None or not settings.is_local_issuer:
-        return None
-    simulated = payments()
-    if not isinstance(simulated, PaymentSimulator | MemoryPayments):
-        return None
-    simulated.lead_to(_PAGES)
-    return PlayedPages(simulated, _PAGES)
-
-
-def _in_memory(clock: Clock, catalog: Catalog) -> MemoryPayments:
-    """Sells what the catalog does."""
-    payments = MemoryPayments(clock)
-    for product in products_of(catalog):
-        payments.put_product(product, key=product.product_id.value)
-    for offer in offers_of(catalog):
-        payments.offer(offer, key=offer.lookup_key)
-    return payments
-
-
-def _payment_notices(settings: Settings) -> PaymentNotices | None:
-    if settings.stripe_webhook_secret is None:
-        return None
-    from ktrlplane.adapters.stripe.notices import StripeNotices  # noqa: PLC0415
-
-    return StripeNotices(settings.stripe_webhook_secret)
-
-
 def _telemetry(settings: Settings) -> Iterator[Telemetry]:
     telemetry = HttpTelemetry(settings.backends)
     try:
@@ -251,13 +198,13 @@ class Container(containers.DeclarativeContainer):
     )
     bell: providers.Provider[Bell] = providers.ThreadSafeSingleton(_bell, settings)
     payments: providers.Provider[Payments] = providers.ThreadSafeSingleton(
-        _payments, settings, clock, catalog, pool.provider
+        payments_of, settings, clock, catalog, pool.provider
     )
     payment_notices: providers.Provider[PaymentNotices | None] = providers.ThreadSafeSingleton(
-        _payment_notices, settings
+        payment_notices_of, settings
     )
     payment_pages: providers.Provider[PaymentPages | None] = providers.ThreadSafeSingleton(
-        _payment_pages, settings, payments.provider
+        payment_pages_of, settings, payments.provider
     )
     """For who shows them, to this machine alone: whoever asks for them has portals lead there."""
     consult: providers.Provider[ConsultPayments] = providers.ThreadSafeSingleton(
@@ -281,40 +228,6 @@ class Container(containers.DeclarativeContainer):
         payment_notices=payment_notices,
         observability=providers.Callable(_observability, settings),
     )
-
-
-def simulated_customer(container: Container, profile: Profile) -> CustomerId | None:
-    """One who pays by a card that is good for everything; None where the payment provider is
-    a real one."""
-    payments = container.payments()
-    if not isinstance(payments, PaymentSimulator | MemoryPayments):
-        return None
-    customer = payments.open_customer(profile, key=f"simulated/{profile.scope}")
-    customer_id = customer.customer_id
-    if not payments.payment_methods(customer_id):
-        play_simulated(container, "add-card", customer_id)
-    return customer_id
-
-
-def play_simulated(container: Container, what: str, customer_id: CustomerId) -> str:
-    """What has happened at the simulator. ``what`` is one of ``PLAYS``. Raises: NotSimulated."""
-    payments = container.payments()
-    if isinstance(payments, PaymentSimulator | MemoryPayments):
-        return payments.play(lambda there: PLAYS[what](there, customer_id))
-    raise NotSimulated(_REAL)
-
-
-def pass_simulated_time(container: Container, by: timedelta) -> None:
-    """Raises: NotSimulated."""
-    payments = container.payments()
-    if not isinstance(payments, PaymentSimulator):
-        raise NotSimulated(_REAL)
-    payments.pass_time(by)
-
-
-WHAT_IS_PLAYED: Final = tuple(sorted(PLAYS))
-_PAGES: Final = "/simulated-payments"
-_REAL: Final = "The payment provider is a real one: nothing can be played there."
 
 
 def replaced(container: Container, **adapters: object) -> Container:
@@ -345,6 +258,6 @@ def in_memory(settings: Settings | None = None) -> Container:
     container.telemetry.override(providers.ThreadSafeSingleton(MemoryTelemetry))
     container.bell.override(providers.ThreadSafeSingleton(SilentBell))
     container.payments.override(
-        providers.ThreadSafeSingleton(_in_memory, container.clock, container.catalog)
+        providers.ThreadSafeSingleton(payments_in_memory, container.clock, container.catalog)
     )
     return container
