@@ -7,6 +7,7 @@ try again, under the same idempotency key, until they are answered.
 """
 
 import argparse
+import itertools
 import json
 import os
 import random
@@ -47,6 +48,7 @@ FAULTS: Final = (
     Fault.LIMITED,
 )
 TYPE: Final = "Konnektr.Flow"
+KINDS: Final = ("web process", "worker")
 SETTLED_WITHIN_S: Final = 240.0
 
 
@@ -182,12 +184,13 @@ class Killer:
     workers: list["subprocess.Popen[bytes]"] = field(factory=list)
 
     def run_until(self, stop: threading.Event) -> None:
-        while not stop.wait(self.rng.uniform(0.3, 1.2)):
-            if self.rng.random() < 0.5:
-                self._kill_web()
-            else:
-                self._kill_worker()
+        """By turns, and each kind at least once."""
+        turns = itertools.cycle((self._kill_web, self._kill_worker))
+        while not stop.wait(self.rng.uniform(0.3, 1.2)) or len(self.kills) < len(KINDS):
+            next(turns)()
             self.fill_up()
+            if stop.is_set():
+                time.sleep(0.1)
 
     def fill_up(self) -> None:
         while len(self.workers) < 2:
@@ -206,13 +209,13 @@ class Killer:
         )
         if webs:
             os.kill(self.rng.choice(webs), signal.SIGKILL)
-            self.kills["web process"] += 1
+            self.kills[KINDS[0]] += 1
 
     def _kill_worker(self) -> None:
         worker = self.workers.pop(self.rng.randrange(len(self.workers)))
         worker.kill()
         worker.wait()
-        self.kills["worker"] += 1
+        self.kills[KINDS[1]] += 1
 
     def end(self) -> None:
         for worker in self.workers:

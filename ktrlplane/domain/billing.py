@@ -2,7 +2,7 @@
 
 import enum
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final, Self
 
@@ -153,7 +153,7 @@ _PAID: Final = (SubscriptionState.TRIALING, SubscriptionState.ACTIVE)
 @frozen(kw_only=True)
 class Subscription:
     """``revision`` is that of the plan it was last made to follow, 0 where that was none. The
-    period is the one that is being paid for."""
+    period is the one that is being paid for; a trial is a first one that costs nothing."""
 
     subscription_id: SubscriptionId
     customer_id: CustomerId
@@ -171,6 +171,12 @@ class Subscription:
         """From when on ``plan`` is paid for, if it changes to that ``now``."""
         wanted = now if plan.as_of is None else min(plan.as_of, now)
         return max(wanted, self.current_period_start)
+
+    def trial_end(self, days: int) -> datetime | None:
+        """When its trial is to end that may last ``days``; None where it has none."""
+        if self.state is not SubscriptionState.TRIALING:
+            return None
+        return min(self.current_period_start + timedelta(days=days), self.current_period_end)
 
     def takes(self, plan: Plan) -> bool:
         """Whether ``plan`` is newer than what it follows, and the provider lets it change."""

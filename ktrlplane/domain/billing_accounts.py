@@ -44,7 +44,8 @@ class BillingAccount:
     the provider agree: of two plans made of it the later has the greater one.
 
     ``opened_by`` is who wants a customer to be made; ``customers`` counts those that were, and
-    ``has_subscribed`` tells that there was a subscription: a trial is had once.
+    ``has_subscribed`` tells that there was a subscription: a trial is had once. One that there
+    is ends where the account is ``beyond_trial``: it pays for what others have paid for before.
     ``ending`` are subscriptions of its own that are to be cancelled. ``grace_until`` is set
     while a payment is failing; once ``has_lapsed``, what it pays for is suspended.
     ``touched_at`` is when what it is to pay for changed last, None once that is so;
@@ -59,6 +60,7 @@ class BillingAccount:
     opened_by: PrincipalId | None = None
     customers: int = 0
     has_subscribed: bool = False
+    beyond_trial: bool = False
     terms: Terms = field(factory=Terms)
     revision: int = 0
     ending: tuple[SubscriptionId, ...] = ()

@@ -37,6 +37,11 @@ class BillingAccounts(Protocol):
     def of_customer(self, customer_id: CustomerId) -> BillingAccount | None: ...
 
     @abstractmethod
+    def have_subscribed(self, scope: Scope) -> bool:
+        """Whether there was ever a subscription of the organization that the scope is or is in,
+        or of a project there; of a project in none, of its own."""
+
+    @abstractmethod
     def with_customers(self) -> Sequence[Scope]:
         """All that have one."""
 

@@ -84,6 +84,11 @@ class Subscriptions(Protocol):
         follows a plan as new or newer, is over, or waits for its first payment."""
 
     @abstractmethod
+    def end_trial(self, subscription_id: SubscriptionId, *, key: str) -> Subscription:
+        """Now: the first period that costs something begins, and is billed. One that has no
+        trial, or none any more, stays as it is. Raises: BillingChanged, where it is over."""
+
+    @abstractmethod
     def cancel_at_period_end(self, subscription_id: SubscriptionId, *, key: str) -> Subscription:
         """Raises: BillingChanged, where it is over."""
 

@@ -84,6 +84,7 @@ def all_there_is() -> list[Asked]:
         payments.portal(customer_id, return_url="https://kp.example/", key="portal/1")
         payments.preview(customer_id, many, subscription_id=None)
         one = payments.subscribe(customer_id, Plan(items=many, revision=1), trial_days=7)
+        payments.end_trial(one.subscription_id, key="trial/1")
         clock.advance(timedelta(days=30))
         other = items_of(payments, 0, 500, 300)
         payments.preview(customer_id, other, subscription_id=one.subscription_id)

@@ -252,6 +252,27 @@ def test_a_trial_costs_nothing_until_it_ends(shop: Shop) -> None:
     assert totals == [3 * 4900, 0]
 
 
+@pytest.mark.parametrize("declined", [False, True])
+def test_a_trial_can_end_at_once(shop: Shop, *, declined: bool) -> None:
+    price, customer_id = shop.offer("graph-standard", 4900), shop.customer(declined=declined)
+    one = shop.payments.subscribe(customer_id, plan(1, (price, 1)), trial_days=14)
+    shop.clock.advance(timedelta(days=3))
+    shop.payments.amend(one.subscription_id, plan(2, (price, 3)))
+    ended = shop.payments.end_trial(one.subscription_id, key="trial/1")
+    state = SubscriptionState.PAST_DUE if declined else SubscriptionState.ACTIVE
+    assert ended.state is state
+    assert ended.items == plan(2, (price, 3)).items
+    assert ended.current_period_start == datetime(2026, 4, 4, tzinfo=UTC)
+    assert ended.current_period_end == datetime(2026, 5, 4, tzinfo=UTC)
+    totals = [invoice.total.amount for invoice in shop.payments.invoices(customer_id, limit=9)]
+    assert totals == [3 * 4900, 0]
+    assert shop.payments.end_trial(one.subscription_id, key="trial/1") == ended
+    assert shop.payments.end_trial(one.subscription_id, key="trial/2") == ended
+    shop.payments.cancel_now(one.subscription_id, key="end/1")
+    with pytest.raises(BillingChanged):
+        shop.payments.end_trial(one.subscription_id, key="trial/3")
+
+
 def test_a_customer_has_one_subscription_at_a_time(shop: Shop) -> None:
     price = shop.offer("graph-standard", 4900)
     one = subscribed(shop, price)

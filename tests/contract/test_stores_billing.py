@@ -53,6 +53,7 @@ def test_an_account_comes_back_as_it_went_in(bare: UnitsOfWork) -> None:
         opened_by=ALICE,
         customers=2,
         has_subscribed=True,
+        beyond_trial=True,
         terms=Terms("eur", Interval.YEAR),
         ending=(SubscriptionId("sub_2"), SubscriptionId("sub_3")),
         fault=BillingFault.PAYMENT_FAILED,
@@ -188,6 +189,33 @@ def test_who_pays_for_what(units: UnitsOfWork) -> None:
         assert [one.resource_id.value for one in held] == ["b"]
         free = work.billing.resources_of(ACME, unpaid=False)
         assert [one.resource_id.value for one in free] == ["a", "c"]
+
+
+def test_who_has_subscribed_in_a_tenant(units: UnitsOfWork) -> None:
+    keep(
+        units,
+        *(an_organization(org) for org in ("acme", "other")),
+        *(a_project(name, "acme") for name in ("web", "own")),
+        *(a_project(name, None) for name in ("alone", "lone")),
+        a_project("far", "other"),
+    )
+    own, other, far, lone = map(
+        on, ("project own", "organization other", "project far", "project lone")
+    )
+
+    def who() -> set[Scope]:
+        with units.view() as work:
+            every = (ACME, WEB, ALONE, own, other, far, lone)
+            return {scope for scope in every if work.billing.have_subscribed(scope)}
+
+    changed(units, an_account(), an_account(far), an_account(lone))
+    assert who() == set()
+    changed(units, an_account(WEB, has_subscribed=True))
+    assert who() == {ACME, WEB, own}
+    changed(units, an_account(ALONE, has_subscribed=True))
+    assert who() == {ACME, WEB, own, ALONE}
+    changed(units, an_account(other, has_subscribed=True))
+    assert who() == {ACME, WEB, own, ALONE, other, far}
 
 
 def test_a_notice_is_new_once(bare: UnitsOfWork) -> None:

@@ -112,7 +112,15 @@ class Books:
         if "cancel_at_period_end" in asked:
             sub["cancel_at_period_end"] = asked["cancel_at_period_end"] == "true"
         sub["metadata"] |= asked.get("metadata", {})
+        if "trial_end" in asked:
+            self._end_trial(sub, asked["trial_end"])
         return self.shown(sub)
+
+    def _end_trial(self, sub: Row, told: str) -> None:
+        if sub["status"] != "trialing" or told != "now":
+            raise invalid("trial_end")
+        self.anchors[sub["id"]] = (self.now, 0)
+        self._begin_period(sub, self.now)
 
     def changed_items(self, sub_id: str, steps: Sequence[Row]) -> list[Row]:
         items = {item["id"]: item for item in self.items[sub_id]}
@@ -255,13 +263,16 @@ class Books:
                 self.bill(sub, self.pending[sub["id"]])
             sub["status"] = "canceled"
             return True
+        self._begin_period(sub, end)
+        return True
+
+    def _begin_period(self, sub: Row, start: int) -> None:
         lines = [*self.pending[sub["id"]], *self._period_lines(self.items[sub["id"]], 1)]
-        self._next_period(sub["id"], end)
+        self._next_period(sub["id"], start)
         if self.bill(sub, lines)["status"] == "open":
             sub["status"] = "past_due"
         elif sub["status"] == "trialing":
             sub["status"] = "active"
-        return True
 
     def _next_period(self, sub_id: str, start: int) -> None:
         anchor, periods = self.anchors[sub_id]

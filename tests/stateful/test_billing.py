@@ -2,9 +2,10 @@
 quiet, the provider bills what there is, to who agreed to pay for it, and nothing else."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any, Final
 
 from attrs import evolve
@@ -13,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from ktrlplane.adapters.memory.clock import ManualClock
 from ktrlplane.domain.access import Scope
-from ktrlplane.domain.billing import Interval, Subscription
+from ktrlplane.domain.billing import Interval, Subscription, SubscriptionState
 from ktrlplane.domain.billing_accounts import BillingAccount
 from ktrlplane.domain.catalog import Catalog, Price
 from ktrlplane.domain.errors import DomainError, Forbidden
@@ -23,6 +24,7 @@ from ktrlplane.domain.ids import (
     PrincipalId,
     ProjectId,
     ResourceId,
+    SubscriptionId,
 )
 from ktrlplane.domain.lifecycle import ENDED, Hold
 from ktrlplane.domain.resources import Resource
@@ -53,18 +55,25 @@ SCOPES: Final = (
     *(on(f"project {project_id}") for project_id in PROJECTS),
 )
 PRICES: Final = {"gold": 1000, "grand": 2500, "few": 400}
+TRIALS: Final = {"gold": 20, "few": 10}
 
 MET: Final[Counter[tuple[str, Fault]]] = Counter()
 STEPS: Final[Counter[str]] = Counter()
 """Of all the histories of this process."""
 
 
-def a_catalog() -> Catalog:
-    """With prices of two currencies and two intervals."""
+def a_catalog(trials: Mapping[str, int] = MappingProxyType({})) -> Catalog:
+    """With prices of two currencies and two intervals; ``trials`` in days, by tier."""
     free = a_platform().catalog
     kettle, *others = free.resource_types
     tiers = tuple(
-        evolve(tier, prices=_prices(tier.sku), max_per_project=None, max_per_organization=None)
+        evolve(
+            tier,
+            prices=_prices(tier.sku),
+            trial_days=trials.get(tier.sku, 0),
+            max_per_project=None,
+            max_per_organization=None,
+        )
         for tier in kettle.tiers
     )
     return Catalog(
@@ -95,7 +104,7 @@ class Billing(RuleBasedStateMachine):
     def __init__(self, units: UnitsOfWork) -> None:
         super().__init__()
         self.clock = ManualClock()
-        catalog, platform = a_catalog(), a_platform()
+        catalog, platform = a_catalog(TRIALS), a_platform()
         self.there = a_provider(self.clock, catalog)
         self.payments = FaultyPayments(self.there)
         faulty: Any = self.payments
@@ -115,6 +124,8 @@ class Billing(RuleBasedStateMachine):
         self.stopped: set[Scope] = set()
         """Whose subscription was ended for them while something is paid: it is not begun again
         unless somebody asks for it."""
+        self.tried: dict[ResourceId, SubscriptionId] = {}
+        """What was had for nothing, and by which subscription."""
         self.tolls = 0
         ada = self.control.sign_in(ADA, email="ada@example.com")
         for org_id in (ACME, OTHER):
@@ -331,6 +342,8 @@ class Billing(RuleBasedStateMachine):
             assert living is None, "paid for nothing"
             return
         assert account is not None
+        if living is not None and living.state is SubscriptionState.TRIALING:
+            self.is_tried_once(living, paid)
         if scope not in self.troubled:
             assert account.fault is None, "everybody has paid, and nobody has cancelled"
         if account.fault is None:
@@ -344,6 +357,15 @@ class Billing(RuleBasedStateMachine):
         else:
             assert account.grace_until is not None, account
             assert account.grace_until > self.clock.now() - timedelta(hours=7)
+
+    def is_tried_once(self, living: Subscription, paid: list[Resource]) -> None:
+        if living.cancel_at_period_end:
+            return
+        shortest = timedelta(days=min(TRIALS.get(one.sku, 0) for one in paid))
+        assert self.clock.now() < living.current_period_start + shortest, "no trial is so long"
+        for one in paid:
+            known = self.tried.setdefault(one.resource_id, living.subscription_id)
+            assert known == living.subscription_id, "tried twice"
 
     # -- what the test knows by itself ---------------------------------------------------------
 

@@ -5,9 +5,9 @@ from datetime import datetime
 from attrs import evolve
 
 from ktrlplane.adapters.memory.tables import Notice, Tables
-from ktrlplane.domain.access import Scope
+from ktrlplane.domain.access import Scope, ScopeType
 from ktrlplane.domain.billing_accounts import BillingAccount
-from ktrlplane.domain.ids import CustomerId, PriceId
+from ktrlplane.domain.ids import CustomerId, PriceId, ProjectId
 from ktrlplane.domain.lifecycle import ENDED, Hold
 from ktrlplane.domain.projects import Project
 from ktrlplane.domain.resources import Resource
@@ -26,6 +26,18 @@ class MemoryBillingAccounts(BillingAccounts):
 
     def of_customer(self, customer_id: CustomerId) -> BillingAccount | None:
         return next(iter(self._rows.where(customer=customer_id)), None)
+
+    def have_subscribed(self, scope: Scope) -> bool:
+        tenant = self._tenant(scope)
+        return any(
+            row.has_subscribed for row in self._rows.all() if self._tenant(row.scope) == tenant
+        )
+
+    def _tenant(self, scope: Scope) -> Scope:
+        if scope.scope_type is ScopeType.ORGANIZATION:
+            return scope
+        project = self._tables.projects.find(ProjectId(scope.scope_id))
+        return scope if project is None or project.org_id is None else Scope.of(project.org_id)
 
     def with_customers(self) -> Sequence[Scope]:
         return [row.scope for row in self._rows.all() if row.customer_id is not None]

@@ -82,6 +82,10 @@ class Ledger:
         contract.pending += tuple(self._prorations(contract, items, at))
         contract.subscription = evolve(contract.subscription, items=items)
 
+    def end_trial(self, contract: Contract, account: Account, at: datetime) -> None:
+        contract.anchor = at
+        self._renew(contract, account, at)
+
     def next_invoice(
         self, contract: Contract, account: Account, items: SubscriptionItems, at: datetime
     ) -> Preview:

@@ -150,6 +150,15 @@ class MemoryPayments(MemoryCustomers, MemoryOffers, Payments):
             contract.subscription = evolve(contract.subscription, revision=plan.revision)
             return contract.subscription
 
+    def end_trial(self, subscription_id: SubscriptionId, *, key: str) -> Subscription:
+        with self._lock:
+            contract = self._living(subscription_id)
+            if contract.subscription.state is SubscriptionState.TRIALING:
+                customer_id = contract.subscription.customer_id
+                now = self._now_of(customer_id).replace(microsecond=0)
+                self._ledger.end_trial(contract, self._accounts[customer_id], now)
+            return contract.subscription
+
     def cancel_at_period_end(self, subscription_id: SubscriptionId, *, key: str) -> Subscription:
         return self._end_with_period(subscription_id, ends=True, key=key)
 

@@ -187,6 +187,9 @@ class PaymentSimulator(Payments):
     def amend(self, subscription_id: SubscriptionId, plan: Plan) -> Subscription:
         return self._with(lambda there: there.amend(subscription_id, plan))
 
+    def end_trial(self, subscription_id: SubscriptionId, *, key: str) -> Subscription:
+        return self._with(lambda there: there.end_trial(subscription_id, key=key))
+
     def cancel_at_period_end(self, subscription_id: SubscriptionId, *, key: str) -> Subscription:
         return self._with(lambda there: there.cancel_at_period_end(subscription_id, key=key))
 

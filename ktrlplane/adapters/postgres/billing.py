@@ -33,6 +33,10 @@ class PostgresBillingAccounts(BillingAccounts):
     def of_customer(self, customer_id: CustomerId) -> BillingAccount | None:
         return self._session.one(_account, queries.OF_CUSTOMER, {"customer_id": customer_id})
 
+    def have_subscribed(self, scope: Scope) -> bool:
+        query = queries.HAVE_SUBSCRIBED[scope.scope_type]
+        return bool(self._session.one(bool, query, _scope(scope), row=args_row))
+
     def with_customers(self) -> Sequence[Scope]:
         return self._session.all(_scope_of, queries.WITH_CUSTOMERS, {})
 
@@ -104,6 +108,7 @@ def _values(account: BillingAccount) -> Mapping[str, object]:
         "opened_by": account.opened_by,
         "customers": account.customers,
         "has_subscribed": account.has_subscribed,
+        "beyond_trial": account.beyond_trial,
         "currency": account.terms.currency,
         "interval": account.terms.interval,
         "revision": account.revision,

@@ -10,8 +10,8 @@ from ktrlplane.domain.access import ScopeType
 
 _COLUMNS: Final = SQL("""
     billing_account_id, scope_type, scope_id, stripe_customer_id, stripe_subscription_id,
-    opened_by, customers, has_subscribed, currency, "interval", revision, ending, fault,
-    grace_until, has_lapsed, pay_again, touched_at, due_at, leased_until, attempts,
+    opened_by, customers, has_subscribed, beyond_trial, currency, "interval", revision, ending,
+    fault, grace_until, has_lapsed, pay_again, touched_at, due_at, leased_until, attempts,
     created_at, updated_at
 """)
 _OF: Final = "scope_type = %(scope_type)s AND scope_id = %(scope_id)s"
@@ -29,7 +29,7 @@ OF_CUSTOMER: Final = composed(
 _CHANGED: Final = SQL("""
     stripe_customer_id = %(customer_id)s, stripe_subscription_id = %(subscription_id)s,
     opened_by = %(opened_by)s, customers = %(customers)s,
-    has_subscribed = %(has_subscribed)s, currency = %(currency)s,
+    has_subscribed = %(has_subscribed)s, beyond_trial = %(beyond_trial)s, currency = %(currency)s,
     "interval" = %(interval)s, ending = %(ending)s, fault = %(fault)s,
     grace_until = %(grace_until)s, has_lapsed = %(has_lapsed)s, pay_again = %(pay_again)s,
     updated_at = %(updated_at)s
@@ -134,6 +134,33 @@ RESOURCES_OF: Final = {
         pays=pays,
     )
     for scope_type, pays in _PAYS.items()
+}
+_TENANT: Final = {
+    ScopeType.ORGANIZATION: SQL("%(scope_id)s"),
+    ScopeType.PROJECT: SQL(
+        "(SELECT org_id FROM ktrlplane.projects WHERE project_id = %(scope_id)s)"
+    ),
+}
+HAVE_SUBSCRIBED: Final = {
+    scope_type: composed(
+        """
+        SELECT EXISTS (
+            SELECT FROM ktrlplane.billing_accounts
+            WHERE has_subscribed AND (
+                ({of})
+                OR (scope_type = 'organization' AND scope_id = {tenant})
+                OR (
+                    scope_type = 'project' AND scope_id IN (
+                        SELECT project_id FROM ktrlplane.projects WHERE org_id = {tenant}
+                    )
+                )
+            )
+        )
+        """,
+        of=SQL(_OF),
+        tenant=tenant,
+    )
+    for scope_type, tenant in _TENANT.items()
 }
 WITH_CUSTOMERS: Final = b"""
     SELECT scope_type, scope_id FROM ktrlplane.billing_accounts

@@ -13,7 +13,7 @@ from stripe.params import (
 from ktrlplane.adapters.stripe import reading
 from ktrlplane.adapters.stripe.calls import RUNGS, Calls, given_up
 from ktrlplane.adapters.stripe.customers import require_method
-from ktrlplane.domain.billing import Plan, Subscription, SubscriptionItems
+from ktrlplane.domain.billing import Plan, Subscription, SubscriptionItems, SubscriptionState
 from ktrlplane.domain.ids import CustomerId, PriceId, SubscriptionId
 from ktrlplane.domain.subscriptions import ItemChange, changes
 from ktrlplane.ports.payments import BillingChanged, Subscriptions
@@ -94,6 +94,24 @@ class StripeSubscriptions(Subscriptions):
             if answer is not None:
                 return _read(self._calls, answer)
         raise given_up()
+
+    def end_trial(self, subscription_id: SubscriptionId, *, key: str) -> Subscription:
+        present = self._living(subscription_id).subscription
+        if present.state is not SubscriptionState.TRIALING:
+            return present
+        asked: SubscriptionUpdateParams = {
+            "trial_end": "now",
+            "proration_behavior": "none",
+            "payment_behavior": "allow_incomplete",
+            "off_session": True,
+        }
+        answer = self._calls.write(
+            key,
+            lambda options: self._calls.v1.subscriptions.update(
+                str(subscription_id), asked, options
+            ),
+        )
+        return _read(self._calls, answer)
 
     def cancel_at_period_end(self, subscription_id: SubscriptionId, *, key: str) -> Subscription:
         return self._end_with_period(subscription_id, ends=True, key=key)

@@ -5,6 +5,7 @@ leaves nothing that the next one does not find. Runs outside of units of work.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from attrs import frozen
@@ -28,12 +29,16 @@ TRIES_WITH_A_KEY: Final = 5
 
 @frozen(kw_only=True)
 class Wanted:
-    """What is to be at the provider. ``profile`` is set where a customer may be made."""
+    """What is to be at the provider, as of ``at``. ``profile`` is set where a customer may be
+    made. A trial may last ``trial_days``; a subscription begins with one where it
+    ``may_try``."""
 
     account: BillingAccount
     items: SubscriptionItems
+    at: datetime
     profile: Profile | None = None
     trial_days: int = 0
+    may_try: bool = False
 
     @property
     def plan(self) -> Plan:
@@ -149,16 +154,28 @@ def _agreed(
         own = begun
     elif not own.state.is_paid and wanted.account.pay_again:
         own = _paid_again(payments, own, wanted.account.revision)
+    own = _no_longer_tried(payments, own, wanted)
     return own, None if own.state.is_paid else BillingFault.PAYMENT_FAILED
 
 
 def _begun(payments: Payments, wanted: Wanted, customer: Customer) -> Subscription | BillingFault:
     if customer.default_method is None:
         return BillingFault.PAYMENT_METHOD_MISSING
+    days = wanted.trial_days if wanted.may_try else 0
     try:
-        return payments.subscribe(customer.customer_id, wanted.plan, trial_days=wanted.trial_days)
+        return payments.subscribe(customer.customer_id, wanted.plan, trial_days=days)
     except PaymentRequired:
         return BillingFault.PAYMENT_FAILED
+
+
+def _no_longer_tried(payments: Payments, own: Subscription, wanted: Wanted) -> Subscription:
+    """What has a shorter trial, or none, is not had for nothing since something else has one.
+    Who cancelled is not billed for that."""
+    end = own.trial_end(wanted.trial_days)
+    if end is None or end > wanted.at or own.cancel_at_period_end:
+        return own
+    key = f"{own.subscription_id}/trial/{wanted.account.revision}"
+    return payments.end_trial(own.subscription_id, key=key)
 
 
 def _pay_debts(

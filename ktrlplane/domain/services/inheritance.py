@@ -21,6 +21,7 @@ from ktrlplane.domain.services.purchases import (
 from ktrlplane.domain.services.standings import hold_for
 from ktrlplane.domain.services.telling import tell
 from ktrlplane.domain.services.transitions import keep
+from ktrlplane.domain.services.trials import tried_as_well
 from ktrlplane.domain.standings import Standing
 from ktrlplane.domain.subscriptions import paying_scope
 from ktrlplane.ports.unit_of_work import UnitOfWork
@@ -101,6 +102,7 @@ def change_payer(
     wanted = [PriceId(after.stripe_price_id) for _, after in repriced if after.stripe_price_id]
     require_not_too_many(work, payer, wanted)
     keep(work, repriced, actor=actor, platform=platform)
+    tried_as_well(work, was, is_now)
     work.billing.touch({was, is_now}, platform.now())
 
 

@@ -2,6 +2,7 @@
 what is suspended or goes on (product.md R5.4)."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Final
 
 from attrs import evolve
@@ -33,13 +34,19 @@ def settle_account(
     if present is None or present.leased_until != claimed.leased_until:
         return
     account = _after(present, wanted, found, platform)
+    done = evolve(account, attempts=0, touched_at=None)
+    work.billing.settle(wanted.account, done, _due_at(account, wanted, found, now))
+    _tell(work, present, account, platform)
+    _hold_or_release(work, account, platform)
+
+
+def _due_at(account: BillingAccount, wanted: Wanted, found: Found, now: datetime) -> datetime:
+    """When something is to happen next, and to be seen."""
     due_at = now + SWEEP_EVERY
     if account.grace_until is not None and not account.has_lapsed:
         due_at = min(due_at, account.grace_until)
-    done = evolve(account, attempts=0, touched_at=None)
-    work.billing.settle(wanted.account, done, due_at)
-    _tell(work, present, account, platform)
-    _hold_or_release(work, account, platform)
+    trial = found.subscription and found.subscription.trial_end(wanted.trial_days)
+    return min(due_at, trial) if trial and trial > now else due_at
 
 
 def _after(

@@ -22,6 +22,7 @@ from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.services.purchases import tier_of
 from ktrlplane.domain.services.settlement import WAITING
 from ktrlplane.domain.services.transitions import keep
+from ktrlplane.domain.services.trials import may_try, tiers_paid_by, trial_days
 from ktrlplane.ports.billing import Paid
 from ktrlplane.ports.payment_questions import PricesOf, learn
 from ktrlplane.ports.unit_of_work import UnitOfWork
@@ -58,8 +59,10 @@ def wanted_of(work: UnitOfWork, claimed: BillingAccount, *, platform: Platform) 
     return Wanted(
         account=account,
         items=items,
+        at=platform.now(),
         profile=_profile(work, account, platform.now()),
-        trial_days=_trial_days(work, account, platform),
+        trial_days=trial_days(account, tiers_paid_by(work, account.scope, platform)),
+        may_try=may_try(work, account),
     )
 
 
@@ -102,18 +105,6 @@ def _profile(work: UnitOfWork, account: BillingAccount, at: datetime) -> Profile
     except NotFound:
         return None
     return Profile(scope=account.scope, name=name, email=(user and user.email) or "")
-
-
-def _trial_days(work: UnitOfWork, account: BillingAccount, platform: Platform) -> int:
-    """The shortest of what is to be paid for, once in the life of an account."""
-    if account.has_subscribed:
-        return 0
-    tiers = [
-        tier
-        for one in work.billing.paid_for(account.scope)
-        if (tier := tier_of(one.type, one.sku, platform)) is not None and tier.prices
-    ]
-    return min((tier.trial_days for tier in tiers), default=0)
 
 
 def put_off(

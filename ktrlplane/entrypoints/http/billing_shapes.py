@@ -264,7 +264,7 @@ class ShownEstimate:
             interval=estimate.interval,
             amount_now=_amount(estimate.now),
             amount_then=_amount(estimate.then),
-            next_invoice=None if preview is None else NextInvoice.of(preview),
+            next_invoice=None if preview is None else NextInvoice.of(preview, estimate.billed_at),
         )
 
 

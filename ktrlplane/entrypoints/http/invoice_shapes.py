@@ -63,16 +63,19 @@ class ShownInvoice:
 
 @frozen(kw_only=True)
 class NextInvoice:
-    """As it would be if nothing else happened until then; ``amount_due`` is after credit."""
+    """As it would be if nothing else happened until it is billed; ``amount_due`` is after
+    credit."""
 
     currency: str
     total: int
     amount_due: int
     lines: tuple[ShownLine, ...]
+    billed_at: datetime | None
 
     @classmethod
-    def of(cls, preview: Preview) -> "NextInvoice":
+    def of(cls, preview: Preview, billed_at: datetime | None) -> "NextInvoice":
         return cls(
+            billed_at=billed_at,
             currency=preview.total.currency,
             total=preview.total.amount,
             amount_due=preview.due.amount,
