@@ -98,8 +98,11 @@ SETTLE: Final = composed(
     changed=_CHANGED,
     of=SQL(_OF),
 )
+# What is in a project that is Deleted is so itself: it is told for the sake of its index.
 _PAYS: Final = {
-    ScopeType.ORGANIZATION: SQL("p.org_id = %(scope_id)s AND p.inherits_billing_from_org"),
+    ScopeType.ORGANIZATION: SQL(
+        "p.org_id = %(scope_id)s AND p.status <> 'Deleted' AND p.inherits_billing_from_org"
+    ),
     ScopeType.PROJECT: SQL(
         "p.project_id = %(scope_id)s AND (p.org_id IS NULL OR NOT p.inherits_billing_from_org)"
     ),
@@ -135,6 +138,7 @@ RESOURCES_OF: Final = {
     )
     for scope_type, pays in _PAYS.items()
 }
+# Each half has an index of its own.
 _TENANT: Final = {
     ScopeType.ORGANIZATION: SQL("%(scope_id)s"),
     ScopeType.PROJECT: SQL(
@@ -146,18 +150,16 @@ HAVE_SUBSCRIBED: Final = {
         """
         SELECT EXISTS (
             SELECT FROM ktrlplane.billing_accounts
-            WHERE has_subscribed AND (
-                ({of})
-                OR (scope_type = 'organization' AND scope_id = {tenant})
-                OR (
-                    scope_type = 'project' AND scope_id IN (
-                        SELECT project_id FROM ktrlplane.projects WHERE org_id = {tenant}
-                    )
-                )
+            WHERE has_subscribed AND (scope_type, scope_id) IN (
+                SELECT %(scope_type)s, %(scope_id)s
+                UNION ALL SELECT 'organization', {tenant}
+                UNION ALL SELECT 'project', project_id FROM ktrlplane.projects
+                    WHERE org_id = {tenant} AND status <> 'Deleted'
+                UNION ALL SELECT 'project', project_id FROM ktrlplane.projects
+                    WHERE org_id = {tenant} AND status = 'Deleted'
             )
         )
         """,
-        of=SQL(_OF),
         tenant=tenant,
     )
     for scope_type, tenant in _TENANT.items()
