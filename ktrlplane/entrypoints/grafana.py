@@ -23,6 +23,9 @@ _UNITS: Final[Mapping[Unit, str]] = {
     Unit.REQUESTS_PER_SECOND: "reqps",
 }
 _SCHEMA_VERSION: Final = 39
+_MINUTES, _RATE_INTERVAL = "[5m]", "[$__rate_interval]"
+"""What is five minutes long elsewhere is as long as it takes to leave out nothing between the
+points of a graph."""
 _COLUMNS, _WIDTH, _HEIGHT = 2, 12, 8
 
 
@@ -83,7 +86,7 @@ def _target(panel: Panel) -> Model:
     if panel.backend is Backend.LOGS:
         return {"expr": panel.query, "queryType": "range", "editorMode": "code"}
     return {
-        "expr": panel.query,
+        "expr": panel.query.replace(_MINUTES, _RATE_INTERVAL),
         "range": True,
         "instant": False,
         "editorMode": "code",

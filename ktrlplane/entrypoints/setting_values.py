@@ -8,6 +8,7 @@ import ipaddress
 import math
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -51,6 +52,14 @@ def seconds(text: str) -> timedelta:
     raise ValueError("a number of seconds, such as 3600")
 
 
+def span(text: str) -> timedelta:
+    """A minute at least."""
+    with suppress(ValueError):
+        if (found := seconds(text)) >= timedelta(minutes=1):
+            return found
+    raise ValueError("a number of seconds from 60 on, such as 2678400")
+
+
 def one_of(*words: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text.lower() in words:
@@ -67,10 +76,13 @@ def line(text: str) -> str:
 
 
 def label_name(text: str) -> str:
-    # What Prometheus allows for the name of a label; Loki takes the same.
-    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text):
+    # What Prometheus allows for the name of a label, Loki takes too; those with two underscores
+    # first are its own.
+    if re.fullmatch(r"(?!__)[A-Za-z_][A-Za-z0-9_]*", text):
         return text
-    raise ValueError("a label name: letters, digits and underscores, no digit first")
+    raise ValueError(
+        "a label name: letters, digits and underscores, no digit and no two underscores first"
+    )
 
 
 def tenant(text: str) -> str:
@@ -147,6 +159,25 @@ def mail_from(text: str) -> Sender:
 
 def web_url(text: str) -> str:
     return _url(text, ("https", "http"), "https://host/path", needs_host=True)
+
+
+def loki_url(text: str) -> str:
+    return _backend_url(text, "/loki/api/v1")
+
+
+def mimir_url(text: str) -> str:
+    return _backend_url(text, "/prometheus/api/v1")
+
+
+def _backend_url(text: str, behind: str) -> str:
+    """Behind it comes ``behind``, which people know as part of the address."""
+    url = web_url(text)
+    parts = urlsplit(url)
+    _, first, *_ = behind.split("/")
+    path = parts.path.rstrip("/")
+    if parts.query or parts.fragment or path.endswith((f"/{first}", behind)):
+        raise ValueError(f"an address that ends before {behind}, which is put behind it")
+    return url
 
 
 def secure_url(text: str) -> str:

@@ -84,14 +84,14 @@ class Settings:
     )
     stripe_products: tuple[KeptProduct, ...] = field(default=(), metadata=_is(kept_products))
     loki_url: str | None = field(
-        default=None, repr=False, metadata=_is(values.web_url, hide=values.without_secrets)
+        default=None, repr=False, metadata=_is(values.loki_url, hide=values.without_secrets)
     )
     mimir_url: str | None = field(
-        default=None, repr=False, metadata=_is(values.web_url, hide=values.without_secrets)
+        default=None, repr=False, metadata=_is(values.mimir_url, hide=values.without_secrets)
     )
     observability_label: str = field(default="resource_id", metadata=_is(values.label_name))
     observability_tenant: str = field(default="project_id", metadata=_is(values.tenant))
-    observability_span: timedelta = field(default=timedelta(days=31), metadata=_is(values.seconds))
+    observability_span: timedelta = field(default=timedelta(days=31), metadata=_is(values.span))
     webhook_allow: tuple[Network, ...] = field(default=(), metadata=_is(values.networks))
     smtp_url: str | None = field(
         default=None, repr=False, metadata=_is(values.smtp_url, hide=values.without_secrets)

@@ -11,11 +11,13 @@ from ktrlplane.domain.observability.backend_queries import Backend, BackendQuery
 
 @frozen(kw_only=True)
 class Outgoing:
-    """A query on its way. ``compressed`` is whether the answer may be in gzip, ``trace`` names
+    """A query on its way. ``compressed`` is whether the answer may be in gzip, ``categorized``
+    whether one of logs tells the labels of lines apart from those of streams; ``trace`` names
     the request that it is part of (a ``traceparent`` of W3C Trace Context)."""
 
     query: BackendQuery
     compressed: bool = False
+    categorized: bool = False
     trace: str = field(default="", repr=False)
 
 

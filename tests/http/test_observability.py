@@ -1,6 +1,7 @@
 """Logs and metrics of a resource: who may ask, what a backend is asked, and what comes back."""
 
 import json
+import re
 import zlib
 from concurrent.futures import Future
 from typing import Any
@@ -201,7 +202,9 @@ def test_what_can_be_read_in_two_ways_is_refused(
 @pytest.mark.parametrize(
     "path",
     [
-        f"{METRICS}/query?query=up&timeout=5s",
+        f"{METRICS}/query?query=up&stats=all",
+        f"{METRICS}/query?query=up&interval=5s",
+        f"{LOGS}/query?query=up&timeout=5s",
         f"{METRICS}/query?query=up&X-Scope-OrgID=other",
         f"{LOGS}/labels?match[]=up",
     ],
@@ -227,6 +230,74 @@ def test_what_is_not_listed_is_not_there(place: Place, path: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (f"{METRICS}/query?query=up&timeout=5s", {"timeout": "5"}),
+        (f"{METRICS}/query_range?query=up&timeout=2h", {"timeout": "60"}),
+        (f"{METRICS}/label/job/values?limit=0", {}),
+        (f"{METRICS}/label/job/values?limit=40000", {"limit": "40000"}),
+        (f"{LOGS}/query?query=vector(1)&direction=BACKWARD", {"direction": "backward"}),
+        (f"{LOGS}/query_range?query=%7Ba%3D%22b%22%7D&interval=1m", {"interval": "60"}),
+        (f"{LOGS}/labels?since=5m", {"start": f"{int(NOW) - 300}000000000"}),
+        (f"{LOGS}/series?match=%7Ba%3D%22b%22%7D", {"match[]": '{resource_id="one",a="b"}'}),
+    ],
+)
+def test_what_clients_send_is_understood(
+    place: Place, path: str, expected: dict[str, str]
+) -> None:
+    place.ada.sees(path)
+    sent = place.asked()[1]
+    assert {name: sent[name] for name in expected} == expected
+    assert ("limit" in sent) == ("limit" in expected)
+
+
+def test_lines_have_their_own_labels_apart_for_who_asks_so(place: Place) -> None:
+    place.ada.sees(f"{LOGS}/query_range?query=%7Ba%3D%22b%22%7D")
+    headers = {"X-Loki-Response-Encoding-Flags": "categorize-labels"}
+    place.ada.ask("GET", f"{LOGS}/query_range?query=%7Ba%3D%22b%22%7D", headers=headers)
+    assert [one.categorized for one in place.telemetry.asked] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("path", "more"),
+    [
+        (f"{METRICS}/query?query=up(", {"status": "error", "errorType": "bad_data"}),
+        (f"{METRICS}/rules", {"status": "error", "errorType": "not_found"}),
+        (f"{LOGS}/query_range?query=%7B", {}),
+    ],
+)
+def test_grafana_can_show_what_is_refused(place: Place, path: str, more: dict[str, str]) -> None:
+    plain = place.ada.get(path).json
+    told = place.ada.client.simulate_get(
+        f"{API}{path}",
+        headers={"Authorization": f"Bearer {place.ada.token}", "User-Agent": "Grafana/12.1.0"},
+    ).json
+    said = told.pop("error" if METRICS in path else "message")
+    assert said.startswith(plain["detail"])
+    assert told == plain | more | {"request_id": told["request_id"]}
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "position"),
+    [
+        (METRICS, "max_over_time(up[32d])", 17),
+        (METRICS, "max_over_time(up[31d:1s])", 17),
+        (METRICS, "max_over_time(up[800h:1m])", 17),
+        (LOGS, 'rate({a="b"}[45d])', 13),
+    ],
+)
+def test_a_range_is_not_longer_in_a_query(
+    place: Place, path: str, query: str, position: int
+) -> None:
+    result = place.ada.get(f"{path}/query?query={quote(query)}")
+    assert refusal(result) == (400, "unsafe_query")
+    assert result.json["errors"][0]["position"] == position
+    for shorter in ("31d", "31d:1m") if path == METRICS else ("31d",):
+        asked = re.sub(r"\[.*\]", f"[{shorter}]", query)
+        place.ada.sees(f"{path}/query?query={quote(asked)}")
+
+
+@pytest.mark.parametrize(
     ("path", "pointers"),
     [
         (f"{METRICS}/query", ["/query"]),
@@ -237,6 +308,8 @@ def test_what_is_not_listed_is_not_there(place: Place, path: str) -> None:
         (f"{METRICS}/query_range?query=up&step=0", ["/step"]),
         (f"{LOGS}/query_range?query=x&limit=5001&direction=up", ["/limit", "/direction"]),
         (f"{LOGS}/query_range?query=x&limit=-1", ["/limit"]),
+        (f"{LOGS}/query_range?query=x&start=1767225600000", ["/start"]),
+        (f"{METRICS}/query?query=up&timeout=x", ["/timeout"]),
         ("/resources/one/logs?search=a&query=b", ["/search"]),
         ("/resources/one/logs?level=loud", ["/level"]),
         ("/resources/one/logs?since=1h&start=1767220000", ["/since"]),
@@ -353,7 +426,7 @@ def test_a_tenant_by_organization(place: Place) -> None:
 @pytest.mark.parametrize(
     ("status", "body", "expected", "said"),
     [
-        (400, b"parse error at line 1, col 5: syntax error", (422, "validation_failed"), "col 5"),
+        (400, b"parse error at line 1, col 5: syntax error", (422, "validation_failed"), "syntax"),
         (
             422,
             (
@@ -362,6 +435,37 @@ def test_a_tenant_by_organization(place: Place) -> None:
             ),
             (422, "validation_failed"),
             "duplicate series",
+        ),
+        (
+            422,
+            (
+                b'{"status":"error","errorType":"execution","error":"found duplicate series for '
+                b'the match group {instance=\\"10.0.0.1:9100\\", tenant=\\"plant\\"} on the '
+                b'right hand-side of the operation"}'
+            ),
+            (422, "validation_failed"),
+            "The backend refuses this query: found duplicate series for the match group.",
+        ),
+        (
+            400,
+            b"execution: pipeline error: 'SampleExtractionErr' for series: '{pod=\"plant\"}'",
+            (422, "validation_failed"),
+            "The backend refuses this query: pipeline error.",
+        ),
+        (
+            500,
+            b"many-to-many matching not allowed: matching labels must be unique on one side",
+            (422, "validation_failed"),
+            "many-to-many matching not allowed.",
+        ),
+        (
+            400,
+            (
+                b'{"status":"error","errorType":"bad_data","error":"invalid parameter \\"query\\": '
+                b'1:65: parse error: unexpected end of input"}'
+            ),
+            (422, "validation_failed"),
+            "The backend refuses this query: unexpected end of input.",
         ),
         (400, b"parse error: tenant plant is not 10.0.0.1", (422, "validation_failed"), None),
         (400, b"parse error: x.go:12 goroutine 1", (422, "validation_failed"), None),
@@ -379,6 +483,7 @@ def test_the_backends_words_are_told_where_they_speak_of_the_query(
         assert not any(word in result.text for word in ("plant", "10.0.0.1", ".go", "something"))
     else:
         assert said in result.text
+        assert "plant" not in result.text
 
 
 def fails(place: Place, answer: Answer | DomainError) -> tuple[int, str]:

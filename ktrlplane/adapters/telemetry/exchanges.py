@@ -154,6 +154,8 @@ class Exchanges:
             "X-Scope-OrgID": query.tenant,
             "Accept-Encoding": "gzip" if outgoing.compressed else "identity",
         }
+        if outgoing.categorized and query.backend is Backend.LOGS:
+            headers["X-Loki-Response-Encoding-Flags"] = "categorize-labels"
         if outgoing.trace:
             headers["traceparent"] = outgoing.trace
         if query.has_form:

@@ -44,6 +44,8 @@ class Given:
     name: str | None = None
     search: str | None = None
     level: str | None = None
+    interval: str | None = None
+    timeout: str | None = None
 
 
 @frozen(kw_only=True)

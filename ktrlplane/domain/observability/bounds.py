@@ -8,7 +8,15 @@ from attrs import define, field, frozen
 
 from ktrlplane.domain.errors import Fault, ValidationFailed
 from ktrlplane.domain.observability.backend_queries import Given
-from ktrlplane.domain.observability.times import SECOND, Unit, moment, span
+from ktrlplane.domain.observability.times import (
+    MILLISECOND,
+    SECOND,
+    Unit,
+    in_seconds,
+    moment,
+    span,
+)
+from ktrlplane.domain.observability.words import said_in_days
 
 MAX_LINES: Final = 5000
 MAX_NAMES: Final = 100_000
@@ -16,6 +24,7 @@ MAX_POINTS: Final = 11_000
 """As Prometheus has it."""
 MAX_SELECTORS: Final = 16
 USUAL_SPAN: Final = 3600 * SECOND
+LONGEST_TIMEOUT: Final = 60 * SECOND
 _LONGEST_NUMBER: Final = 18
 
 T = TypeVar("T")
@@ -57,16 +66,16 @@ class Reader:
     def span(self) -> Span:
         """The last hour, where nothing else is said."""
         end = self.moment("end", self.now)
-        length = self.read("since", span, USUAL_SPAN)
+        longest = int(self.longest.total_seconds()) * SECOND
+        length = self.read("since", span, min(USUAL_SPAN, longest))
         start = self.moment("start", max(0, end - length))
         if self.given.since is not None and self.given.start is not None:
             self.faults.append(Fault("/since", "one_of", "Send start or since, not both."))
         if start > end:
             self.faults.append(Fault("/start", "range", "start is before end, or at it."))
-        longest = int(self.longest.total_seconds()) * SECOND
         if end - start > longest:
-            days = f"{self.longest.total_seconds() / 86400:g}"
-            detail = f"Ask for {days} days at most: start and end are further apart."
+            most = said_in_days(longest // MILLISECOND)
+            detail = f"Ask for {most} at most: start and end are further apart."
             self.faults.append(Fault("/start", "range", detail))
         return Span(start, end)
 
@@ -77,22 +86,27 @@ class Reader:
             self.faults.append(Fault("/step", "range", detail))
         return step
 
-    def count(self, most: int) -> int | None:
+    def count(self, most: int, *, least: int = 1) -> int | None:
         """The limit."""
 
         def read(text: str) -> int:
             lawful = text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER
-            if not lawful or not 1 <= int(text) <= most:
-                raise ValueError(f"Ask for 1 to {most}.")
+            if not lawful or not least <= int(text) <= most:
+                raise ValueError(f"Ask for {least} to {most}.")
             return int(text)
 
         return self.read("limit", read, None)
 
+    def seconds(self, name: str, most: int) -> str | None:
+        """A duration, of nanoseconds at most; what is longer is cut."""
+        found = self.read(name, span, None)
+        return None if found is None else in_seconds(min(found, most))
+
     def one_of(self, name: str, words: tuple[str, ...]) -> str | None:
         def read(text: str) -> str:
-            if text not in words:
+            if text.lower() not in words:
                 raise ValueError(f"This is one of {', '.join(words)}.")
-            return text
+            return text.lower()
 
         return self.read(name, read, None)
 

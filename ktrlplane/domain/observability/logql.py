@@ -4,6 +4,7 @@
 A parser by recursive descent, with the checks that the backend makes when it parses.
 """
 
+import math
 from enum import Enum
 from typing import Final
 
@@ -50,9 +51,10 @@ class Kind(Enum):
     LITERAL = "a number"
 
 
-def scope_logql(query: str, matcher: Matcher) -> str:
-    """``query`` with the matcher in every stream selector. Raises: UnsafeQuery."""
-    return spliced(query, _Parser(query).query(), matcher)
+def scope_logql(query: str, matcher: Matcher, longest: float = math.inf) -> str:
+    """``query`` with the matcher in every stream selector. A range in it is ``longest``
+    milliseconds long at most. Raises: UnsafeQuery."""
+    return spliced(query, _Parser(query, longest).query(), matcher)
 
 
 def scope_streams(selector: str, matcher: Matcher) -> str:
@@ -68,8 +70,8 @@ def asks_for_logs(query: str) -> bool:
 class _Parser:
     __slots__ = ("places", "words")
 
-    def __init__(self, query: str) -> None:
-        self.words: Words = read_words(query)
+    def __init__(self, query: str, longest: float = math.inf) -> None:
+        self.words: Words = read_words(query, longest)
         self.places: list[Place] = []
 
     def query(self) -> list[Place]:
@@ -78,6 +80,11 @@ class _Parser:
 
     def whole(self) -> Kind:
         kind = self.variants() if self.words.now.kind == "variants" else self.binary(1)
+        if self.words.now.kind == "|" and self.words.then().kind == "unwrap":
+            refuse(
+                "unwrap is for what counts over time: sum_over_time({...} | unwrap x [5m]).",
+                self.words.then().begin,
+            )
         if self.words.now.kind != END:
             self.words.unexpected("an operator")
         return kind
@@ -108,12 +115,11 @@ class _Parser:
     def binary(self, least: int) -> Kind:
         words = self.words
         words.deeper()
-        begin = words.now.begin
         left = self.primary()
         while (precedence := _PRECEDENCE.get(words.now.kind, 0)) >= least:
             operator = words.take()
             if left is Kind.LOGS:
-                refuse(f"{operator.text} is for metrics, not for logs.", begin)
+                refuse(f"{operator.text} is for metrics, not for logs.", operator.begin)
             self.matching(operator)
             begin = words.now.begin
             right = self.binary(precedence + (precedence != _POWER))

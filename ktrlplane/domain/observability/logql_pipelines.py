@@ -129,13 +129,13 @@ def _label_filter(words: Words) -> None:
 
 
 def _label_is(words: Words) -> None:
-    words.need(NAME)
+    name = words.need(NAME)
     operator, value = words.now, words.then()
     if operator.kind in _EQUALITIES and value.kind == STRING:
         _matched(words)
         return
     if operator.kind not in _COMPARISONS:
-        words.unexpected("a comparison")
+        refuse(f"{name.said} is no stage of a pipeline, and is compared to nothing.", name.begin)
     words.take()
     if operator.kind in ("=", "!=") and words.took("ip"):
         words.need("(")

@@ -3,6 +3,7 @@
 
 from typing import Final
 
+from ktrlplane.domain.observability.literals import milliseconds
 from ktrlplane.domain.observability.logql_pipelines import number, pipeline, read_selector, unwrap
 from ktrlplane.domain.observability.logql_words import RANGE
 from ktrlplane.domain.observability.matchers import Place
@@ -100,7 +101,8 @@ def _bare(words: Words, places: list[Place]) -> bool:
 
 def _behind_range(words: Words, *, may_have_stages: bool, may_unwrap: bool = False) -> bool:
     """Whether something is unwrapped there."""
-    words.need(RANGE)
+    found = words.need(RANGE)
+    words.require_range(milliseconds(found.text[1:-1]) or 0, found.begin + 1)
     if words.took("offset"):
         words.need(DURATION)
     if may_have_stages:

@@ -5,6 +5,7 @@ The backend's lexer has surprises, which are all refused: it skips comments of G
 number as long as that makes a duration.
 """
 
+import math
 import re
 from typing import Final
 
@@ -124,7 +125,7 @@ _KINDS: Final = {
 _IS_CALL: Final = re.compile(r"\s*+(?:\(|(?:by|without)\s*+\()", re.IGNORECASE)
 
 
-def read_words(query: str) -> Words:
+def read_words(query: str, longest: float = math.inf) -> Words:
     """Keywords have themselves as their kind, in lower case. Raises: UnsafeQuery."""
     require_short(query)
     words: list[Word] = []
@@ -148,7 +149,7 @@ def read_words(query: str) -> Words:
     if found is None:
         _refuse_rest(query, at)
     words.append(Word(END, "", len(query)))
-    return Words(words)
+    return Words(words, longest)
 
 
 def _require_countable(text: str, at: int) -> None:

@@ -5,6 +5,7 @@ A parser by recursive descent, with the checks of types that the backend makes, 
 is forwarded that it would not take.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -51,9 +52,10 @@ _MODIFIERS: Final = frozenset({"offset", "anchored", "smoothed"})
 _MODIFIABLE: Final = frozenset({Form.SELECTOR, Form.RANGE, Form.SUBQUERY})
 
 
-def scope_promql(query: str, matcher: Matcher) -> str:
-    """``query`` with the matcher in every selector. Raises: UnsafeQuery."""
-    return spliced(query, _Parser(query).query(), matcher)
+def scope_promql(query: str, matcher: Matcher, longest: float = math.inf) -> str:
+    """``query`` with the matcher in every selector. A range in it is ``longest`` milliseconds
+    long at most. Raises: UnsafeQuery."""
+    return spliced(query, _Parser(query, longest).query(), matcher)
 
 
 def scope_series(selector: str, matcher: Matcher) -> str:
@@ -69,8 +71,8 @@ def gives(query: str) -> Type:
 class _Parser:
     __slots__ = ("places", "words")
 
-    def __init__(self, query: str) -> None:
-        self.words: Words = read_words(query)
+    def __init__(self, query: str, longest: float = math.inf) -> None:
+        self.words: Words = read_words(query, longest)
         self.places: list[Place] = []
 
     def query(self) -> list[Place]:

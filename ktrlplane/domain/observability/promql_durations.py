@@ -7,6 +7,8 @@ from typing import Final
 from ktrlplane.domain.observability.literals import milliseconds
 from ktrlplane.domain.observability.words import DURATION, NAME, NUMBER, Word, Words, refuse
 
+MOST_IN_SUBQUERY: Final = 31 * 24 * 60
+"""A month by the minute."""
 _PRECEDENCE: Final = {"+": 1, "-": 1, "*": 2, "/": 2, "%": 2, "^": 3}
 _POWER: Final = 3
 _SIGN: Final = 2
@@ -44,19 +46,25 @@ _HEXADECIMAL: Final = 17
 def range_durations(words: Words) -> bool:
     """What is between brackets, of which the first is taken already; whether it is that of a
     subquery. Raises: UnsafeQuery."""
-    _positive(words)
+    begin = words.now.begin
+    length, step = _positive(words), None
+    words.require_range((length or 0) * 1000, begin)
     is_subquery = words.took(":")
     if is_subquery and words.now.kind != "]":
-        _positive(words)
+        step = _positive(words)
     words.need("]")
+    if words.longest < math.inf and length and step and length / step > MOST_IN_SUBQUERY:
+        refuse(f"A subquery has {MOST_IN_SUBQUERY:,} points at most; take a longer step.", begin)
     return is_subquery
 
 
-def _positive(words: Words) -> None:
+def _positive(words: Words) -> float | None:
+    """In seconds; None where it is known only when the query is evaluated."""
     begin = words.now.begin
     found = _sum(words, 1)
     if found is not None and found <= 0:
         refuse("A duration in brackets is longer than nothing.", begin)
+    return found
 
 
 def modifier_duration(words: Words) -> None:

@@ -1,5 +1,6 @@
 """PromQL, taken apart (https://prometheus.io/docs/prometheus/latest/querying/basics/)."""
 
+import math
 import re
 from typing import Final
 
@@ -39,7 +40,7 @@ _FILL: Final = re.compile(r"fill(?:_left|_right)?+[ \t\r\n]*+\(", re.IGNORECASE 
 _KINDS: Final = {"name": NAME, "number": NUMBER, "duration": DURATION, "string": STRING}
 
 
-def read_words(query: str) -> Words:
+def read_words(query: str, longest: float = math.inf) -> Words:
     """``fill`` and its like have themselves as their kind. Raises: UnsafeQuery."""
     require_short(query)
     words: list[Word] = []
@@ -67,7 +68,7 @@ def read_words(query: str) -> Words:
     if found is None:
         _refuse_rest(query, at)
     words.append(Word(END, "", len(query)))
-    return Words(words)
+    return Words(words, longest)
 
 
 def _refuse_rest(query: str, at: int) -> None:

@@ -16,6 +16,7 @@ from ktrlplane.domain.observability.backend_queries import (
     Given,
 )
 from ktrlplane.domain.observability.bounds import (
+    LONGEST_TIMEOUT,
     MAX_LINES,
     MAX_NAMES,
     MAX_SELECTORS,
@@ -25,9 +26,10 @@ from ktrlplane.domain.observability.bounds import (
 from ktrlplane.domain.observability.logql import scope_logql, scope_streams
 from ktrlplane.domain.observability.matchers import Matcher, quoted
 from ktrlplane.domain.observability.promql import scope_promql, scope_series
-from ktrlplane.domain.observability.times import SECOND, Unit, in_seconds
+from ktrlplane.domain.observability.times import LATEST, SECOND, Unit, in_seconds
 
 Scoping = Callable[[str, Matcher], str]
+Bounded = Callable[[str, Matcher, float], str]
 Parameters = list[tuple[str, str]]
 
 LABEL_NAME: Final = re.compile(r"(?!__tenant_id__\Z)[A-Za-z_][A-Za-z0-9_]{0,254}")
@@ -64,7 +66,7 @@ class _Dialect:
 
     backend: Backend
     unit: Unit
-    scope_query: Scoping
+    scope_query: Bounded
     scope_selector: Scoping
     selectors: str
     """The parameter of labels and values."""
@@ -133,7 +135,8 @@ def _scoped(dialect: _Dialect, reader: Reader, scope: Scope) -> Parameters:
     # Nothing else is told of what has no query.
     if reader.faults:
         return []
-    query = dialect.scope_query(reader.given.query or "", scope.matcher)
+    longest = scope.longest.total_seconds() * 1000
+    query = dialect.scope_query(reader.given.query or "", scope.matcher, longest)
     return [("query", query)]
 
 
@@ -142,9 +145,20 @@ def _lines(dialect: _Dialect, reader: Reader) -> Parameters:
     if dialect.backend is not Backend.LOGS:
         return []
     limit = reader.count(MAX_LINES)
-    direction = reader.one_of("direction", DIRECTIONS)
-    found = [] if limit is None else [("limit", str(limit))]
-    return found if direction is None else [*found, ("direction", direction)]
+    asked = {
+        "limit": None if limit is None else str(limit),
+        "direction": reader.one_of("direction", DIRECTIONS),
+        "interval": reader.seconds("interval", LATEST),
+    }
+    return [(name, text) for name, text in asked.items() if text is not None]
+
+
+def _timeout(dialect: _Dialect, reader: Reader) -> Parameters:
+    """What only metrics have."""
+    if dialect.backend is not Backend.METRICS:
+        return []
+    timeout = reader.seconds("timeout", LONGEST_TIMEOUT)
+    return [] if timeout is None else [("timeout", timeout)]
 
 
 def _query_range(dialect: _Dialect, reader: Reader, scope: Scope) -> Parameters:
@@ -155,12 +169,13 @@ def _query_range(dialect: _Dialect, reader: Reader, scope: Scope) -> Parameters:
     parameters = [*_over(dialect, over), *_lines(dialect, reader)]
     if step is not None:
         parameters.append(("step", in_seconds(step)))
-    return [*_scoped(dialect, reader, scope), *parameters]
+    return [*_scoped(dialect, reader, scope), *parameters, *_timeout(dialect, reader)]
 
 
 def _query(dialect: _Dialect, reader: Reader, scope: Scope) -> Parameters:
     at = reader.moment("time", reader.now)
     parameters = [("time", dialect.moment(at)), *_lines(dialect, reader)]
+    parameters += _timeout(dialect, reader)
     return [*_scoped(dialect, reader, scope), *parameters]
 
 
@@ -195,9 +210,10 @@ def _series(dialect: _Dialect, reader: Reader, scope: Scope) -> Parameters:
 
 def _found_by(name: str, dialect: _Dialect, reader: Reader, scope: Scope) -> Parameters:
     over = _over(dialect, reader.span())
-    limit = reader.count(MAX_NAMES) if dialect.backend is Backend.METRICS else None
+    # 0 says that there is none.
+    limit = reader.count(MAX_NAMES, least=0) if dialect.backend is Backend.METRICS else None
     selected = _selected(dialect, reader, scope, name)
-    return [*selected, *over, *([] if limit is None else [("limit", str(limit))])]
+    return [*selected, *over, *([("limit", str(limit))] if limit else [])]
 
 
 _READ: Final = {

@@ -20,6 +20,8 @@ _TIME: Final = re.compile(
 )
 _SPAN: Final = re.compile(DURATION)
 _DIGITS_OF_SECONDS: Final = 10
+_DIGITS_OF_NANOSECONDS: Final = 18
+"""Since 1973: what has fewer is in milliseconds or microseconds, which nobody here reads."""
 
 
 class Unit(enum.Enum):
@@ -36,6 +38,11 @@ def moment(text: str, unit: Unit) -> int:
         whole, fraction = found.groups()
         if fraction is None and unit is Unit.OF_LOKI and len(whole) > _DIGITS_OF_SECONDS:
             at = int(whole)
+            if len(whole) < _DIGITS_OF_NANOSECONDS:
+                raise ValueError(
+                    "Write a time in seconds since 1970 (10 digits) or nanoseconds (19), or as in "
+                    "2026-01-31T12:00:00Z."
+                )
         else:
             at = int(whole) * SECOND + int((fraction or "").ljust(9, "0"))
     elif found := _TIME.fullmatch(text):

@@ -1,5 +1,6 @@
 """What queries are made of: words with their places, within limits, to be taken one by one."""
 
+import math
 from typing import Final, NamedTuple, NoReturn
 
 from ktrlplane.domain.errors import UnsafeQuery
@@ -51,11 +52,13 @@ def require_short(query: str) -> None:
 
 
 class Words:
-    """Of one query, read from the left. ``now`` is the next one."""
+    """Of one query, read from the left. ``now`` is the next one. A range in it is ``longest``
+    milliseconds long at most."""
 
-    __slots__ = ("_at", "_depth", "_words", "now")
+    __slots__ = ("_at", "_depth", "_words", "longest", "now")
 
-    def __init__(self, words: list[Word]) -> None:
+    def __init__(self, words: list[Word], longest: float = math.inf) -> None:
+        self.longest = longest
         self._words = words
         self._at = 0
         self._depth = 0
@@ -99,8 +102,23 @@ class Words:
         if self._depth > MAX_NESTING:
             refuse(f"A query is nested {MAX_NESTING} levels deep at most.", self.now.begin)
 
+    def require_range(self, milliseconds: float, begin: int) -> None:
+        """Raises: UnsafeQuery where one is too long."""
+        if milliseconds > self.longest:
+            refuse(f"A range is {said_in_days(self.longest)} long at most.", begin)
+
     def back(self) -> None:
         self._depth -= 1
 
 
+def said_in_days(milliseconds: float) -> str:
+    """As people say it: in days, hours, minutes or seconds."""
+    for name, length in _LENGTHS.items():
+        if milliseconds >= length and milliseconds % length == 0:
+            count = int(milliseconds // length)
+            return f"{count} {name}{'' if count == 1 else 's'}"
+    return f"{milliseconds / 1000:g} seconds"
+
+
+_LENGTHS: Final = {"day": 86_400_000, "hour": 3_600_000, "minute": 60_000}
 _SHOWN: Final = 30

@@ -32,20 +32,26 @@ class Spanning(Parameters):
     end: str | None = _text(f"{_TIME} Now.")
 
 
+_TIMEOUT: Final = _text("How long the backend may take: a duration, or seconds.")
 _MATCH: Final = said("Selectors, one or more.") | {"parameter": "match[]", "repeated": True}
 
 
 @frozen(kw_only=True)
-class LogLines(Spanning):
+class SpanningLogs(Spanning):
+    since: str | None = _text("How long before the end, in place of start: 15m.")
+
+
+@frozen(kw_only=True)
+class LogLines(SpanningLogs):
     query: str | None = field(default=None, metadata=_LOGQL)
     step: str | None = _text("Between points of a metric: a duration, or seconds.")
+    interval: str | None = _text("Between lines, at least: a duration, or seconds.")
     limit: str | None = _text("Lines, 1 to 5000.")
     direction: str | None = _text("forward or backward.")
 
 
 @frozen(kw_only=True)
 class Logs(LogLines):
-    since: str | None = _text("How long before the end, in place of start: 15m.")
     search: str | None = _text("Text that is in the lines, in place of a query.")
     level: str | None = _text("trace, debug, info, warn, error or fatal, in place of a query.")
 
@@ -59,25 +65,28 @@ class LogMoment(Parameters):
 
 
 @frozen(kw_only=True)
-class LogNames(Spanning):
+class LogNames(SpanningLogs):
     query: str | None = _text("A stream selector.")
 
 
 @frozen(kw_only=True)
-class LogSeries(Spanning):
+class LogSeries(SpanningLogs):
     match: tuple[str, ...] = field(default=(), metadata=_MATCH)
+    also_match: tuple[str, ...] = field(default=(), metadata=_MATCH | {"parameter": "match"})
 
 
 @frozen(kw_only=True)
 class MetricRange(Spanning):
     query: str | None = field(default=None, metadata=_PROMQL)
     step: str | None = _text("Between points: a duration, or seconds.")
+    timeout: str | None = _TIMEOUT
 
 
 @frozen(kw_only=True)
 class MetricMoment(Parameters):
     query: str | None = field(default=None, metadata=_PROMQL)
     time: str | None = _text(f"{_TIME} Now.")
+    timeout: str | None = _TIMEOUT
 
 
 @frozen(kw_only=True)
@@ -96,6 +105,7 @@ class BackendAnswer:
 
 def _given(call: Call) -> Given:
     asked = attrs.asdict(call.query, recurse=False)
+    asked["match"] = (*asked.get("match", ()), *asked.pop("also_match", ()))
     name = call.path.get("name")
     if name is not None and LABEL_NAME.fullmatch(name) is None:
         raise no_such("label")

@@ -12,6 +12,7 @@ from ktrlplane.domain import errors
 from ktrlplane.domain.errors import DomainError, Fault, Kind
 from ktrlplane.entrypoints.http import rendering
 from ktrlplane.entrypoints.http.middleware import begin
+from ktrlplane.entrypoints.http.source_words import in_words_of_source
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -87,11 +88,9 @@ DEFINITIONS: Final[dict[str, Definition]] = {
             "Send `Authorization: Bearer <token>` with a token that is signed by the "
             "configured issuer, made for this audience, and not expired.",
         ),
-        Definition(
-            "payment_required",
-            402,
-            "A payment method is needed first",
-            "Add a payment method to the scope that pays, then try again.",
+        _of(
+            errors.PaymentRequired,
+            "Do what the detail says, such as adding a payment method; then try again.",
         ),
         _of(errors.Forbidden, "Ask somebody with manage_access to grant a role that may do it."),
         _of(
@@ -169,9 +168,11 @@ def write(
     content = problem(code, detail, request_id=req.context.request_id)
     if faults:
         content["errors"] = faults
-    resp.status = DEFINITIONS[code].status
+    status = DEFINITIONS[code].status
+    agent = req.get_header("User-Agent", default="")
+    resp.status = status
     resp.content_type = MEDIA_TYPE
-    resp.data = rendering.dump(content)
+    resp.data = rendering.dump(in_words_of_source(req.path, agent, status, content, faults))
     resp.text = None
     resp.set_header("Cache-Control", "no-store")
 

@@ -7,6 +7,7 @@ only some wait in their threads.
 """
 
 import hashlib
+import logging
 import re
 import threading
 import time
@@ -21,7 +22,12 @@ import falcon
 import structlog
 from attrs import field, frozen
 
-from ktrlplane.domain.errors import OutcomeUnknown, UpstreamError
+from ktrlplane.domain.errors import (
+    DomainError,
+    OutcomeUnknown,
+    UpstreamError,
+    ValidationFailed,
+)
 from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.domain.observability.answers import OK, refusal_of
 from ktrlplane.domain.observability.backend_queries import BackendQuery
@@ -39,10 +45,13 @@ LONGEST_S: Final = 65.0
 WITHOUT_ROOM_S: Final = 5.0
 """How long a thread waits where no more requests can be put aside."""
 SENTENCE_BYTES: Final = 16 * 1024
+SAID_BYTES: Final = 300
 
 _TAKES_GZIP: Final = re.compile(
     r"(?:^|[,\s])(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[0-9.]+\s*)?(?:,|$)", re.IGNORECASE
 )
+_FLAGS: Final = "X-Loki-Response-Encoding-Flags"
+_CATEGORIZED: Final = "categorize-labels"
 _log = structlog.get_logger("ktrlplane.http")
 
 
@@ -78,8 +87,8 @@ class Proxy:
             return
         exchange = self._exchange(req, query, actor, raw)
         try:
-            answer = self._awaited(exchange)
-            _require_good(answer, query)
+            answer = self._awaited(exchange, req.context.request_id)
+            _require_good(answer, query, req.context.request_id)
             stream = self._passing(answer, exchange, req.context.request_id)
         except waiting.Parked:
             raise
@@ -108,7 +117,12 @@ class Proxy:
             before.end()
         self.seats.take(actor)
         compressed = _TAKES_GZIP.search(req.get_header("Accept-Encoding", default="")) is not None
-        outgoing = Outgoing(query=query, compressed=compressed, trace=_trace(req))
+        outgoing = Outgoing(
+            query=query,
+            compressed=compressed,
+            categorized=_CATEGORIZED in req.get_header(_FLAGS, default="").split(","),
+            trace=_trace(req),
+        )
         try:
             future = self.telemetry.ask(outgoing)
         except BaseException:
@@ -116,8 +130,8 @@ class Proxy:
             raise
         return Exchange(query, raw, future, partial(self.seats.leave, actor))
 
-    def _awaited(self, exchange: Exchange) -> Answer:
-        """Raises: Parked."""
+    def _awaited(self, exchange: Exchange, request_id: str) -> Answer:
+        """Raises: Parked, UpstreamError, OutcomeUnknown."""
         seat = waiting.seat_here()
         left_s = max(0.0, exchange.began + LONGEST_S - time.monotonic())
         is_last = seat is None or not seat.has_room or left_s <= MOMENT_S
@@ -145,6 +159,16 @@ class Proxy:
             ) from None
         except CancelledError:
             raise UpstreamError("The server is about to stop.") from None
+        except UpstreamError as refusal:
+            _log.warning(
+                "backend_failed",
+                request_id=request_id,
+                backend=exchange.query.backend.value,
+                resource_id=exchange.query.subject,
+                reason=refusal.detail,
+                cause=_cause(refusal),
+            )
+            raise
 
     def _passing(self, answer: Answer, exchange: Exchange, request_id: str) -> "Passing | None":
         """None for an answer that is here whole. Raises: EdgeError."""
@@ -175,22 +199,42 @@ def raw_form(req: falcon.Request) -> bytes:
     return bodies.raw_body(req)
 
 
-def _require_good(answer: Answer, query: BackendQuery) -> None:
+def _require_good(answer: Answer, query: BackendQuery, request_id: str) -> None:
     """Raises: UpstreamError, OutcomeUnknown, ValidationFailed."""
     if answer.status == OK and answer.media_type == JSON:
         return
-    _log.warning(
+    body = _unpacked(answer.beginning) if answer.compressed else answer.beginning
+    if answer.status == OK:
+        refusal: DomainError = UpstreamError("The backend does not answer as it should.")
+    else:
+        refusal = refusal_of(answer.status, body, hidden=(query.tenant,))
+    about_the_query = isinstance(refusal, ValidationFailed)
+    _log.log(
+        logging.INFO if about_the_query else logging.WARNING,
         "backend_refused",
+        request_id=request_id,
         backend=query.backend.value,
+        resource_id=query.subject,
         status=answer.status,
         media_type=answer.media_type[:100],
+        # What it says of a query may repeat that, which is its author's.
+        said=None if about_the_query else _line(body),
     )
-    if answer.status == OK:
-        raise UpstreamError("The backend does not answer as it should.")
-    body = answer.beginning
-    if answer.compressed:
-        body = _unpacked(body)
-    raise refusal_of(answer.status, body, hidden=(query.tenant,))
+    raise refusal
+
+
+def _cause(refusal: UpstreamError) -> str | None:
+    """For the operator: what the system says. Other errors may repeat what was asked."""
+    cause = refusal.__cause__
+    if cause is None:
+        return None
+    return str(cause)[:SAID_BYTES] if isinstance(cause, OSError) else type(cause).__name__
+
+
+def _line(body: bytes) -> str:
+    """For the operator: the beginning, on one line."""
+    text = body[:SAID_BYTES].decode("utf-8", errors="replace")
+    return "".join(sign if sign.isprintable() else " " for sign in text)
 
 
 def _unpacked(body: bytes) -> bytes:
