@@ -35,7 +35,7 @@ class Killed(BaseException):
 READS: Final = frozenset(
     {
         *("customer", "payment_methods", "subscription", "subscriptions", "invoices", "preview"),
-        *("prices", "products", "meters"),
+        *("prices", "known_prices", "products", "meters"),
     }
 )
 

@@ -195,13 +195,13 @@ class Profile:
 
 @frozen(kw_only=True)
 class Customer:
-    """``credit`` is what the next invoices are reduced by, never below zero."""
+    """``credit`` is what the next invoices in its currency are reduced by; None for none."""
 
     customer_id: CustomerId
     name: str
     email: str = field(repr=False)
     default_method: PaymentMethodId | None
-    credit: int = 0
+    credit: Money | None = None
 
 
 @frozen(kw_only=True)
@@ -215,6 +215,7 @@ class PaymentMethod:
     exp_month: int | None
     exp_year: int | None
     is_default: bool
+    added_at: datetime
 
     def is_usable(self, at: datetime) -> bool:
         """A card is good until the end of the month that it names."""

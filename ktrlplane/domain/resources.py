@@ -184,7 +184,7 @@ _A_MOMENT: Final = timedelta(microseconds=1)
 """Clocks of servers differ, and a reconciler that looks for what is newer must find it."""
 
 _HELD: Final[Mapping[Hold, str]] = {
-    Hold.PAYMENT: "It is suspended until what is owed has been paid.",
+    Hold.PAYMENT: "It is suspended until it is paid for again; who manages its billing sees why.",
     Hold.REQUEST: "It is suspended until somebody resumes it.",
 }
 

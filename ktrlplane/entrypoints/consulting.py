@@ -8,7 +8,14 @@ from typing import Any, Final
 from attrs import define, field
 
 from ktrlplane.domain.billing import Price
-from ktrlplane.ports.payment_questions import PaymentStatus, PricesOf, Question, StatusOf
+from ktrlplane.domain.ids import PriceId
+from ktrlplane.ports.payment_questions import (
+    KnownPrices,
+    PaymentStatus,
+    PricesOf,
+    Question,
+    StatusOf,
+)
 from ktrlplane.ports.payments import Payments
 
 PRICES_KEPT_S: Final = 300.0
@@ -17,6 +24,7 @@ what was quoted."""
 STATUS_KEPT_S: Final = 5.0
 """Every page of an application may ask, and the provider bounds how often it is asked."""
 STATUSES_KEPT: Final = 10_000
+PRICES_KNOWN: Final = 10_000
 
 
 @define
@@ -28,12 +36,15 @@ class ConsultPayments:
     _monotonic: Callable[[], float] = time.monotonic
     _prices: dict[str, tuple[float, Price]] = field(factory=dict)
     _statuses: dict[StatusOf, tuple[float, PaymentStatus]] = field(factory=dict)
+    _known: dict[PriceId, Price] = field(factory=dict)
     _lock: Lock = field(factory=Lock)
 
     def __call__(self, question: Question[Any]) -> Any:
         """Raises: what ``Payments`` does."""
         if isinstance(question, PricesOf):
             return self._priced(question)
+        if isinstance(question, KnownPrices):
+            return self._known_prices(question)
         if isinstance(question, StatusOf):
             return self._status(question)
         return question.ask(self._payments())
@@ -52,6 +63,20 @@ class ConsultPayments:
         found = self._payments().prices(missing)
         with self._lock:
             self._prices |= {key: (now + PRICES_KEPT_S, price) for key, price in found.items()}
+        return {**known, **found}
+
+    def _known_prices(self, question: KnownPrices) -> Mapping[PriceId, Price]:
+        """A price never changes."""
+        with self._lock:
+            known = {one: self._known[one] for one in question.price_ids if one in self._known}
+        missing = [one for one in question.price_ids if one not in known]
+        if not missing:
+            return known
+        found = self._payments().known_prices(missing)
+        with self._lock:
+            if len(self._known) >= PRICES_KNOWN:
+                self._known.clear()
+            self._known |= found
         return {**known, **found}
 
     def _status(self, question: StatusOf) -> PaymentStatus:

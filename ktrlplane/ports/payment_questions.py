@@ -20,7 +20,7 @@ from ktrlplane.domain.billing import (
     Subscription,
     SubscriptionItems,
 )
-from ktrlplane.domain.ids import CustomerId, SubscriptionId
+from ktrlplane.domain.ids import CustomerId, InvoiceId, PriceId, SubscriptionId
 from ktrlplane.domain.invoices import Invoice, Preview
 from ktrlplane.ports.payments import BillingChanged, Payments
 
@@ -65,6 +65,16 @@ class PricesOf(Question[Mapping[str, Price]]):
 
     def ask(self, payments: Payments) -> Mapping[str, Price]:
         return payments.prices(self.lookup_keys)
+
+
+@frozen
+class KnownPrices(Question[Mapping[PriceId, Price]]):
+    """Those that there are, what cannot be bought any more included."""
+
+    price_ids: tuple[PriceId, ...]
+
+    def ask(self, payments: Payments) -> Mapping[PriceId, Price]:
+        return payments.known_prices(self.price_ids)
 
 
 @frozen
@@ -116,14 +126,19 @@ class StatusOf(Question[PaymentStatus]):
 class InvoicesOf(Question[Sequence[Invoice]]):
     customer_id: CustomerId
     limit: int
+    after: InvoiceId | None = None
 
     def ask(self, payments: Payments) -> Sequence[Invoice]:
-        return payments.invoices(self.customer_id, limit=self.limit)
+        try:
+            return payments.invoices(self.customer_id, limit=self.limit, after=self.after)
+        except BillingChanged:
+            return ()
 
 
 @frozen
 class PreviewOf(Question[Preview | None]):
-    """The next invoice, were ``items`` what is paid for; None where nobody is there to get it."""
+    """The next invoice, were ``items`` what is paid for; None where nobody is there to get it,
+    or nothing will be billed."""
 
     customer_id: CustomerId
     items: SubscriptionItems

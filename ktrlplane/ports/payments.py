@@ -18,7 +18,13 @@ from ktrlplane.domain.billing import (
     SubscriptionItems,
 )
 from ktrlplane.domain.errors import Conflict
-from ktrlplane.domain.ids import CustomerId, InvoiceId, PaymentMethodId, SubscriptionId
+from ktrlplane.domain.ids import (
+    CustomerId,
+    InvoiceId,
+    PaymentMethodId,
+    PriceId,
+    SubscriptionId,
+)
 from ktrlplane.domain.invoices import Invoice, Preview
 
 
@@ -104,8 +110,11 @@ class Subscriptions(Protocol):
 
 class Invoices(Protocol):
     @abstractmethod
-    def invoices(self, customer_id: CustomerId, *, limit: int) -> Sequence[Invoice]:
-        """Newest first, at most ``limit``."""
+    def invoices(
+        self, customer_id: CustomerId, *, limit: int, after: InvoiceId | None = None
+    ) -> Sequence[Invoice]:
+        """Newest first, at most ``limit``, of those older than ``after``. Raises:
+        BillingChanged, where the customer has no such one."""
 
     @abstractmethod
     def preview(
@@ -115,8 +124,9 @@ class Invoices(Protocol):
         *,
         subscription_id: SubscriptionId | None,
     ) -> Preview:
-        """The next invoice, were ``items`` what the subscription contained from now on. Raises:
-        BillingChanged, where either is gone or over."""
+        """The next invoice, were ``items`` what the subscription contained from now on; its last
+        one, were it to end now, for none. Raises: BillingChanged, where either is gone or over,
+        or nothing will be billed."""
 
     @abstractmethod
     def pay(self, invoice_id: InvoiceId, *, key: str) -> Invoice:
@@ -128,6 +138,10 @@ class Offers(Protocol):
     @abstractmethod
     def prices(self, lookup_keys: Iterable[str]) -> Mapping[str, Price]:
         """By lookup key, those that there are and that can be bought."""
+
+    @abstractmethod
+    def known_prices(self, price_ids: Iterable[PriceId]) -> Mapping[PriceId, Price]:
+        """Those that there are, what cannot be bought any more included."""
 
     @abstractmethod
     def offered(self) -> Sequence[Price]:

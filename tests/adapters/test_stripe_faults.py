@@ -168,7 +168,7 @@ def test_a_subscription_ends_once(desk: Desk, fault: Fault) -> None:
     until_done(end)
     customer = desk.payments.customer(desk.customer_id)
     assert customer is not None
-    assert customer.credit == 4900
+    assert customer.credit == Money(4900, "eur")
 
 
 def test_what_is_declined_may_be_tried_again_under_its_key(desk: Desk) -> None:

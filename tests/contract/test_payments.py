@@ -140,7 +140,7 @@ def test_a_customer_is_opened_once_for_a_key(shop: Shop) -> None:
         "Acme",
         "billing@acme.example",
         None,
-        0,
+        None,
     )
     assert other.customer_id != first.customer_id
     assert "acme.example" not in repr(first)
@@ -448,7 +448,7 @@ def test_what_was_paid_and_not_used_becomes_credit(shop: Shop) -> None:
         assert over.state is SubscriptionState.CANCELED
     customer = shop.payments.customer(one.customer_id)
     assert customer is not None
-    assert customer.credit == 2500
+    assert customer.credit == Money(2500, "eur")
     shop.payments.subscribe(one.customer_id, plan(1, (price, 1)))
     newest, ended, _ = shop.payments.invoices(one.customer_id, limit=9)
     assert (newest.total.amount, newest.due.amount, ended.total.amount) == (5000, 2500, -2500)
@@ -484,7 +484,7 @@ def test_what_was_not_paid_is_no_credit(shop: Shop) -> None:
     shop.payments.cancel_now(one.subscription_id, key="end/1")
     customer = shop.payments.customer(one.customer_id)
     assert customer is not None
-    assert customer.credit == 0
+    assert customer.credit is None
 
 
 def test_periods_end_on_the_same_day_of_a_month_or_its_last(shop: Shop) -> None:

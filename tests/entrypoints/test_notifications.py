@@ -221,8 +221,14 @@ def test_who_manages_billing_is_told_that_something_is_not_paid(world: World) ->
             platform=world.control.platform,
         )
     world.run("settle_accounts")
-    failed = "A payment of organization acme did not go through; look at its billing"
-    suspended = "What organization acme pays for is suspended, since it is not paid"
+    failed = (
+        "A payment of organization acme did not go through. What it pays for runs on for a "
+        "while; add a payment method that pays, or pay the open invoice"
+    )
+    suspended = (
+        "What organization acme pays for is suspended, since it is not paid for: its billing says "
+        "why"
+    )
     for name, is_told in (("ada", True), ("bob", False), ("cleo", True)):
         assert (failed in world.titles(name)) is is_told, name
     world.clock.advance(timedelta(minutes=2))

@@ -171,7 +171,7 @@ def test_cancelling_works_at_the_end_of_the_period_and_can_be_undone(
     ada = world.person("ada")
     assert status_of(world, "one") == (
         "Suspended",
-        "It is suspended until what is owed has been paid.",
+        "It is suspended until it is paid for again; who manages its billing sees why.",
     )
     assert ada.sees(ACME)["billing_account"]["fault"] == "subscription_ended"
     assert refusal(ada.post(f"{ACME}/resume")) == (409, "conflict")

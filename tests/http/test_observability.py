@@ -461,8 +461,8 @@ def test_a_tenant_by_organization(place: Place) -> None:
         (
             400,
             (
-                b'{"status":"error","errorType":"bad_data","error":"invalid parameter \\"query\\": '
-                b'1:65: parse error: unexpected end of input"}'
+                b'{"status":"error","errorType":"bad_data","error":"invalid parameter '
+                b'\\"query\\": 1:65: parse error: unexpected end of input"}'
             ),
             (422, "validation_failed"),
             "The backend refuses this query: unexpected end of input.",

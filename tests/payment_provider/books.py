@@ -178,29 +178,47 @@ class Books:
 
     def upcoming(self, asked: Row) -> Row:
         customer = self.customer(asked["customer"], 400)
-        steps = asked["subscription_details"]["items"] if "subscription_details" in asked else []
+        details = asked.get("subscription_details", {})
+        steps = details.get("items", [])
         if "subscription" in asked:
             sub = self.living(asked["subscription"])
-            items = self.changed_items(sub["id"], steps)
-            first = [*self.pending[sub["id"]], *self.prorations(sub, items)]
+            ends = details.get("cancel_now") == "true"
+            items = [] if ends else self.changed_items(sub["id"], steps)
+            is_paid = sub["status"] in ("active", "trialing")
+            lines = [*self.pending[sub["id"]], *self.prorations(sub, items)]
+            if ends and not is_paid:
+                lines = []
+            elif not ends and not sub["cancel_at_period_end"]:
+                lines += self._period_lines(items, 1)
         else:
-            items, first = [self._new_item(step) for step in steps], []
+            items = [self._new_item(step) for step in steps]
             self._same_kind(items)
-        lines = [*first, *self._period_lines(items, 1)]
+            lines = self._period_lines(items, 1)
+        if not lines:
+            raise Refused(404, "invalid_request_error", "invoice_upcoming_none")
         total = sum(line["amount"] for line in lines)
+        balance = self._balance(customer, lines[0]["currency"])
         return {
             "object": "invoice",
             "currency": lines[0]["currency"],
             "total": total,
-            "amount_due": max(0, total + customer["balance"]),
+            "amount_due": max(0, total + balance),
             "lines": {"object": "list", "data": lines, "has_more": False, "url": "/v1/none"},
         }
+
+    def _balance(self, customer: Row, currency: str) -> int:
+        """What is in another currency does not count."""
+        balance: int = customer["balance"]
+        return balance if customer["currency"] == currency else 0
 
     def bill(self, sub: Row, lines: Sequence[Row]) -> Row:
         customer = self.customers[sub["customer"]]
         total = sum(line["amount"] for line in lines)
-        due = max(0, total + customer["balance"])
-        customer["balance"] = min(0, customer["balance"] + total)
+        currency = lines[0]["currency"]
+        balance = self._balance(customer, currency)
+        due = max(0, total + balance)
+        if balance or total < 0:
+            customer["balance"], customer["currency"] = min(0, balance + total), currency
         is_paid = not due or self.can_pay(customer)
         invoice_id = self.new("in")
         details = {"subscription_details": {"subscription": sub["id"]}}

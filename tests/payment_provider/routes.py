@@ -32,6 +32,7 @@ class Routes(Books):
             "email": asked["email"],
             "metadata": asked["metadata"],
             "balance": 0,
+            "currency": None,
             "invoice_settings": {"default_payment_method": None},
         }
         self.customers[row["id"]] = row
@@ -104,6 +105,11 @@ class Routes(Books):
         active = [one for one in self.prices.values() if one["active"]]
         found = [one for one in active if keys is None or one["lookup_key"] in keys]
         return page(found, asked, "/v1/prices")
+
+    def read_price(self, _: Row, price_id: str) -> Row:
+        if price_id not in self.prices:
+            raise missing("price")
+        return self.prices[price_id]
 
     def add_price(self, asked: Row) -> Row:
         if asked["product"] not in self.products:
@@ -188,6 +194,7 @@ _TABLE: list[tuple[str, str, Callable[..., Any]]] = [
     ("GET", f"/v1/invoices/{_ID}/lines", Routes.list_lines),
     ("POST", f"/v1/invoices/{_ID}/pay", lambda books, _, one: books.pay(one)),
     ("GET", "/v1/prices", Routes.list_prices),
+    ("GET", "/v1/prices/([^/]+)", Routes.read_price),
     ("POST", "/v1/prices", Routes.add_price),
     ("GET", "/v1/products", Routes.list_products),
     ("POST", "/v1/products", Routes.add_product),

@@ -88,6 +88,7 @@ class Provider:
             last4 = "0341" if declined else "4242"
             card = {"brand": "visa", "last4": last4, "exp_month": 12, "exp_year": 2034}
             row = {"id": new, "object": "payment_method", "type": "card", "card": card}
+            row["created"] = self.books.now
             self.books.methods[customer_id].append(row)
             if declined:
                 self.books.declined.add(new)

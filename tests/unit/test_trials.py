@@ -2,101 +2,23 @@
 
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 
-from ktrlplane.adapters.memory.clock import ManualClock
-from ktrlplane.adapters.memory.unit_of_work import MemoryUnitsOfWork
-from ktrlplane.domain.access import Scope
-from ktrlplane.domain.billing import Subscription, SubscriptionState
-from ktrlplane.domain.ids import PrincipalId, ProjectId, ResourceId
-from ktrlplane.domain.resources import Resource
-from ktrlplane.domain.services import billing, inheritance
-from ktrlplane.domain.services.estimates import Estimate, EstimateOf, estimate
-from ktrlplane.entrypoints.library import ControlPlane
-from ktrlplane.entrypoints.session import Session
-from ktrlplane.ports.payments import Payments
-from tests.builders import NOW, on
-from tests.paying import a_provider
-from tests.payment_faults import Fault, FaultyPayments, Killed
-from tests.platforms import a_platform
-from tests.stateful.test_billing import a_catalog
+from ktrlplane.domain.ids import ResourceId
+from ktrlplane.domain.services import billing
+from ktrlplane.domain.services.estimates import Estimate
+from tests.builders import NOW
+from tests.buying import ACME, FEW, GOLD, GRAND, MILL, OTHER, PLANT, Scene
+from tests.payment_faults import Fault, Killed
 
-ADA = PrincipalId("ada")
-ACME, PLANT, MILL = map(on, ("organization acme", "project plant", "project mill"))
-OTHER = on("organization other")
 DAY = timedelta(days=1)
-GOLD, GRAND, FEW = 1000, 2500, 400
-
-
-class Scene:
-    """Everybody has a card. Gold may be tried for twenty days, few for ten, grand not at all."""
-
-    def __init__(self) -> None:
-        self.clock = ManualClock(NOW)
-        catalog = a_catalog({"gold": 20, "few": 10})
-        self.there = a_provider(self.clock, catalog)
-        self.payments = FaultyPayments(self.there)
-        faulty: Any = self.payments
-        given: dict[str, Payments] = {"payments": faulty}
-        self.control = ControlPlane(
-            units=MemoryUnitsOfWork(),
-            clock=self.clock,
-            catalog=catalog,
-            validator=a_platform().validator,
-            deletion_grace=timedelta(0),
-            **given,
-        )
-        self.ada: Session = self.control.sign_in(ADA, email="ada@example.com")
-        for org_id in ("acme", "other"):
-            self.ada.create_organization(id=org_id, name=org_id)
-        for project_id in ("plant", "mill"):
-            self.ada.create_project(id=project_id, name="P", org_id="acme")
-        for scope in (ACME, OTHER, PLANT, MILL):
-            self.act(billing.open_customer, scope)
-            customer_id = self.account(scope).customer_id
-            method = self.there.add_method(customer_id)
-            self.there.make_default(customer_id, method, key=f"{scope}")
-
-    def act(self, service: Any, *args: Any) -> Any:
-        asked = {"actor": ADA, "platform": self.control.platform}
-        return self.control.transact(lambda work: service(work, *args, **asked))
-
-    def account(self, scope: Scope) -> Any:
-        with self.control.transact.units.view() as work:
-            return work.billing.find(scope)
-
-    def buy(self, name: str, sku: str, project: str = "plant") -> Resource:
-        return self.ada.create_resource(project, id=name, name="R", type="Acme.Kettle", sku=sku)
-
-    def inherit(self, project: str, *, inherits: bool) -> None:
-        command = inheritance.SetInheritance(inherits=inherits)
-        self.act(inheritance.set_inheritance, ProjectId(project), command)
-
-    def pass_time(self, by: timedelta) -> None:
-        self.clock.advance(by)
-        self.control.catch_up()
-
-    def living(self, scope: Scope = ACME) -> Subscription:
-        (one,) = self.there.subscriptions(self.account(scope).customer_id)
-        return one
-
-    def state(self, scope: Scope = ACME) -> SubscriptionState:
-        return self.living(scope).state
-
-    def billed(self, scope: Scope = ACME) -> list[int]:
-        invoices = self.there.invoices(self.account(scope).customer_id, limit=9)
-        return [one.total.amount for one in invoices]
-
-    def estimate(self, scope: Scope = ACME, **asked: Any) -> Estimate:
-        told: Estimate = self.act(estimate, scope, EstimateOf(**asked))
-        return told
 
 
 @pytest.fixture
 def scene() -> Scene:
-    return Scene()
+    """Gold may be tried for twenty days, few for ten, grand not at all."""
+    return Scene({"gold": 20, "few": 10})
 
 
 def billed_at(told: Estimate) -> datetime:

@@ -1,5 +1,6 @@
 from abc import abstractmethod
 from collections.abc import Sequence
+from datetime import datetime
 
 from attrs import evolve
 
@@ -20,6 +21,9 @@ class MemoryCustomers(MemoryVisits, Customers):
     @abstractmethod
     def _pass_time(self) -> None: ...
 
+    @abstractmethod
+    def _now_of(self, customer_id: CustomerId) -> datetime: ...
+
     def lead_to(self, pages: str) -> None:
         """Portals are there from now on."""
         self._pages = pages
@@ -36,6 +40,7 @@ class MemoryCustomers(MemoryVisits, Customers):
                 exp_month=12,
                 exp_year=2034,
                 is_default=False,
+                added_at=self._now_of(customer_id).replace(microsecond=0),
             )
             account.methods.append(method)
             if declined:

@@ -28,9 +28,11 @@ _MONTHS: Final[Mapping[Interval, int]] = {Interval.MONTH: 1, Interval.YEAR: 12}
 
 @define
 class Account:
-    """A customer, and which of its payment methods are declined."""
+    """A customer, and which of its payment methods are declined. ``credits`` are in minor
+    units, by currency."""
 
     customer: Customer
+    credits: dict[str, int] = field(factory=dict)
     methods: list[PaymentMethod] = field(factory=list)
     declined: set[PaymentMethodId] = field(factory=set)
     is_gone: bool = False
@@ -88,28 +90,40 @@ class Ledger:
 
     def next_invoice(
         self, contract: Contract, account: Account, items: SubscriptionItems, at: datetime
-    ) -> Preview:
-        changed = self._prorations(contract, items, at)
-        return self.quote(account, (*contract.pending, *changed, *self._period(items)))
+    ) -> Preview | None:
+        """None for one that ends with its period, and nothing is left to be billed."""
+        changed = (*contract.pending, *self._prorations(contract, items, at))
+        if contract.subscription.cancel_at_period_end:
+            return self.quote(account, changed) if changed else None
+        return self.quote(account, (*changed, *self._period(items)))
+
+    def last_invoice(self, contract: Contract, account: Account, at: datetime) -> Preview | None:
+        """Were it to end at once; None where nothing would be billed."""
+        lines = self._left(contract, at)
+        return self.quote(account, lines) if lines else None
 
     def first_invoice(self, account: Account, items: SubscriptionItems) -> Preview:
         return self.quote(account, tuple(self._period(items)))
 
     def quote(self, account: Account, lines: tuple[InvoiceLine, ...]) -> Preview:
         total = _sum(lines)
-        due = max(0, total.amount - account.customer.credit)
+        due = max(0, total.amount - account.credits.get(total.currency, 0))
         return Preview(total=total, due=Money(due, total.currency), lines=lines)
 
     def end(self, contract: Contract, account: Account, at: datetime) -> None:
         """At once, with credit for what was paid and is not used."""
-        if contract.subscription.state.is_paid:
-            nothing = SubscriptionItems()
-            lines = (*contract.pending, *self._prorations(contract, nothing, at))
-            if lines:
-                self.bill(account, contract, lines, at)
+        lines = self._left(contract, at)
+        if lines:
+            self.bill(account, contract, lines, at)
         if contract.subscription.state is SubscriptionState.INCOMPLETE:
             self._void(contract)
         self._become(contract, SubscriptionState.CANCELED)
+
+    def _left(self, contract: Contract, at: datetime) -> tuple[InvoiceLine, ...]:
+        """To be billed where it ends at once. What was not paid is no credit."""
+        if not contract.subscription.state.is_paid:
+            return ()
+        return (*contract.pending, *self._prorations(contract, SubscriptionItems(), at))
 
     def pass_time(self, contract: Contract, account: Account, now: datetime) -> None:
         """All that fell due until ``now``, one period after the other."""
@@ -138,8 +152,12 @@ class Ledger:
     ) -> Invoice:
         quote = self.quote(account, tuple(lines))
         total, due = quote.total, quote.due
-        left = max(0, account.customer.credit - total.amount)
-        account.customer = evolve(account.customer, credit=left)
+        left = max(0, account.credits.pop(total.currency, 0) - total.amount)
+        if left:
+            account.credits[total.currency] = left
+        shown = next(reversed(account.credits.items()), None)
+        credit = None if shown is None else Money(shown[1], shown[0])
+        account.customer = evolve(account.customer, credit=credit)
         paid = not due.amount or account.pays
         self._last += 1
         number = self._last

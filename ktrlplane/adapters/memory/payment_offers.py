@@ -25,6 +25,10 @@ class MemoryOffers(Once, Offers):
             found = (price for price in self._prices.values() if price.active)
             return {price.lookup_key: price for price in found if price.lookup_key in keys}
 
+    def known_prices(self, price_ids: Iterable[PriceId]) -> Mapping[PriceId, Price]:
+        with self._lock:
+            return {one: self._prices[one] for one in price_ids if one in self._prices}
+
     def offered(self) -> Sequence[Price]:
         with self._lock:
             keyed = {price.lookup_key: price for price in self._prices.values() if price.active}

@@ -145,6 +145,9 @@ class MemoryPayments(MemoryCustomers, MemoryOffers, Payments):
                 raise BillingChanged("The subscription follows a newer plan, or cannot change.")
             self._require_one_kind(plan.items)
             now = self._now_of(contract.subscription.customer_id)
+            if plan.as_of is not None:
+                ahead = self._ahead.get(contract.subscription.customer_id, timedelta())
+                plan = evolve(plan, as_of=plan.as_of + ahead)
             at = contract.subscription.change_at(plan, now)
             self._ledger.amend(contract, plan.items, at.replace(microsecond=0))
             contract.subscription = evolve(contract.subscription, revision=plan.revision)
@@ -189,11 +192,19 @@ class MemoryPayments(MemoryCustomers, MemoryOffers, Payments):
                 self._ledger.end(contract, self._accounts[customer_id], now)
             return contract.subscription
 
-    def invoices(self, customer_id: CustomerId, *, limit: int) -> Sequence[Invoice]:
+    def invoices(
+        self, customer_id: CustomerId, *, limit: int, after: InvoiceId | None = None
+    ) -> Sequence[Invoice]:
         with self._lock:
             self._pass_time()
             every = reversed(self._ledger.invoices.values())
-            return [one for one in every if one.customer_id == customer_id][:limit]
+            theirs = [one for one in every if one.customer_id == customer_id]
+            if after is not None:
+                ids = [one.invoice_id for one in theirs]
+                if after not in ids:
+                    raise BillingChanged("The customer has no such invoice.")
+                theirs = theirs[ids.index(after) + 1 :]
+            return theirs[:limit]
 
     def preview(
         self,
@@ -204,12 +215,19 @@ class MemoryPayments(MemoryCustomers, MemoryOffers, Payments):
     ) -> Preview:
         with self._lock:
             account = self._account(customer_id)
-            self._require_one_kind(items)
+            if items:
+                self._require_one_kind(items)
             if subscription_id is None:
                 return self._ledger.first_invoice(account, items)
             contract = self._living(subscription_id)
             now = self._now_of(customer_id).replace(microsecond=0)
-            return self._ledger.next_invoice(contract, account, items, now)
+            if items:
+                found = self._ledger.next_invoice(contract, account, items, now)
+            else:
+                found = self._ledger.last_invoice(contract, account, now)
+            if found is None:
+                raise BillingChanged("Nothing will be billed.")
+            return found
 
     def pay(self, invoice_id: InvoiceId, *, key: str) -> Invoice:
         with self._lock:

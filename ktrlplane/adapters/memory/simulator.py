@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from ktrlplane.adapters.memory.payment_state import read, written
 from ktrlplane.adapters.memory.payments import MemoryPayments
@@ -24,7 +24,13 @@ from ktrlplane.domain.billing import (
     Subscription,
     SubscriptionItems,
 )
-from ktrlplane.domain.ids import CustomerId, InvoiceId, PaymentMethodId, SubscriptionId
+from ktrlplane.domain.ids import (
+    CustomerId,
+    InvoiceId,
+    PaymentMethodId,
+    PriceId,
+    SubscriptionId,
+)
 from ktrlplane.domain.invoices import Invoice, Preview
 from ktrlplane.ports.clock import Clock
 from ktrlplane.ports.payments import Payments
@@ -32,7 +38,7 @@ from ktrlplane.ports.shared_state import SharedState
 
 T = TypeVar("T")
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Of what is kept. What another version has kept is not read: it is a simulation."""
 
 _log = logging.getLogger(__name__)
@@ -185,7 +191,13 @@ class PaymentSimulator(Payments):
         return self._with(lambda there: there.subscribe(customer_id, plan, trial_days=trial_days))
 
     def amend(self, subscription_id: SubscriptionId, plan: Plan) -> Subscription:
-        return self._with(lambda there: there.amend(subscription_id, plan))
+        """The platform's clock does not know how far a person has moved time on here."""
+
+        def amended(there: _There) -> Subscription:
+            as_of = None if plan.as_of is None else plan.as_of + there.clock.ahead
+            return there.payments.amend(subscription_id, evolve(plan, as_of=as_of))
+
+        return self._held(amended)
 
     def end_trial(self, subscription_id: SubscriptionId, *, key: str) -> Subscription:
         return self._with(lambda there: there.end_trial(subscription_id, key=key))
@@ -201,8 +213,10 @@ class PaymentSimulator(Payments):
 
     # -- invoices ------------------------------------------------------------------------------
 
-    def invoices(self, customer_id: CustomerId, *, limit: int) -> Sequence[Invoice]:
-        return self._seen(lambda there: there.invoices(customer_id, limit=limit))
+    def invoices(
+        self, customer_id: CustomerId, *, limit: int, after: InvoiceId | None = None
+    ) -> Sequence[Invoice]:
+        return self._seen(lambda there: there.invoices(customer_id, limit=limit, after=after))
 
     def preview(
         self,
@@ -223,6 +237,10 @@ class PaymentSimulator(Payments):
     def prices(self, lookup_keys: Iterable[str]) -> Mapping[str, Price]:
         wanted = list(lookup_keys)
         return self._seen(lambda there: there.prices(wanted))
+
+    def known_prices(self, price_ids: Iterable[PriceId]) -> Mapping[PriceId, Price]:
+        wanted = list(price_ids)
+        return self._seen(lambda there: there.known_prices(wanted))
 
     def offered(self) -> Sequence[Price]:
         return self._seen(lambda there: there.offered())

@@ -129,6 +129,8 @@ def _failure(error: stripe.StripeError, *, wrote: bool) -> UpstreamError:
 
 
 def _is_gone(error: stripe.StripeError) -> bool:
+    if error.code == "invoice_upcoming_none":
+        return True
     missing = error.code == "resource_missing" and getattr(error, "param", None) in _GONE
     return missing or error.http_status == _NOT_FOUND
 

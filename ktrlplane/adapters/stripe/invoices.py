@@ -4,7 +4,9 @@ from typing import Any
 
 from stripe.params import (
     InvoiceCreatePreviewParams,
+    InvoiceCreatePreviewParamsSubscriptionDetails,
     InvoiceCreatePreviewParamsSubscriptionDetailsItem,
+    InvoiceListParams,
 )
 
 from ktrlplane.adapters.stripe import reading
@@ -22,18 +24,15 @@ PAGE = 100
 class StripeInvoices(Invoices):
     _calls: Calls
 
-    def invoices(self, customer_id: CustomerId, *, limit: int) -> Sequence[Invoice]:
+    def invoices(
+        self, customer_id: CustomerId, *, limit: int, after: InvoiceId | None = None
+    ) -> Sequence[Invoice]:
         ask = self._calls.v1.invoices.list
+        params: InvoiceListParams = {"customer": str(customer_id), "limit": min(limit, PAGE)}
+        if after is not None:
+            params["starting_after"] = str(after)
         answers = self._calls.read(
-            lambda: [
-                one.to_dict()
-                for one in islice(
-                    ask(
-                        {"customer": str(customer_id), "limit": min(limit, PAGE)}
-                    ).auto_paging_iter(),
-                    limit,
-                )
-            ]
+            lambda: [one.to_dict() for one in islice(ask(params).auto_paging_iter(), limit)]
         )
         return [_read(self._calls, answer) for answer in answers]
 
@@ -44,12 +43,16 @@ class StripeInvoices(Invoices):
         *,
         subscription_id: SubscriptionId | None,
     ) -> Preview:
+        details: InvoiceCreatePreviewParamsSubscriptionDetails = {
+            "proration_behavior": "create_prorations"
+        }
+        if items:
+            details["items"] = self._wanted(items, subscription_id)
+        else:
+            details["cancel_now"] = True
         params: InvoiceCreatePreviewParams = {
             "customer": str(customer_id),
-            "subscription_details": {
-                "items": self._wanted(items, subscription_id),
-                "proration_behavior": "create_prorations",
-            },
+            "subscription_details": details,
         }
         if subscription_id is not None:
             params["subscription"] = str(subscription_id)

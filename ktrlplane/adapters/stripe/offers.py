@@ -1,11 +1,12 @@
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from ktrlplane.adapters.stripe import reading
 from ktrlplane.adapters.stripe.calls import Calls
 from ktrlplane.domain.billing import Meter, Offer, Price, Product
 from ktrlplane.domain.errors import UpstreamError
-from ktrlplane.domain.ids import ProductId
+from ktrlplane.domain.ids import PriceId, ProductId
 from ktrlplane.ports.payments import Offers
 
 KEYS_AT_ONCE: Final = 10
@@ -28,6 +29,14 @@ class StripeOffers(Offers):
         )
         read = map(reading.price, answers["data"])
         return [price for price in read if price is not None]
+
+    def known_prices(self, price_ids: Iterable[PriceId]) -> Mapping[PriceId, Price]:
+        retrieve = self._calls.v1.prices.retrieve
+        answers = [
+            self._calls.find(partial(retrieve, str(price_id))) for price_id in set(price_ids)
+        ]
+        read = [reading.price(answer) for answer in answers if answer is not None]
+        return {price.price_id: price for price in read if price is not None}
 
     def offered(self) -> Sequence[Price]:
         ask = self._calls.v1.prices.list

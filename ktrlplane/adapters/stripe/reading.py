@@ -39,8 +39,14 @@ def customer(answer: Answer) -> Customer:
         name=answer.get("name") or "",
         email=answer.get("email") or "",
         default_method=PaymentMethodId(default) if default else None,
-        credit=max(0, -(answer.get("balance") or 0)),
+        credit=_credit(answer),
     )
+
+
+def _credit(answer: Answer) -> Money | None:
+    """A negative balance is one."""
+    balance, currency = answer.get("balance") or 0, answer.get("currency")
+    return Money(-balance, currency) if balance < 0 and currency else None
 
 
 def payment_method(answer: Answer, default: PaymentMethodId | None) -> PaymentMethod:
@@ -55,6 +61,7 @@ def payment_method(answer: Answer, default: PaymentMethodId | None) -> PaymentMe
         exp_month=more.get("exp_month"),
         exp_year=more.get("exp_year"),
         is_default=method_id == default,
+        added_at=_time(answer["created"]),
     )
 
 

@@ -202,7 +202,8 @@ class _Parser:
         if word.kind not in _COUNTED:
             return
         count = words.need(NUMBER)
-        if not count.text.isdecimal() or not 0 < int(count.text) <= _MOST_COUNTED:
+        is_short = count.text.isdecimal() and len(count.text) <= len(str(_MOST_COUNTED))
+        if not is_short or not 0 < int(count.text) <= _MOST_COUNTED:
             refuse(f"{word.text} takes a whole number from 1 on.", count.begin)
         words.need(",")
 

@@ -11,6 +11,7 @@ from ktrlplane.domain.observability.words import (
     NAME,
     NUMBER,
     STRING,
+    Word,
     Words,
     refuse,
 )
@@ -132,6 +133,7 @@ def _label_is(words: Words) -> None:
     name = words.need(NAME)
     operator, value = words.now, words.then()
     if operator.kind in _EQUALITIES and value.kind == STRING:
+        _require_printable(value)
         _matched(words)
         return
     if operator.kind not in _COMPARISONS:
@@ -148,6 +150,14 @@ def _label_is(words: Words) -> None:
     if words.now.kind in ("+", "-"):
         words.take()
     number(words)
+
+
+def _require_printable(value: Word) -> None:
+    """Loki before 3.7.1 prints what a label is compared with between backticks, as it stands, and
+    parses that again: what stood behind one would be read as the query goes on. Raises:
+    UnsafeQuery."""
+    if "`" in meaning(value):
+        refuse("Write a backtick as [\\x60] here, in a regular expression.", value.begin)
 
 
 def _nothing(_: Words) -> None:

@@ -5,7 +5,8 @@ from typing import Final
 
 from attrs import field, frozen
 
-_LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*\Z")
+_LABEL: Final = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*\Z")
+"""Of those that begin with two underscores backends drop some."""
 _NEEDS_ESCAPE: Final = re.compile(r'["\\\x00-\x1f\x7f-\U0010ffff]')
 
 

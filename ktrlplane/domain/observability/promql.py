@@ -26,7 +26,7 @@ from ktrlplane.domain.observability.promql_operators import (
     matching,
     precedence_of,
 )
-from ktrlplane.domain.observability.promql_selectors import read_braces
+from ktrlplane.domain.observability.promql_selectors import INTERNAL, read_braces
 from ktrlplane.domain.observability.promql_types import Expression, Form, Type
 from ktrlplane.domain.observability.promql_words import read_words
 from ktrlplane.domain.observability.words import (
@@ -243,6 +243,8 @@ class _Parser:
             if not _is_metric(word):
                 self.words.unexpected("an expression")
             metric = self.words.take()
+            if metric.text.startswith(INTERNAL):
+                refuse(f"Metrics that begin with {INTERNAL} are the backend's own.", word.begin)
         if self.words.now.kind == "{":
             self.places.append(read_braces(self.words, metric))
         elif metric is not None:

@@ -1,6 +1,7 @@
 """What stands between two expressions of PromQL, and labels in parentheses
 (https://prometheus.io/docs/prometheus/latest/querying/operators/)."""
 
+import re
 from typing import Final, NamedTuple
 
 from ktrlplane.domain.observability.matching import meaning
@@ -30,6 +31,9 @@ class Matched(NamedTuple):
 
     has_bool: bool
     by_labels: bool
+
+
+_PLAIN: Final = re.compile(r"[\w.:/-]+")
 
 
 def precedence_of(word: Word) -> int:
@@ -129,6 +133,9 @@ def _label(words: Words) -> str:
     word = words.now
     if word.kind == STRING:
         name = meaning(words.take())
+        # Prometheus before 0.310 prints it without the quotes, and Mimir parses that again.
+        if name and not _PLAIN.fullmatch(name):
+            refuse("A label that is named here has letters, digits and _.:/- alone.", word.begin)
     elif word.kind == NAME and word.text.lower() not in _NO_LABEL:
         name = words.take().text
     else:

@@ -7,6 +7,10 @@ from ktrlplane.domain.observability.matching import meaning, selects_something
 from ktrlplane.domain.observability.words import NAME, STRING, Word, Words, refuse
 
 _METRIC_NAME: Final = "__name__"
+INTERNAL: Final = "__"
+"""How names begin by which backends talk to themselves: Mimir keeps whole queries in labels of a
+metric ``__embedded_queries__``."""
+_KNOWN: Final = frozenset({_METRIC_NAME, "__type__", "__unit__"})
 _OPERATORS: Final = frozenset({"=", "!=", "=~", "!~"})
 
 
@@ -36,6 +40,8 @@ def _matcher(words: Words, metric: Word | None) -> bool:
         words.unexpected("a matcher")
     if not name:
         refuse("This name is empty.", word.begin)
+    if name.startswith(INTERNAL) and name not in _KNOWN:
+        refuse(f"Labels that begin with {INTERNAL} are the backend's own.", word.begin)
     is_metric = word.kind == STRING and words.now.kind not in _OPERATORS
     if metric is not None and (is_metric or name == _METRIC_NAME):
         refuse("The metric is named twice.", word.begin)
@@ -45,4 +51,7 @@ def _matcher(words: Words, metric: Word | None) -> bool:
         words.unexpected("=, !=, =~ or !~")
     operator = words.take()
     value = words.need(STRING)
-    return selects_something(operator.kind, meaning(value), value.begin)
+    text = meaning(value)
+    if name == _METRIC_NAME and text.startswith(INTERNAL):
+        refuse(f"Metrics that begin with {INTERNAL} are the backend's own.", value.begin)
+    return selects_something(operator.kind, text, value.begin)

@@ -5,6 +5,7 @@ leaves nothing that the next one does not find. Runs outside of units of work.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
@@ -21,7 +22,7 @@ from ktrlplane.domain.billing import (
 from ktrlplane.domain.billing_accounts import BillingAccount, BillingFault
 from ktrlplane.domain.errors import PaymentRequired
 from ktrlplane.domain.ids import CustomerId, SubscriptionId
-from ktrlplane.domain.invoices import INVOICES, InvoiceState
+from ktrlplane.domain.invoices import INVOICES, Invoice, InvoiceState
 from ktrlplane.ports.payments import Payments
 
 TRIES_WITH_A_KEY: Final = 5
@@ -184,21 +185,35 @@ def _pay_debts(
     """Whether nothing is open of subscriptions that are over."""
     living = None if own is None else own.subscription_id
     for invoice in payments.invoices(customer.customer_id, limit=INVOICES):
-        if invoice.state is InvoiceState.OPEN and invoice.subscription_id != living:
-            key = f"{invoice.invoice_id}/pay/{wanted.account.revision}"
-            try:
-                payments.pay(invoice.invoice_id, key=key)
-            except PaymentRequired:
-                return False
+        is_owed = invoice.state is InvoiceState.OPEN and invoice.subscription_id != living
+        if is_owed and not _paid(payments, invoice, wanted.account.revision):
+            return False
     return True
+
+
+def _paid(payments: Payments, invoice: Invoice, revision: int) -> bool:
+    """By the default payment method; else by what was added last, if that was since then, which
+    becomes the default: whoever adds one wants to pay by it."""
+    key = f"{invoice.invoice_id}/pay/{revision}"
+    with suppress(PaymentRequired):
+        payments.pay(invoice.invoice_id, key=key)
+        return True
+    methods = payments.payment_methods(invoice.customer_id)
+    newest = max(methods, key=lambda one: one.added_at, default=None)
+    if newest is None or newest.is_default or newest.added_at < invoice.created_at:
+        return False
+    method_id = newest.payment_method_id
+    payments.make_default(invoice.customer_id, method_id, key=f"{key}/{method_id}/default")
+    with suppress(PaymentRequired):
+        payments.pay(invoice.invoice_id, key=f"{key}/{method_id}")
+        return True
+    return False
 
 
 def _paid_again(payments: Payments, own: Subscription, revision: int) -> Subscription:
     for invoice in payments.invoices(own.customer_id, limit=INVOICES):
         is_open = invoice.state is InvoiceState.OPEN
-        if is_open and invoice.subscription_id == own.subscription_id:
-            try:
-                payments.pay(invoice.invoice_id, key=f"{invoice.invoice_id}/pay/{revision}")
-            except PaymentRequired:
-                break
+        is_own = invoice.subscription_id == own.subscription_id
+        if is_open and is_own and not _paid(payments, invoice, revision):
+            break
     return payments.subscription(own.subscription_id) or own

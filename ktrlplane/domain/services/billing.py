@@ -10,7 +10,7 @@ from ktrlplane.domain.billing_accounts import BillingAccount, Terms
 from ktrlplane.domain.errors import Conflict, Fault, PaymentRequired, ValidationFailed
 from ktrlplane.domain.events import EventType
 from ktrlplane.domain.ids import CustomerId, PrincipalId
-from ktrlplane.domain.services.payers import payer_at
+from ktrlplane.domain.services.payers import is_on, payer_at
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.services.purchases import priced, require_method, tier_of
 from ktrlplane.domain.services.standings import hold_for, standing_on
@@ -70,12 +70,13 @@ def subscribe(
     """
     account = _managed(work, scope, actor, platform)
     payer = payer_at(work, scope, actor, platform.now())
+    currency = None if command.currency is None else command.currency.lower()
+    terms = Terms(currency or account.terms.currency, command.interval or account.terms.interval)
+    if terms != account.terms:
+        _require_known(terms, platform)
     require_method(work, payer, platform.now())
     present = _subscription(work, account)
     is_over = present is None or present.state.is_over
-    terms = Terms(
-        command.currency or account.terms.currency, command.interval or account.terms.interval
-    )
     if terms != account.terms:
         if not is_over:
             raise Conflict(
@@ -87,7 +88,6 @@ def subscribe(
                 "What was wanted last is being made so at the payment provider. Try again in a "
                 "moment."
             )
-        _require_known(terms, platform)
         account = evolve(account, terms=terms)
     if is_over:
         account = evolve(account, subscription_id=None)
@@ -109,6 +109,9 @@ def _require_known(terms: Terms, platform: Platform) -> None:
         faults.append(Fault("/currency", "not_sold", "Nothing is sold in this currency."))
     if terms.interval not in {None, *(price.interval for price in prices)}:
         faults.append(Fault("/interval", "not_sold", "Nothing is sold by this interval."))
+    if not faults and not any(is_on(price, terms) for price in prices):
+        detail = f"Nothing is sold in {terms.currency} by the {terms.interval}."
+        faults.append(Fault("/interval", "not_sold", detail))
     if faults:
         raise ValidationFailed(faults)
 
@@ -238,8 +241,8 @@ def _customer(
 
 
 NO_CUSTOMER: Final = (
-    "There is no customer at the payment provider yet: it did not answer. That is tried again; "
-    "try again in a minute."
+    "There is no customer at the payment provider yet: it could not be made so far. That is tried "
+    "again by itself; try again in a minute, and tell the platform's operator if it stays so."
 )
 
 

@@ -8,17 +8,19 @@ from attrs import frozen
 from ktrlplane.domain.access import Scope
 from ktrlplane.domain.billing import Money, Subscription, SubscriptionItems
 from ktrlplane.domain.billing_accounts import BillingAccount
-from ktrlplane.domain.catalog import Price, Tier
-from ktrlplane.domain.errors import NotFound
+from ktrlplane.domain.catalog import Tier
+from ktrlplane.domain.errors import Fault, NotFound, ValidationFailed
 from ktrlplane.domain.ids import PriceId, PrincipalId, ResourceId
 from ktrlplane.domain.invoices import Preview
+from ktrlplane.domain.lifecycle import ENDED
+from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services.billing_views import managed_payer, subscription_of
-from ktrlplane.domain.services.payers import Payer, quoted
+from ktrlplane.domain.services.payers import Payer
 from ktrlplane.domain.services.platform import Platform
-from ktrlplane.domain.services.purchases import tier_of
+from ktrlplane.domain.services.purchases import sold_to, tier_of
 from ktrlplane.domain.services.trials import may_try, trial_days
 from ktrlplane.domain.standings import not_found
-from ktrlplane.ports.payment_questions import PreviewOf, PricesOf, learn
+from ktrlplane.ports.payment_questions import KnownPrices, PreviewOf, learn
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 
@@ -37,8 +39,8 @@ class Estimate:
 
 @frozen(kw_only=True)
 class EstimateOf:
-    """One more of a tier; or, of ``resource_id``, that tier in place of the one it has; or
-    nothing new."""
+    """One more of a tier; or, of ``resource_id``, that tier in place of the one it has, or
+    nothing; or all as it is. ``type`` is that of the resource, where it is left out."""
 
     type: str | None = None
     sku: str | None = None
@@ -54,25 +56,27 @@ def estimate(
     platform: Platform,
 ) -> Estimate:
     """What the payer of a scope will pay. Raises: NotFound, also for a tier or a resource that
-    is not there; Forbidden, UpstreamError, Unasked."""
+    is not there; Forbidden; ValidationFailed for a tier that is not sold to it, or of which it is
+    not said of what type it is; UpstreamError, Unasked."""
     payer = managed_payer(work, scope, actor, platform)
-    items = _present_items(work, payer)
-    price = _price(asked, payer, platform)
-    then = items
-    if price is not None:
-        known = learn(work.known, PricesOf((price.lookup_key,)))
-        if price.lookup_key in known:
-            then = _with(items, known[price.lookup_key].price_id, 1)
-    if asked.resource_id is not None:
-        then = _without(then, work, scope, asked.resource_id)
+    gone = None if asked.resource_id is None else _below(work, scope, asked.resource_id)
+    tier = _tier(asked, gone, platform)
+    items = then = _present_items(work, payer)
+    interval: str | None = payer.terms.interval
+    if tier is not None and tier.prices:
+        price, there = sold_to(work, tier, payer)
+        then, interval = _with(items, there.price_id, 1), price.interval
+    if gone is not None:
+        then = _without(then, gone)
     next_invoice = _next_invoice(work, payer, then)
+    tiers = _tiers_then(work, payer, tier, gone, platform)
     return Estimate(
         payer=payer,
-        now=_recurring(items, work, payer, platform),
-        then=_recurring(then, work, payer, platform),
-        interval=payer.terms.interval or (None if price is None else price.interval),
+        now=_recurring(items, work),
+        then=_recurring(then, work),
+        interval=interval,
         next_invoice=next_invoice,
-        billed_at=None if next_invoice is None else _billed_at(work, payer, asked, platform),
+        billed_at=_billed_at(work, payer, then, tiers, platform) if next_invoice else None,
     )
 
 
@@ -88,65 +92,72 @@ def _with(items: SubscriptionItems, price_id: PriceId, count: int) -> Subscripti
     return SubscriptionItems({**items.quantities, price_id: items.of(price_id) + count})
 
 
-def _without(
-    items: SubscriptionItems, work: UnitOfWork, scope: Scope, resource_id: ResourceId
-) -> SubscriptionItems:
-    resource = work.resources.get(resource_id)
-    if scope not in resource.path:
-        raise not_found(Scope.of(resource_id))
-    if resource.stripe_price_id is None:
+def _without(items: SubscriptionItems, gone: Resource) -> SubscriptionItems:
+    if gone.stripe_price_id is None:
         return items
     left = {**items.quantities}
-    price_id = PriceId(resource.stripe_price_id)
+    price_id = PriceId(gone.stripe_price_id)
     left[price_id] = left.get(price_id, 1) - 1
     return SubscriptionItems({price: count for price, count in left.items() if count > 0})
 
 
-def _price(asked: EstimateOf, payer: Payer, platform: Platform) -> Price | None:
+def _below(work: UnitOfWork, scope: Scope, resource_id: ResourceId) -> Resource:
     """Raises: NotFound."""
-    if asked.type is None or asked.sku is None:
+    resource = work.resources.get(resource_id)
+    if scope not in resource.path or resource.status in ENDED:
+        raise not_found(Scope.of(resource_id))
+    return resource
+
+
+def _tier(asked: EstimateOf, gone: Resource | None, platform: Platform) -> Tier | None:
+    """Raises: NotFound, ValidationFailed."""
+    kind = asked.type or (None if gone is None else gone.type)
+    if asked.sku is None and asked.type is not None:
+        detail = "Say which tier: send sku, or tier, with type."
+        raise ValidationFailed([Fault("/sku", "required", detail)])
+    if asked.sku is None:
         return None
-    tier = tier_of(asked.type, asked.sku, platform)
+    if kind is None:
+        raise ValidationFailed([Fault("/type", "required", "Say of which type the tier is.")])
+    tier = tier_of(kind, asked.sku, platform)
     if tier is None:
         raise NotFound("The catalog has no such type or tier; see /api/v1/catalog/resource-types.")
-    return quoted(tier, payer.terms)
+    return tier
 
 
-def _recurring(
-    items: SubscriptionItems, work: UnitOfWork, payer: Payer, platform: Platform
-) -> Money | None:
-    prices = {
-        price.lookup_key: price
-        for kind in platform.catalog.resource_types
-        for tier in kind.tiers
-        for price in tier.prices
-    }
-    known = learn(work.known, PricesOf(tuple(sorted(prices))))
-    each = {price.price_id: price.each for price in known.values()}
+def _recurring(items: SubscriptionItems, work: UnitOfWork) -> Money | None:
+    """At what is paid, which the catalog may not say any more."""
+    known = learn(work.known, KnownPrices(tuple(items.quantities))) if items else {}
     total: Money | None = None
     for price_id, count in items:
-        if price_id in each:
-            amount = each[price_id] * count
+        if price_id in known:
+            amount = known[price_id].each * count
             total = amount if total is None else total + amount
     return total
 
 
 def _next_invoice(work: UnitOfWork, payer: Payer, items: SubscriptionItems) -> Preview | None:
     account = payer.account
-    if account is None or account.customer_id is None or not items:
+    if account is None or account.customer_id is None:
         return None
     living = _living(work, account)
+    if living is None and not items:
+        return None
     identity = None if living is None else living.subscription_id
     return learn(work.known, PreviewOf(account.customer_id, items, identity))
 
 
 def _billed_at(
-    work: UnitOfWork, payer: Payer, asked: EstimateOf, platform: Platform
+    work: UnitOfWork,
+    payer: Payer,
+    items: SubscriptionItems,
+    tiers: Sequence[Tier],
+    platform: Platform,
 ) -> datetime | None:
     account, now = payer.account, platform.now()
-    if account is None:
-        return None
-    days = trial_days(account, _tiers_then(work, payer, asked, platform))
+    if account is None or not items:
+        return now
+    days = trial_days(account, tiers)
     living = _living(work, account)
     if living is None:
         return now + timedelta(days=days if may_try(work, account) else 0)
@@ -155,18 +166,14 @@ def _billed_at(
 
 
 def _tiers_then(
-    work: UnitOfWork, payer: Payer, asked: EstimateOf, platform: Platform
+    work: UnitOfWork, payer: Payer, tier: Tier | None, gone: Resource | None, platform: Platform
 ) -> Sequence[Tier]:
     left = work.billing.paid_for(payer.scope)
-    if asked.resource_id is not None:
-        gone = work.resources.get(asked.resource_id)
+    if gone is not None:
         left = [
             one for one in left if one.count > 1 or (one.type, one.sku) != (gone.type, gone.sku)
         ]
-    kinds = [(one.type, one.sku) for one in left]
-    if asked.type is not None and asked.sku is not None:
-        kinds.append((asked.type, asked.sku))
-    found = (tier_of(kind, sku, platform) for kind, sku in kinds)
+    found = [tier, *(tier_of(one.type, one.sku, platform) for one in left)]
     return [tier for tier in found if tier is not None]
 
 

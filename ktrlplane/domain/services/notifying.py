@@ -103,8 +103,13 @@ def _about_paying(known: "_Known", event: Event, payer: str) -> _News:
 
 
 _ABOUT_PAYING: Final = {
-    EventType.BILLING_PAYMENT_FAILED: "A payment of {} did not go through; look at its billing",
-    EventType.BILLING_SUSPENDED: "What {} pays for is suspended, since it is not paid",
+    EventType.BILLING_PAYMENT_FAILED: (
+        "A payment of {} did not go through. What it pays for runs on for a while; add a payment "
+        "method that pays, or pay the open invoice"
+    ),
+    EventType.BILLING_SUSPENDED: (
+        "What {} pays for is suspended, since it is not paid for: its billing says why"
+    ),
 }
 
 _WHY_DISABLED: Final = {

@@ -73,10 +73,11 @@ def touch_payers(work: UnitOfWork, projects: Iterable[Project], at: datetime) ->
 
 def quoted(tier: Tier, terms: Terms) -> Price | None:
     """The first price of a tier that goes with what an account pays in."""
-    return next((price for price in tier.prices if _is_on(price, terms)), None)
+    return next((price for price in tier.prices if is_on(price, terms)), None)
 
 
-def _is_on(price: Price, terms: Terms) -> bool:
+def is_on(price: Price, terms: Terms) -> bool:
+    """Whether it goes with what an account pays in."""
     return terms.currency in (None, price.currency) and terms.interval in (None, price.interval)
 
 

@@ -6,8 +6,9 @@ from datetime import datetime
 
 from attrs import evolve
 
-from ktrlplane.domain.billing import MAX_PRICES, PaymentMethod
+from ktrlplane.domain.billing import MAX_PRICES, PaymentMethod, Price
 from ktrlplane.domain.billing_accounts import BillingAccount, BillingFault
+from ktrlplane.domain.catalog import Price as CatalogPrice
 from ktrlplane.domain.catalog import Tier
 from ktrlplane.domain.errors import (
     Fault,
@@ -27,6 +28,7 @@ from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.standings import Standing
 from ktrlplane.ports.payment_questions import (
     InvoicesOf,
+    KnownPrices,
     MethodsOf,
     PricesOf,
     SubscriptionOf,
@@ -58,7 +60,7 @@ def purchase(
     if tier is None or not tier.prices:
         return None
     payer = payer_of(work, project, actor, platform.now())
-    if instead_of is None or _costs_more(tier, instead_of, payer, platform):
+    if instead_of is None or _costs_more(work, tier, instead_of, payer):
         require_consent(payer, standing)
         require_means(work, payer, platform.now())
     price_id = priced(work, tier, payer, platform)
@@ -81,13 +83,23 @@ def tier_of(type: str, sku: str, platform: Platform) -> Tier | None:  # noqa: A0
     return None if kind is None else kind.tier(sku)
 
 
-def _costs_more(tier: Tier, before: Resource, payer: Payer, platform: Platform) -> bool:
-    former = tier_of(before.type, before.sku, platform)
-    was = None if former is None else quoted(former, payer.terms)
-    will_be = quoted(tier, payer.terms)
-    if was is None or before.stripe_price_id is None or will_be is None:
+def _costs_more(work: UnitOfWork, tier: Tier, before: Resource, payer: Payer) -> bool:
+    """Than what is paid for it, which the catalog may not say any more. Raises: Unasked,
+    UpstreamError."""
+    was, will_be = paid_price(work, before), quoted(tier, payer.terms)
+    if was is None or will_be is None:
         return True
-    return will_be.amount > was.amount
+    is_alike = (was.each.currency, was.interval) == (will_be.currency, will_be.interval)
+    return not is_alike or will_be.amount > was.each.amount
+
+
+def paid_price(work: UnitOfWork, resource: Resource) -> Price | None:
+    """What a resource is paid at; None for what is free or not known. Raises: Unasked,
+    UpstreamError."""
+    if resource.stripe_price_id is None or not PriceId.takes(resource.stripe_price_id):
+        return None
+    price_id = PriceId(resource.stripe_price_id)
+    return learn(work.known, KnownPrices((price_id,))).get(price_id)
 
 
 def require_consent(payer: Payer, standing: Standing) -> None:
@@ -113,12 +125,17 @@ def require_method(work: UnitOfWork, payer: Payer, at: datetime) -> BillingAccou
 def require_means(work: UnitOfWork, payer: Payer, at: datetime) -> None:
     """Raises: PaymentRequired, Unasked."""
     account = require_method(work, payer, at)
+    _require_no_debt(work, account, payer)
+    if account.fault is BillingFault.SUBSCRIPTION_ENDED:
+        raise PaymentRequired(
+            f"This is paid by {payer.scope}, whose subscription has ended. Begin another with "
+            f"POST {_billing(payer)}/subscription, and try again."
+        )
     if account.has_lapsed:
         raise PaymentRequired(
-            f"This is paid by {payer.scope}, which has something to pay first: see "
-            f"GET {_billing(payer)}."
+            f"This is paid by {payer.scope}, which could not pay. Have it tried again with "
+            f"POST {_billing(payer)}/subscription, and see GET {_billing(payer)}."
         )
-    _require_no_debt(work, account, payer)
     if account.subscription_id is not None:
         subscription = learn(work.known, SubscriptionOf(account.subscription_id))
         is_over = subscription is None or subscription.state.is_over
@@ -161,7 +178,17 @@ def _methods(work: UnitOfWork, account: BillingAccount) -> Sequence[PaymentMetho
 
 def priced(work: UnitOfWork, tier: Tier, payer: Payer, platform: Platform) -> PriceId:
     """The provider's price of a paid tier, in what ``payer`` pays in, which its first purchase
-    settles. Raises: ValidationFailed, UpstreamError, Unasked."""
+    settles. Raises: as ``sold_to``."""
+    price, there = sold_to(work, tier, payer)
+    if payer.account is not None and payer.terms != terms_of(price):
+        account = evolve(payer.account, terms=terms_of(price), updated_at=platform.now())
+        work.billing.change(account)
+    return there.price_id
+
+
+def sold_to(work: UnitOfWork, tier: Tier, payer: Payer) -> tuple[CatalogPrice, Price]:
+    """At what a paid tier is sold to ``payer``, and that at the provider. Raises:
+    ValidationFailed, UpstreamError, Unasked."""
     price = quoted(tier, payer.terms)
     if price is None:
         terms = payer.terms
@@ -177,7 +204,4 @@ def priced(work: UnitOfWork, tier: Tier, payer: Payer, platform: Platform) -> Pr
             f"The payment provider has no price {price.lookup_key} as the catalog says it. The "
             "platform's operator makes it with: ktrlplane payments sync"
         )
-    if payer.account is not None and payer.terms != terms_of(price):
-        account = evolve(payer.account, terms=terms_of(price), updated_at=platform.now())
-        work.billing.change(account)
-    return there.price_id
+    return price, there

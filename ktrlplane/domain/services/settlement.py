@@ -80,9 +80,11 @@ def _after(
 def _has_no_grace(present: BillingAccount, found: Found) -> bool:
     """What was paid until now goes on for a while. What was cancelled has had its time, and what
     nobody ever paid for has none; but who came from the platform's former system, which asked
-    nobody, is asked now."""
+    nobody, is asked now, and a grace that has begun is not taken back."""
     if found.fault is BillingFault.SUBSCRIPTION_ENDED or found.was_never_paid:
         return True
+    if present.grace_until is not None:
+        return False
     unpaid = (BillingFault.PAYMENT_METHOD_MISSING, BillingFault.PAYMENT_FAILED)
     return found.subscription is None and found.fault in unpaid and present.customers > 0
 

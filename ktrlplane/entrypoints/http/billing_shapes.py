@@ -81,12 +81,14 @@ class ShownAccount:
 
 @frozen(kw_only=True)
 class ShownCustomer:
-    """``credit``, in minor units, is what the next invoices are reduced by."""
+    """``credit``, in minor units of ``credit_currency``, is what the next invoices in that are
+    reduced by."""
 
     id: CustomerId
     name: str
     email: str
     credit: int
+    credit_currency: str | None
 
     @classmethod
     def of(cls, customer: Customer) -> "ShownCustomer":
@@ -94,7 +96,8 @@ class ShownCustomer:
             id=customer.customer_id,
             name=customer.name,
             email=customer.email,
-            credit=customer.credit,
+            credit=_amount(customer.credit),
+            credit_currency=None if customer.credit is None else customer.credit.currency,
         )
 
 

@@ -21,7 +21,7 @@ def export(work: UnitOfWork, call: Call) -> Reply:
 def import_new(work: UnitOfWork, call: Call) -> Reply:
     resource = service.import_resource(work, call.project(), call.body, **call.asked)
     location = f"{BASE}/resources/{resource.resource_id}"
-    return Reply(content=resource, location=location, preview=priced(call, None, resource))
+    return Reply(content=resource, location=location, preview=priced(work, call, None, resource))
 
 
 def import_into(work: UnitOfWork, call: Call) -> Reply:
@@ -29,7 +29,7 @@ def import_into(work: UnitOfWork, call: Call) -> Reply:
     before = work.resources.get(call.resource()) if call.rehearsed else None
     asked = {"as_seen": call.as_seen, **below(call), **call.asked}
     resource = service.import_configuration(work, call.resource(), call.body, **asked)
-    return Reply(content=resource, preview=priced(call, before, resource))
+    return Reply(content=resource, preview=priced(work, call, before, resource))
 
 
 _TAG: Final = "Resources"

@@ -20,7 +20,10 @@ class Received:
 def heed(work: UnitOfWork, call: Call) -> Reply:
     notices = call.platform.payment_notices
     if notices is None:
-        raise errors.Unauthenticated("No payment provider is set up to tell anything here.")
+        raise errors.Unauthenticated(
+            "What a payment provider tells cannot be believed here yet: the operator has set no "
+            "signing secret, KTRLPLANE_STRIPE_WEBHOOK_SECRET."
+        )
     heed_notice(work, notices.read(call.raw, call.signature), platform=call.platform)
     return Reply(content=Received(received=True))
 

@@ -97,7 +97,8 @@ def _parts(page: PaymentPage, secret: str) -> Iterator[str]:
         customer = page.customer
         yield f"<h2>{escape(customer.name)}</h2><p>{escape(customer.email)}, customer "
         yield f"<code>{escape(str(customer.customer_id))}</code>"
-        yield f", with a credit of {customer.credit}</p>" if customer.credit else "</p>"
+        credit = customer.credit
+        yield f", with a credit of {credit.amount} {credit.currency}</p>" if credit else "</p>"
         yield _table("Payment methods", map(_of_method, page.methods))
         yield _table("Subscription", map(_of_subscription, page.subscriptions))
         yield _table("Invoices", map(_of_invoice, page.invoices))

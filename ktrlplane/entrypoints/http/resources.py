@@ -1,13 +1,13 @@
 """Resources over HTTP: below their project, and by their own id alone."""
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Any, Final
 
 from ktrlplane.domain import errors
 from ktrlplane.domain.access import Action
 from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services import resources as service
+from ktrlplane.domain.services.purchases import paid_price
 from ktrlplane.entrypoints.http.operations import BASE, Call, Operation, Reply, needs, signed_in
 from ktrlplane.entrypoints.http.pages import paged
 from ktrlplane.entrypoints.http.parameters import (
@@ -24,17 +24,25 @@ from ktrlplane.ports.unit_of_work import UnitOfWork
 def create(work: UnitOfWork, call: Call) -> Reply:
     resource = service.create_resource(work, call.project(), call.body, **call.asked)
     location = f"{BASE}/resources/{resource.resource_id}"
-    return Reply(content=resource, location=location, preview=priced(call, None, resource))
+    return Reply(content=resource, location=location, preview=priced(work, call, None, resource))
 
 
-def priced(call: Call, before: Resource | None, after: Resource) -> PricePreview | None:
+def priced(
+    work: UnitOfWork, call: Call, before: Resource | None, after: Resource
+) -> PricePreview | None:
     if not call.rehearsed:
         return None
-    price = partial(ResourcePrice.in_catalog, call.platform.catalog)
     return PricePreview(
-        price_before=None if before is None else price(before.type, before.sku),
-        price_after=price(after.type, after.sku),
+        price_before=None if before is None else _price(work, call, before),
+        price_after=_price(work, call, after),
     )
+
+
+def _price(work: UnitOfWork, call: Call, resource: Resource) -> ResourcePrice | None:
+    """What it is paid at, which need not be what the catalog says by now."""
+    price = ResourcePrice.in_catalog(call.platform.catalog, resource.type, resource.sku)
+    paid = paid_price(work, resource)
+    return price if price is None or paid is None else price.at(paid)
 
 
 def listed_in_project(work: UnitOfWork, call: Call) -> Reply:
@@ -90,7 +98,7 @@ def _update(work: UnitOfWork, call: Call, *, merge: bool) -> Reply:
         **below(call),
         **call.asked,
     )
-    return Reply(content=resource, preview=priced(call, before, resource))
+    return Reply(content=resource, preview=priced(work, call, before, resource))
 
 
 def delete(work: UnitOfWork, call: Call) -> Reply:

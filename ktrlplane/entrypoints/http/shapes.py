@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ktrlplane.domain.access import Role
+from ktrlplane.domain.billing import Price
 from ktrlplane.domain.catalog import Catalog, Meter, ResourceType, Tier
 from ktrlplane.domain.ids import PriceId, PrincipalId
 from ktrlplane.domain.organizations import Organization
@@ -107,6 +108,16 @@ class ResourcePrice:
         if kind is None or tier is None:
             return None
         return cls.of(kind, tier, catalog.currency())
+
+    def at(self, paid: Price) -> "ResourcePrice":
+        each, interval = paid.each, paid.interval.value
+        return evolve(
+            self,
+            price_id=paid.price_id,
+            amount=each.amount,
+            currency=each.currency,
+            interval=interval,
+        )
 
     @classmethod
     def of(
