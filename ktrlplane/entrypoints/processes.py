@@ -1,10 +1,12 @@
-"""Processes that end with the one that started them."""
+"""What a process asks of its system: to end with the one that started it, and many files."""
 
 import ctypes
 import os
+import resource
 import signal
 import sys
 import threading
+from contextlib import suppress
 from typing import Final
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -20,6 +22,15 @@ def die_with(parent: int) -> None:
     if os.getppid() != parent:
         os._exit(1)
     threading.Thread(target=_watch, args=(parent,), name="die-with-parent", daemon=True).start()
+
+
+def allow_many_files() -> None:
+    """As many as this process may have, which is more than it has at first: connections are
+    files."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Some systems say that there is no bound, and mean another one.
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _watch(parent: int) -> None:

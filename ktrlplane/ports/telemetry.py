@@ -1,6 +1,7 @@
 """The backends that have the logs and metrics of all tenants (product.md R8)."""
 
 from abc import abstractmethod
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Protocol
 
@@ -25,8 +26,9 @@ class Body(Protocol):
     """What is left of an answer."""
 
     @abstractmethod
-    def read(self) -> bytes:
-        """The next part, at most about 128 KiB; empty at the end. Raises: UpstreamError,
+    def read(self, is_wanted: Callable[[], bool]) -> bytes:
+        """The next part, at most about 128 KiB; empty at the end. ``is_wanted`` is asked now and
+        then while it does not come. Raises: UpstreamError, also where nobody wants it any more;
         OutcomeUnknown."""
 
     @abstractmethod

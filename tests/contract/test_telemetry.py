@@ -125,7 +125,7 @@ def test_what_is_sent(stack: ExitStack) -> None:
     assert one.body == b"query=%7Ba%3D%22%C3%A9%26b%22%7D+%7C%3D+%22%2B%22&time=1"
     assert set(one.headers) == {
         *("host", "user-agent", "accept", "accept-encoding", "x-scope-orgid", "traceparent"),
-        *("content-length", "content-type"),
+        *("content-length", "content-type", "connection"),
     }
     assert one.headers["x-scope-orgid"] == "plant"
     assert one.headers["accept-encoding"] == "identity"
@@ -176,7 +176,7 @@ def test_a_long_answer_comes_in_parts_and_stays_at_the_backend_meanwhile(
     while sent.acquire(timeout=0.2):
         ahead += 1
     assert ahead < size // 2**20, "all of it was taken before anybody asked for it"
-    while part := answer.rest.read():
+    while part := answer.rest.read(lambda: True):
         assert len(part) <= 1024 * 1024
         total += len(part)
     assert total == size
@@ -322,15 +322,49 @@ def test_what_is_packed_stays_so(stack: ExitStack) -> None:
     assert gzip.decompress(answer.beginning) == b"{}"
 
 
-def test_a_connection_that_has_ended_in_the_meantime_is_made_again(stack: ExitStack) -> None:
-    def once(line: Line) -> None:
+def test_what_a_backend_says_too_much_is_no_answer_to_the_next(stack: ExitStack) -> None:
+    def twice(line: Line) -> None:
         line.request()
         line.send(response(b"{}", headers=JSON))
+        line.send(response(b'"of another"', headers=JSON))
+        line.wait_for_the_end()
 
-    telemetry, arrived = asked_of(stack, once)
+    telemetry, arrived = asked_of(stack, twice)
     for _ in range(3):
-        assert telemetry.ask(Outgoing(query=QUERY)).result(IN_A_WHILE_S).status == 200
+        answer = telemetry.ask(Outgoing(query=QUERY)).result(IN_A_WHILE_S)
+        assert answer.beginning == b"{}"
     assert len({one.connection for one in arrived}) == 3
+
+
+def test_an_answer_that_does_not_say_where_it_ends_is_none(stack: ExitStack) -> None:
+    """It would look whole, wherever it broke off."""
+    said = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{"
+    telemetry, _ = asked_of(stack, answer_with(said))
+    with pytest.raises(UpstreamError, match="where its answer ends"):
+        telemetry.ask(Outgoing(query=QUERY)).result(IN_A_WHILE_S)
+
+
+def test_what_nobody_wants_any_more_is_ended(stack: ExitStack) -> None:
+    ended = threading.Event()
+
+    def stall(line: Line) -> None:
+        line.request()
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9000000\r\n"
+        line.send(head + b"\r\n" + b"x" * 300_000)
+        line.wait_for_the_end()
+        ended.set()
+
+    telemetry, _ = asked_of(stack, stall)
+    rest = telemetry.ask(Outgoing(query=QUERY)).result(IN_A_WHILE_S).rest
+    assert rest is not None
+
+    def read_all() -> None:
+        while rest.read(lambda: False):
+            pass
+
+    with pytest.raises(UpstreamError, match="client is gone"):
+        read_all()
+    assert ended.wait(IN_A_WHILE_S)
 
 
 def test_closing_ends_what_is_under_way(stack: ExitStack) -> None:

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 import pytest
 from attrs import define, field
 
-from ktrlplane.entrypoints.http.waiting import Parked
+from ktrlplane.entrypoints.http.waiting import Parked, Seat
 from ktrlplane.entrypoints.serving.parking import Parking, Place
 
 IN_A_WHILE_S = 20
@@ -48,7 +48,7 @@ def a_place(
 
     now = time.monotonic()
     parked = Parked(name, None if signal else look, now, now + lasts_s, signal=signal)
-    return Place(name, "request", parked)
+    return Place(name, "request", parked, Seat())
 
 
 def test_who_waits_for_a_signal_comes_back_with_it(parking: Parking, exit_: Exit) -> None:

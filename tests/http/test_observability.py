@@ -2,7 +2,9 @@
 
 import json
 import re
+import threading
 import zlib
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 from urllib.parse import quote
@@ -12,9 +14,12 @@ from attrs import evolve, frozen
 
 from ktrlplane.adapters.memory.telemetry import MemoryTelemetry
 from ktrlplane.domain.errors import DomainError, OutcomeUnknown, UpstreamError
+from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.domain.observability.backend_queries import Backend
 from ktrlplane.domain.services.platform import Observability
-from ktrlplane.entrypoints.http.proxying import Proxy, Seats
+from ktrlplane.entrypoints.http import proxying
+from ktrlplane.entrypoints.http.proxying import Proxy
+from ktrlplane.entrypoints.http.turns import Turns
 from ktrlplane.entrypoints.http.waiting import AT_ONCE, Parked, Seat, seated
 from ktrlplane.ports.telemetry import Answer, Body, Outgoing, Telemetry
 from tests.http.world import API, Caller, World
@@ -537,7 +542,7 @@ class Parts(Body):
     def __init__(self, *parts: bytes | DomainError) -> None:
         self.parts, self.is_closed = list(parts), False
 
-    def read(self) -> bytes:
+    def read(self, is_wanted: Callable[[], bool]) -> bytes:
         part = self.parts.pop(0) if self.parts else b""
         if isinstance(part, DomainError):
             raise part
@@ -650,15 +655,97 @@ def test_a_client_that_goes_away_ends_the_query(place: Place) -> None:
 
 def test_one_asks_only_so_much_at_once(place: Place) -> None:
     standing = Standing()
-    world = place.world.with_edge(proxy=Proxy(standing, seats=Seats(per_principal=2)))
+    world = place.world.with_edge(proxy=Proxy(standing, turns=Turns(2, 100)))
+    ada, grace = evolve(place.ada, client=world.client), world.person("grace")
+    grace.sees("/users/me")
+    ada.makes("/resources/one/rbac", {"user_id": grace.principal, "role_id": "Viewer"})
+
+    def asks(caller: Caller, seat: Seat) -> Parked:
+        with seated(seat), pytest.raises(Parked) as parked:
+            caller.get(f"{METRICS}/query?query=up")
+        return parked.value
+
+    first, _, third, fourth = (asks(ada, Seat()) for _ in range(4))
+    asks(grace, Seat())
+    assert len(standing.futures) == 3, "two of hers wait for their turn, and keep out nobody else"
+    assert third.signal is not None
+    assert fourth.carried is not None
+    fourth.carried.end()
+    assert not third.signal.done()
+    assert first.carried is not None
+    first.carried.end()
+    assert third.signal.done()
+    asks(ada, Seat(since=third.since, carried=third.carried))
+    assert len(standing.futures) == 4
+
+
+def test_whose_turn_does_not_come_is_told_so(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proxying, "TURN_WITHIN_S", 0.0)
+    world = place.world.with_edge(proxy=Proxy(Standing(), turns=Turns(1, 100)))
     ada = evolve(place.ada, client=world.client)
-    for _ in range(2):
-        with seated(Seat()), pytest.raises(Parked) as parked:
-            ada.get(f"{METRICS}/query?query=up")
-    with seated(Seat()):
-        assert refusal(ada.get(f"{METRICS}/query?query=up")) == (429, "rate_limited")
-    carried = parked.value.carried
-    assert carried is not None
-    carried.end()
     with seated(Seat()), pytest.raises(Parked):
         ada.get(f"{METRICS}/query?query=up")
+    with seated(Seat()):
+        result = ada.get(f"{METRICS}/query?query=up")
+    assert refusal(result) == (429, "rate_limited")
+    assert result.headers["retry-after"] == "1"
+
+
+def test_long_answers_wait_for_their_turn_to_be_passed_on(place: Place) -> None:
+    proxy = Proxy(place.telemetry, threads=2)
+    world = place.world.with_edge(proxy=proxy)
+    ada = evolve(place.ada, client=world.client)
+    place.answers(200, b"a", media_type="application/json", rest=Parts(b"b"))
+    somebody = PrincipalId("somebody")
+    turn = proxy.passing.ask(somebody)
+    with seated(Seat()), pytest.raises(Parked) as parked:
+        ada.get(f"{METRICS}/query?query=up")
+    assert parked.value.signal is not None
+    proxy.passing.leave(somebody, turn)
+    assert parked.value.signal.done()
+    with seated(Seat(since=parked.value.since, carried=parked.value.carried)):
+        assert ada.get(f"{METRICS}/query?query=up").content == b"ab"
+    assert len(place.telemetry.asked) == 1
+    assert proxy.passing.ask(somebody).done(), "it has left"
+
+
+def test_what_is_asked_again_keeps_its_id(place: Place) -> None:
+    standing = Standing()
+    world = place.world.with_edge(proxy=Proxy(standing))
+    ada = evolve(place.ada, client=world.client)
+    seat = Seat()
+    with seated(seat), pytest.raises(Parked) as parked:
+        ada.get(f"{METRICS}/query?query=up")
+    done = Answer(status=200, media_type="application/json", beginning=b"{}")
+    standing.futures[0].set_result(done)
+    again = evolve(seat, since=parked.value.since, carried=parked.value.carried)
+    with seated(again):
+        result = ada.get(f"{METRICS}/query?query=up")
+    assert result.headers["x-request-id"] == seat.request_id
+
+
+def test_without_room_few_wait_in_threads(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no more can be put aside: the others are told to try again."""
+    monkeypatch.setattr(proxying, "WITHOUT_ROOM_S", 1.0)
+    proxy = Proxy(Standing(), threads=2)
+    world = place.world.with_edge(proxy=proxy)
+    ada = evolve(place.ada, client=world.client)
+    told: list[tuple[int, str]] = []
+
+    def ask() -> None:
+        with seated(Seat(has_room=False)):
+            result = ada.client.simulate_get(
+                f"{API}{METRICS}/query",
+                query_string="query=up",
+                headers={"Authorization": f"Bearer {ada.token}"},
+            )
+        told.append(refusal(result))
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(told) == [(429, "rate_limited")] * 2 + [(504, "upstream_timeout")]

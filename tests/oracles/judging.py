@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Self
 
-from attrs import frozen
+from attrs import evolve, field, frozen
 
 from ktrlplane.domain.errors import UnsafeQuery
 from ktrlplane.domain.observability.matchers import Matcher
@@ -22,22 +22,27 @@ Selector = tuple[tuple[str, str, str], ...]
 
 @frozen
 class Reading:
-    """``selectors`` are sorted, as what is in them; ``rest`` is the query without."""
+    """``selectors`` are sorted, as what is in them; ``rest`` is the query without; ``again`` are
+    those of what they print of it, read again, and none where that is wrong."""
 
     error: str | None
     selectors: tuple[Selector, ...]
     rest: str
+    again: tuple[Selector, ...] = field(eq=False)
 
     @classmethod
     def of(cls, line: str) -> Self:
         found = json.loads(line)
-        selectors = [tuple(sorted(map(tuple, one))) for one in found["selectors"] or ()]
-        return cls(found.get("error"), tuple(sorted(selectors)), found.get("rest", ""))
+        selectors, again = (
+            tuple(sorted(tuple(sorted(map(tuple, one))) for one in found[name] or ()))
+            for name in ("selectors", "again")
+        )
+        return cls(found.get("error"), selectors, found.get("rest", ""), again)
 
     def with_matcher(self, matcher: Matcher) -> Self:
         ours = (matcher.label, "=", matcher.value)
         scoped = tuple(sorted(tuple(sorted((ours, *one))) for one in self.selectors))
-        return type(self)(self.error, scoped, self.rest)
+        return evolve(self, selectors=scoped)
 
 
 @frozen
@@ -80,7 +85,9 @@ def judge(them: Oracle, scope: Callable[[str, Matcher], str], query: str) -> Uns
     except UnsafeQuery as refusal:
         return refusal if before.error is None else None
     assert before.error is None, (query, before.error)
-    assert them.read(scoped) == before.with_matcher(MATCHER), (query, scoped)
+    after = them.read(scoped)
+    assert after == before.with_matcher(MATCHER), (query, scoped)
+    assert after.again in (after.selectors, ()), (query, scoped, after.again)
     return None
 
 

@@ -5,7 +5,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, wait
 from contextlib import suppress
 from typing import Final
 
@@ -15,6 +15,9 @@ from ktrlplane.adapters.telemetry.exchanges import Bounds, Exchange, Exchanges
 from ktrlplane.domain.errors import DomainError, UpstreamError
 from ktrlplane.domain.observability.backend_queries import Backend
 from ktrlplane.ports.telemetry import Answer, Body, Outgoing, Telemetry
+
+LOOK_EVERY_S: Final = 1.0
+"""Whether somebody still wants what does not come."""
 
 _log: Final = logging.getLogger(__name__)
 
@@ -130,13 +133,19 @@ class HttpTelemetry(Telemetry):
         if self._exchanges is not None:
             await self._exchanges.close()
 
-    def next_part(self, exchange: Exchange) -> bytes:
+    def next_part(self, exchange: Exchange, is_wanted: Callable[[], bool]) -> bytes:
         """Raises: UpstreamError, OutcomeUnknown."""
         loop = self._loop()
         if loop is None:
             raise _closed()
+        part = asyncio.run_coroutine_threadsafe(exchange.more(), loop)
+        while not wait([part], timeout=LOOK_EVERY_S).done:
+            if not is_wanted():
+                part.cancel()
+                self.end(exchange)
+                raise UpstreamError("The client is gone.")
         try:
-            return asyncio.run_coroutine_threadsafe(exchange.more(), loop).result()
+            return part.result()
         except CancelledError:
             raise _closed() from None
 
@@ -159,8 +168,8 @@ class _Rest(Body):
     telemetry: HttpTelemetry
     exchange: Exchange = field(repr=False)
 
-    def read(self) -> bytes:
-        return self.telemetry.next_part(self.exchange)
+    def read(self, is_wanted: Callable[[], bool]) -> bytes:
+        return self.telemetry.next_part(self.exchange, is_wanted)
 
     def close(self) -> None:
         self.telemetry.end(self.exchange)

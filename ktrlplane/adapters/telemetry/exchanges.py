@@ -16,6 +16,7 @@ from ktrlplane.ports.telemetry import Outgoing
 USER_AGENT: Final = f"KtrlPlane/{version('ktrlplane')}"
 
 _STEP_BYTES: Final = 64 * 1024
+_OK: Final = 200
 _ENCODINGS: Final = {"": False, "identity": False, "gzip": True}
 
 
@@ -89,6 +90,12 @@ class Exchange:
             self.watch = None
 
 
+def _has_an_end(response: aiohttp.ClientResponse) -> bool:
+    """Else one that breaks off looks whole."""
+    framed = response.content_length is not None or "Transfer-Encoding" in response.headers
+    return framed or response.status != _OK
+
+
 def _too_slow() -> OutcomeUnknown:
     return OutcomeUnknown("The backend did not answer in time; ask for less.")
 
@@ -105,7 +112,9 @@ class Exchanges:
         self._bounds = bounds
         self._session = aiohttp.ClientSession(
             # Whoever asks is bounded by others; a queue here would only make them wait unseen.
-            connector=aiohttp.TCPConnector(limit=0, enable_cleanup_closed=True),
+            # No connection is used twice: what a confused backend says too much would be taken
+            # for the answer to the next query, which is somebody else's.
+            connector=aiohttp.TCPConnector(limit=0, force_close=True),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
@@ -122,6 +131,9 @@ class Exchanges:
         # Whatever becomes of who asked, it ends.
         exchange.watch = asyncio.get_running_loop().call_at(until, exchange.end)
         encoding = response.headers.get("Content-Encoding", "").lower()
+        if not _has_an_end(response):
+            exchange.end()
+            raise UpstreamError("The backend does not say where its answer ends.")
         if encoding not in _ENCODINGS or (_ENCODINGS[encoding] and not outgoing.compressed):
             exchange.end()
             raise UpstreamError("The backend answers in an encoding that it was not asked for.")
@@ -135,13 +147,7 @@ class Exchanges:
     async def _response(self, outgoing: Outgoing) -> aiohttp.ClientResponse:
         try:
             async with asyncio.timeout(self._bounds.begin_s):
-                try:
-                    return await self._sent(outgoing)
-                except aiohttp.ClientConnectorError:
-                    raise
-                except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-                    # A connection that was kept, and ended in the meantime. Asking is harmless.
-                    return await self._sent(outgoing)
+                return await self._sent(outgoing)
         except TimeoutError:
             raise _too_slow() from None
         except (aiohttp.ClientError, OSError) as exc:

@@ -133,7 +133,8 @@ def _label_is(words: Words) -> None:
     name = words.need(NAME)
     operator, value = words.now, words.then()
     if operator.kind in _EQUALITIES and value.kind == STRING:
-        _require_printable(value)
+        if operator.kind == "=~":
+            _require_printable(value)
         _matched(words)
         return
     if operator.kind not in _COMPARISONS:
@@ -157,7 +158,7 @@ def _require_printable(value: Word) -> None:
     parses that again: what stood behind one would be read as the query goes on. Raises:
     UnsafeQuery."""
     if "`" in meaning(value):
-        refuse("Write a backtick as [\\x60] here, in a regular expression.", value.begin)
+        refuse("In a regular expression, a backtick is written \\x60 here.", value.begin)
 
 
 def _nothing(_: Words) -> None:

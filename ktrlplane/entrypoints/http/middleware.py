@@ -11,7 +11,7 @@ import structlog
 from attrs import frozen
 
 from ktrlplane.domain.errors import Forbidden
-from ktrlplane.entrypoints.http import metrics
+from ktrlplane.entrypoints.http import metrics, waiting
 from ktrlplane.entrypoints.setting_values import is_loopback
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
@@ -37,6 +37,12 @@ def begin(req: falcon.Request, resp: falcon.Response) -> None:
     req.context.request_id = given if lawful else new_request_id()
     req.context.actor = None
     req.context.began = time.perf_counter()
+    seat = waiting.seat_here()
+    if seat is not None and seat.request_id is not None and seat.began is not None:
+        # It is asked again.
+        req.context.request_id, req.context.began = seat.request_id, seat.began
+    elif seat is not None:
+        seat.request_id, seat.began = req.context.request_id, req.context.began
     resp.set_header("X-Request-Id", req.context.request_id)
     resp.set_header("X-Content-Type-Options", "nosniff")
 

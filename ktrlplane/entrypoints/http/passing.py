@@ -3,7 +3,6 @@
 import errno
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Final, Self
@@ -14,8 +13,9 @@ from attrs import define, field
 from ktrlplane.domain.errors import DomainError
 from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.domain.observability.backend_queries import BackendQuery
-from ktrlplane.entrypoints.http.problems import EdgeError
+from ktrlplane.entrypoints.http import waiting
 from ktrlplane.entrypoints.http.query_metrics import count_query
+from ktrlplane.entrypoints.http.turns import Turns
 from ktrlplane.ports.telemetry import Answer, Body
 
 PER_PRINCIPAL: Final = 16
@@ -28,16 +28,32 @@ _log = structlog.get_logger("ktrlplane.http")
 
 @define(eq=False)
 class Exchange:
-    """A query that is under way, for a request with the body ``raw``. It has a seat until it is
-    ended."""
+    """A query of ``actor`` that is under way, for a request with the body ``raw``. It has its
+    ``turn``, or waits for it; then there is a ``future`` of its answer; and a turn to pass that
+    on, where it is long. All of it ends with ``end``."""
 
     query: BackendQuery
     raw: bytes = field(repr=False)
-    future: "Future[Answer]"
-    _leave: Callable[[], None]
+    actor: PrincipalId
+    _turns: Turns
+    turn: "Future[None]" = field(init=False)
+    future: "Future[Answer] | None" = None
+    passing: "Future[None] | None" = None
     began: float = field(factory=time.monotonic)
+    _also: list[Callable[[], None]] = field(factory=list)
     _is_open: bool = True
     _lock: threading.Lock = field(factory=threading.Lock)
+
+    @turn.default
+    def _(self) -> "Future[None]":
+        return self._turns.ask(self.actor)
+
+    def pass_in(self, turns: Turns) -> "Future[None]":
+        """Its turn to be passed on, asked for once."""
+        if self.passing is None:
+            turn = self.passing = turns.ask(self.actor)
+            self._also.append(lambda: turns.leave(self.actor, turn))
+        return self.passing
 
     def end(self) -> None:
         """Also at the backend. May be called again."""
@@ -45,39 +61,14 @@ class Exchange:
             was_open, self._is_open = self._is_open, False
         if not was_open:
             return
-        self._leave()
-        if not self.future.cancel() and self.future.exception() is None:
-            rest = self.future.result().rest
+        self._turns.leave(self.actor, self.turn)
+        for act in self._also:
+            act()
+        future = self.future
+        if future is not None and not future.cancel() and future.exception() is None:
+            rest = future.result().rest
             if rest is not None:
                 rest.close()
-
-
-@define(eq=False)
-class Seats:
-    """For queries at once, of each principal and of all."""
-
-    per_principal: int = PER_PRINCIPAL
-    at_once: int = AT_ONCE
-    _taken: Counter[str] = field(factory=Counter)
-    _lock: threading.Lock = field(factory=threading.Lock)
-
-    def take(self, principal: PrincipalId) -> None:
-        """Raises: EdgeError."""
-        with self._lock:
-            if self._taken[principal.value] >= self.per_principal:
-                detail = f"{self.per_principal} of your queries are under way here, the most."
-            elif self._taken.total() >= self.at_once:
-                detail = "There are too many queries under way here."
-            else:
-                self._taken[principal.value] += 1
-                return
-        raise EdgeError("rate_limited", f"{detail} Try again.", headers={"Retry-After": "1"})
-
-    def leave(self, principal: PrincipalId) -> None:
-        with self._lock:
-            self._taken[principal.value] -= 1
-            if self._taken[principal.value] <= 0:
-                del self._taken[principal.value]
 
 
 @define(eq=False)
@@ -88,7 +79,6 @@ class Passing:
     _beginning: bytes | None
     _rest: Body
     _exchange: Exchange
-    _seats: threading.BoundedSemaphore
     _request_id: str
     _sent: int = 0
     _is_open: bool = True
@@ -100,7 +90,7 @@ class Passing:
         part, self._beginning = self._beginning, None
         if part is None:
             try:
-                part = self._rest.read()
+                part = self._rest.read(_is_wanted)
             except DomainError as refusal:
                 _log.info("answer_broken_off", request_id=self._request_id, reason=refusal.detail)
                 # What a client that has gone away looks like: the server closes, without the
@@ -116,8 +106,12 @@ class Passing:
         if self._is_open:
             self._is_open = False
             self._exchange.end()
-            self._seats.release()
             took_s = time.monotonic() - self._exchange.began
             count_query(self._exchange.query, took_s, self._sent)
 
     __del__ = close
+
+
+def _is_wanted() -> bool:
+    seat = waiting.seat_here()
+    return seat is None or not seat.is_gone()

@@ -13,10 +13,9 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future, wait
 from contextlib import contextmanager
-from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import falcon
 import structlog
@@ -32,14 +31,17 @@ from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.domain.observability.answers import OK, refusal_of
 from ktrlplane.domain.observability.backend_queries import BackendQuery
 from ktrlplane.entrypoints.http import bodies, waiting
-from ktrlplane.entrypoints.http.passing import Exchange, Passing, Seats
+from ktrlplane.entrypoints.http.passing import AT_ONCE, PER_PRINCIPAL, Exchange, Passing
 from ktrlplane.entrypoints.http.problems import EdgeError
 from ktrlplane.entrypoints.http.query_metrics import count_query
+from ktrlplane.entrypoints.http.turns import Turns
 from ktrlplane.ports.telemetry import Answer, Outgoing, Telemetry
 
 JSON: Final = "application/json"
 MOMENT_S: Final = 0.1
 """How long a thread waits for an answer before the request is put aside."""
+TURN_WITHIN_S: Final = 3.0
+"""So long a query waits for its turn, where too many are under way."""
 LONGEST_S: Final = 65.0
 """A backend's own bounds end it before."""
 WITHOUT_ROOM_S: Final = 5.0
@@ -57,17 +59,29 @@ _log = structlog.get_logger("ktrlplane.http")
 
 @frozen
 class Proxy:
-    """``threads`` are those that a process has for requests: half of them, at most, pass long
-    answers on or wait."""
+    """``threads`` are those that a process has for requests: half of them, at most, wait for a
+    moment, and half pass long answers on. ``spare`` ones are there beside them to wait in."""
 
     telemetry: Telemetry
     threads: int = 8
-    seats: Seats = field(factory=Seats)
-    passing: threading.BoundedSemaphore = field(init=False)
+    turns: Turns = field(factory=lambda: Turns(PER_PRINCIPAL, AT_ONCE))
+    spare: int = field(factory=lambda: waiting.spare_threads)
+    passing: Turns = field(init=False)
+    _moments: threading.BoundedSemaphore = field(init=False)
+    _threads_to_wait_in: threading.BoundedSemaphore = field(init=False)
 
     @passing.default
+    def _(self) -> Turns:
+        most = self.spare or max(1, self.threads // 2)
+        return Turns(max(1, most // 2), most)
+
+    @_moments.default
     def _(self) -> threading.BoundedSemaphore:
         return threading.BoundedSemaphore(max(1, self.threads // 2))
+
+    @_threads_to_wait_in.default
+    def _(self) -> threading.BoundedSemaphore:
+        return threading.BoundedSemaphore(self.spare or max(1, self.threads // 2))
 
     def answer(
         self,
@@ -85,8 +99,9 @@ class Proxy:
         resp.set_header("Vary", "Accept-Encoding")
         if req.method == "HEAD":
             return
-        exchange = self._exchange(req, query, actor, raw)
+        exchange = self._exchange(query, actor, raw)
         try:
+            self._begin(exchange, req)
             answer = self._awaited(exchange, req.context.request_id)
             _require_good(answer, query, req.context.request_id)
             stream = self._passing(answer, exchange, req.context.request_id)
@@ -104,59 +119,43 @@ class Proxy:
         else:
             resp.stream = stream
 
-    def _exchange(
-        self, req: falcon.Request, query: BackendQuery, actor: PrincipalId, raw: bytes
-    ) -> Exchange:
+    def _exchange(self, query: BackendQuery, actor: PrincipalId, raw: bytes) -> Exchange:
         """The one that was begun before this request was put aside, or a new one."""
         seat = waiting.seat_here()
         if seat is not None and isinstance(seat.carried, Exchange):
             before, seat.carried = seat.carried, None
-            if (before.query.subject, before.query.tenant) == (query.subject, query.tenant):
+            known = (before.actor, before.query.subject, before.query.tenant)
+            if known == (actor, query.subject, query.tenant):
                 return before
             # The id has come to mean something else meanwhile.
             before.end()
-        self.seats.take(actor)
+        return Exchange(query, raw, actor, self.turns)
+
+    def _begin(self, exchange: Exchange, req: falcon.Request) -> None:
+        """Asks the backend, once it is its turn. Raises: Parked, EdgeError."""
+        if exchange.future is not None:
+            return
+        if not self._is_done(exchange.turn, exchange, exchange.began + TURN_WITHIN_S):
+            detail = "Too many of your queries, or of all, are under way here. Try again."
+            raise EdgeError("rate_limited", detail, headers={"Retry-After": "1"})
         compressed = _TAKES_GZIP.search(req.get_header("Accept-Encoding", default="")) is not None
+        flags = req.get_header(_FLAGS, default="").split(",")
         outgoing = Outgoing(
-            query=query,
+            query=exchange.query,
             compressed=compressed,
-            categorized=_CATEGORIZED in req.get_header(_FLAGS, default="").split(","),
+            categorized=_CATEGORIZED in flags,
             trace=_trace(req),
         )
-        try:
-            future = self.telemetry.ask(outgoing)
-        except BaseException:
-            self.seats.leave(actor)
-            raise
-        return Exchange(query, raw, future, partial(self.seats.leave, actor))
+        exchange.future = self.telemetry.ask(outgoing)
 
     def _awaited(self, exchange: Exchange, request_id: str) -> Answer:
-        """Raises: Parked, UpstreamError, OutcomeUnknown."""
-        seat = waiting.seat_here()
-        left_s = max(0.0, exchange.began + LONGEST_S - time.monotonic())
-        is_last = seat is None or not seat.has_room or left_s <= MOMENT_S
-        if seat is not None and not seat.has_room:
-            left_s = min(left_s, WITHOUT_ROOM_S)
-        elif seat is not None and seat.since == waiting.AT_ONCE:
-            # The client is gone, or the server is to stop.
-            is_last, left_s = True, 0.0
+        """Raises: Parked, EdgeError, UpstreamError, OutcomeUnknown."""
+        future = exchange.future
+        assert future is not None
+        if not self._is_done(future, exchange, exchange.began + LONGEST_S):
+            raise OutcomeUnknown("The backend did not answer in time; ask for less.")
         try:
-            if seat is None and not exchange.future.done():
-                with self._thread_to_wait_in():
-                    return exchange.future.result(timeout=left_s)
-            return exchange.future.result(timeout=left_s if is_last else MOMENT_S)
-        except TimeoutError:
-            if is_last:
-                raise OutcomeUnknown("The backend did not answer in time; ask for less.") from None
-            until = exchange.began + LONGEST_S
-            raise waiting.Parked(
-                str(id(exchange)),
-                None,
-                exchange.began,
-                until,
-                signal=exchange.future,
-                carried=exchange,
-            ) from None
+            return future.result()
         except CancelledError:
             raise UpstreamError("The server is about to stop.") from None
         except UpstreamError as refusal:
@@ -170,24 +169,53 @@ class Proxy:
             )
             raise
 
-    def _passing(self, answer: Answer, exchange: Exchange, request_id: str) -> "Passing | None":
-        """None for an answer that is here whole. Raises: EdgeError."""
+    def _passing(self, answer: Answer, exchange: Exchange, request_id: str) -> Passing | None:
+        """None for an answer that is here whole. Raises: Parked, EdgeError."""
         if answer.rest is None:
             return None
-        if not self.passing.acquire(blocking=False):
+        turn = exchange.pass_in(self.passing)
+        if not self._is_done(turn, exchange, exchange.began + LONGEST_S):
             detail = "Too many long answers are under way here. Try again, or ask for less."
             raise EdgeError("rate_limited", detail, headers={"Retry-After": "2"})
-        return Passing(answer.beginning, answer.rest, exchange, self.passing, request_id)
+        seat = waiting.seat_here()
+        if seat is not None:
+            seat.until = exchange.began + LONGEST_S
+        return Passing(answer.beginning, answer.rest, exchange, request_id)
+
+    def _is_done(self, future: "Future[Any]", exchange: Exchange, until: float) -> bool:
+        """Waits for it, as this server can. Raises: Parked; EdgeError where nobody else can
+        wait."""
+        seat = waiting.seat_here()
+        left_s = max(0.0, until - time.monotonic())
+        if future.done() or not left_s or (seat is not None and seat.since == waiting.AT_ONCE):
+            # In the last case the client is gone, or the server is to stop.
+            return future.done()
+        if self._moments.acquire(blocking=False):
+            try:
+                if _done_within(future, min(left_s, MOMENT_S)):
+                    return True
+            finally:
+                self._moments.release()
+        if seat is None or not seat.has_room:
+            with self._thread_to_wait_in():
+                return _done_within(future, left_s if seat is None else WITHOUT_ROOM_S)
+        began = exchange.began
+        key = str(id(exchange))
+        raise waiting.Parked(key, None, began, until, signal=future, carried=exchange)
 
     @contextmanager
     def _thread_to_wait_in(self) -> Iterator[None]:
-        if not self.passing.acquire(blocking=False):
+        if not self._threads_to_wait_in.acquire(blocking=False):
             detail = "Too many queries are waited for here. Try again."
             raise EdgeError("rate_limited", detail, headers={"Retry-After": "1"})
         try:
             yield
         finally:
-            self.passing.release()
+            self._threads_to_wait_in.release()
+
+
+def _done_within(future: "Future[Any]", seconds: float) -> bool:
+    return bool(wait([future], timeout=seconds).done)
 
 
 def raw_form(req: falcon.Request) -> bytes:

@@ -6,6 +6,7 @@ over: who asks is authenticated and judged anew. Elsewhere a few may wait in the
 any more are answered at once: nobody waits at the cost of those who do not.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -59,12 +60,20 @@ AT_ONCE: Final = float("-inf")
 @define(eq=False)
 class Seat:
     """Of a request that can be put aside, if there is room; ``since`` is when it first was, with
-    what it ``carried``."""
+    what it ``carried``. ``request_id`` and ``began`` are those of its first asking; it is broken
+    off where its answer is not taken ``until`` then. ``is_gone`` looks whether its client is."""
 
     since: float | None = None
     has_room: bool = True
     carried: Carried | None = None
+    request_id: str | None = None
+    began: float | None = None
+    until: float = math.inf
+    is_gone: Callable[[], bool] = lambda: False
 
+
+spare_threads = 0
+"""Those that a server has beside the ones for requests, to wait in: it cannot put any aside."""
 
 _here: Final = threading.local()
 _seats_in_threads: Final = threading.BoundedSemaphore(IN_THREADS)

@@ -8,18 +8,19 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from ktrlplane.entrypoints.http.waiting import LOOK_EVERY_S, Parked
+from ktrlplane.entrypoints.http.waiting import LOOK_EVERY_S, Parked, Seat
 
 _log: Final = logging.getLogger(__name__)
 
 
 @frozen(eq=False)
 class Place:
-    """``conn`` and ``req`` are gunicorn's."""
+    """``conn`` and ``req`` are gunicorn's; ``seat`` is the one that the request had."""
 
     conn: Any
     req: Any
     parked: Parked
+    seat: Seat
 
 
 class Parking:

@@ -8,6 +8,7 @@ on. Whatever a thread has to wait for all the same (a large body, a client that 
 its answer) has an end too.
 """
 
+import errno
 import socket
 import time
 from contextlib import suppress
@@ -15,7 +16,7 @@ from functools import partial
 from selectors import EVENT_READ
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 from gunicorn.http import errors  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
@@ -55,9 +56,7 @@ class _Again:
 class PatientWorker(ThreadWorker):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._parking = Parking(
-            lambda place: self.method_queue.defer(self._leave_parking, place.conn, place)
-        )
+        self._parking = Parking(lambda place: self.method_queue.defer(self._leave_parking, place))
         self._arriving: dict[Any, float] = {}
         """Connections whose request is not there yet, by when that began, oldest first."""
         self._served: dict[Any, float] = {}
@@ -65,6 +64,15 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         self._leaving: dict[Any, float] = {}
         """Connections that were told that this is the end, by since when, oldest first."""
         self._looked_at = time.monotonic()
+
+    def accept(self, listener: Any) -> None:
+        """Where too many files are open, others come in when some are closed."""
+        try:
+            super().accept(listener)
+        except OSError as error:
+            if error.errno not in (errno.EMFILE, errno.ENFILE):
+                raise
+            self.set_accept_enabled(False)
 
     def enqueue_req(self, conn: Any) -> None:
         """Called for whatever connection is readable, or new."""
@@ -107,26 +115,46 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
     def _park(self, conn: Any, place: Place) -> None:
         # One that sends the next request already is read when this one is answered.
         conn.sock.setblocking(False)  # noqa: FBT003 - its name
-        self.poller.register(conn.sock, EVENT_READ, partial(self._heard_while_parked, conn))
+        self._listen_for(place, seen=0)
         self._parking.put(place)
 
-    def _heard_while_parked(self, conn: Any, sock: socket.socket) -> None:
-        self.poller.unregister(sock)
-        if _glimpse(sock) != b"":
-            return
+    def _listen_for(self, place: Place, *, seen: int) -> None:
+        """Whether more comes than was seen, or the end does."""
+        conn = place.conn
+        conn.listened_for = place
+        _wake_after(conn.sock, seen + 1)
+        heard = partial(self._heard_while_parked, place, seen)
+        self.poller.register(conn.sock, EVENT_READ, heard)
+
+    def _stop_listening(self, conn: Any) -> None:
+        conn.listened_for = None
+        self.poller.unregister(conn.sock)
+
+    def _heard_while_parked(self, place: Place, seen: int, sock: socket.socket) -> None:
+        if place.conn.listened_for is not place:
+            return  # it has left in this very turn of the loop
+        self._stop_listening(place.conn)
+        arrived = _glimpse(sock)
+        known = len(arrived or b"")
+        if arrived is None or seen < known < MOST_WAITED_FOR:
+            self._listen_for(place, seen=known)
         # Who has hung up and who will only send no more look the same until they are answered.
         # So they are answered at once, and neither is waited for.
-        place = self._parking.take_out(conn)
-        if place is not None:
-            self._leave_parking(conn, place, at_once=True)
+        elif known <= seen and self._parking.take_out(place.conn) is not None:
+            self._leave_parking(place, at_once=True)
 
-    def _leave_parking(self, conn: Any, place: Place, *, at_once: bool = False) -> None:
-        with suppress(KeyError, ValueError):
-            self.poller.unregister(conn.sock)
+    def _leave_parking(self, place: Place, *, at_once: bool = False) -> None:
+        conn = place.conn
+        if conn.listened_for is place:
+            self._stop_listening(conn)
+        _wake_after(conn.sock, 1)
         conn.parser = _Again(place, conn.parser)
         at_once = at_once or self._parking.is_closed
-        conn.since = AT_ONCE if at_once else place.parked.since
-        conn.carried = place.parked.carried
+        conn.again = evolve(
+            place.seat,
+            since=AT_ONCE if at_once else place.parked.since,
+            carried=place.parked.carried,
+        )
         super().enqueue_req(conn)
 
     def finish_request(self, conn: Any, fs: Any) -> None:
@@ -167,14 +195,16 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
 
     def handle(self, conn: Any) -> Any:
         """Gives a place in the parking, too."""
+        seat = getattr(conn, "again", None) or Seat(is_gone=partial(_is_gone, conn.sock))
+        conn.again = None
+        seat.has_room = len(self._parking) < MOST_PARKED
+        conn.seat = seat
         self._served[conn] = time.monotonic()
-        since, carried = getattr(conn, "since", None), getattr(conn, "carried", None)
-        conn.since = conn.carried = None
         try:
-            with seated(Seat(since, len(self._parking) < MOST_PARKED, carried)):
+            with seated(seat):
                 return super().handle(conn)
         except Parked as parked:
-            return Place(conn, conn.request, parked)
+            return Place(conn, conn.request, parked, seat)
         finally:
             conn.request = None
             del self._served[conn]
@@ -216,7 +246,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         for conn, since in list(self._served.items()):
             # Its thread sees the end of the stream, and finishes what it does.
             with suppress(OSError):
-                if now - since > ANSWER_WITHIN_S:
+                if now > min(since + ANSWER_WITHIN_S, conn.seat.until):
                     conn.sock.shutdown(socket.SHUT_RDWR)
                 elif now - since > READ_WITHIN_S:
                     conn.sock.shutdown(socket.SHUT_RD)
@@ -243,6 +273,10 @@ def _glimpse(sock: socket.socket) -> bytes | None:
         return None
     except OSError:
         return b""
+
+
+def _is_gone(sock: socket.socket) -> bool:
+    return _glimpse(sock) == b""
 
 
 def _is_small(req: Any) -> bool:

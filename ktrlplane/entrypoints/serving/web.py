@@ -15,8 +15,9 @@ import structlog
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
+from ktrlplane.entrypoints.http import waiting
 from ktrlplane.entrypoints.logs import configure_logs, standard_logging
-from ktrlplane.entrypoints.processes import die_with
+from ktrlplane.entrypoints.processes import allow_many_files, die_with
 from ktrlplane.entrypoints.serving.addresses import Address
 from ktrlplane.entrypoints.setting_sources import load_settings
 from ktrlplane.entrypoints.settings import Settings
@@ -29,6 +30,9 @@ DRAIN_S: Final = 30
 KEEP_ALIVE_S: Final = 75
 """Longer than the 60 s for which load balancers keep an idle connection to us, so that it is
 they who close it, never we at the moment when they send."""
+
+SPARE_THREADS: Final = 32
+"""That granian has where there are backends to wait for, since it cannot put requests aside."""
 
 LONGEST_LINE: Final = 8190
 """Bytes of method and address: gunicorn's most."""
@@ -95,6 +99,7 @@ def _load_app(path: str) -> Any:
 
 def _load_in_granian_worker(main: int, path: str) -> Any:
     die_with(main)
+    waiting.spare_threads = SPARE_THREADS
     # Until granian's own handlers are there, the inherited ones would swallow a stop.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
@@ -117,7 +122,7 @@ def _run_granian(settings: Settings, address: Address) -> None:
         port=address.port,
         interface=Interfaces.WSGI,
         workers=settings.workers,
-        blocking_threads=settings.threads,
+        blocking_threads=settings.threads + (SPARE_THREADS if settings.backends else 0),
         workers_kill_timeout=DRAIN_S,
         log_level=LogLevels(settings.log_level),
         log_dictconfig=standard_logging(settings, "_granian", "granian.access"),
@@ -138,6 +143,7 @@ def _count_together(folder: Path) -> None:
 def main() -> None:
     server, host, port, parent = sys.argv[1:]
     die_with(int(parent))
+    allow_many_files()
     settings = load_settings()
     configure_logs(settings)
     _count_together(settings.data_dir / "metrics" / port)

@@ -14,6 +14,8 @@ type answer struct {
 	Error     string        `json:"error,omitempty"`
 	Selectors [][][3]string `json:"selectors"`
 	Rest      string        `json:"rest,omitempty"`
+	// Of what is printed and read again, as its own parts do with one another.
+	Again [][][3]string `json:"again"`
 }
 
 func told(matchers []*labels.Matcher) [][3]string {
@@ -29,6 +31,16 @@ func answerTo(query string) answer {
 	if err != nil {
 		return answer{Error: err.Error()}
 	}
+	again := [][][3]string{}
+	if printed, err := syntax.ParseExpr(expr.String()); err == nil {
+		again = selectors(printed)
+	}
+	found := selectors(expr)
+	return answer{Selectors: found, Rest: expr.String(), Again: again}
+}
+
+// selectors of expr, which has none afterwards.
+func selectors(expr syntax.Expr) [][][3]string {
 	found := [][][3]string{}
 	expr.Walk(func(e syntax.Expr) bool {
 		if one, ok := e.(*syntax.MatchersExpr); ok {
@@ -37,7 +49,7 @@ func answerTo(query string) answer {
 		}
 		return true
 	})
-	return answer{Selectors: found, Rest: expr.String()}
+	return found
 }
 
 func main() {

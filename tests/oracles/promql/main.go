@@ -14,6 +14,8 @@ type answer struct {
 	Error     string        `json:"error,omitempty"`
 	Selectors [][][3]string `json:"selectors"`
 	Rest      string        `json:"rest,omitempty"`
+	// Of what is printed and read again, as Mimir does.
+	Again [][][3]string `json:"again"`
 }
 
 var with = parser.NewParser(parser.Options{
@@ -36,6 +38,16 @@ func answerTo(query string) answer {
 	if err != nil {
 		return answer{Error: err.Error()}
 	}
+	again := [][][3]string{}
+	if printed, err := with.ParseExpr(expr.String()); err == nil {
+		again = selectors(printed)
+	}
+	found := selectors(expr)
+	return answer{Selectors: found, Rest: expr.String(), Again: again}
+}
+
+// selectors of expr, which has none afterwards.
+func selectors(expr parser.Expr) [][][3]string {
 	found := [][][3]string{}
 	parser.Inspect(expr, func(node parser.Node, _ []parser.Node) error {
 		if one, ok := node.(*parser.VectorSelector); ok {
@@ -45,7 +57,7 @@ func answerTo(query string) answer {
 		}
 		return nil
 	})
-	return answer{Selectors: found, Rest: expr.String()}
+	return found
 }
 
 func main() {
