@@ -35,7 +35,8 @@ class BillingFault(enum.StrEnum):
     CUSTOMER_GONE = "customer_gone"
     """The provider has no such customer any more."""
     PRICE_MISSING = "price_missing"
-    """Something has no price at the provider in the currency and interval of the account."""
+    """The provider refuses what is to be paid for: a price that it does not have, or cannot sell
+    together with the others."""
 
 
 @frozen(kw_only=True)

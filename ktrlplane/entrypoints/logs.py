@@ -32,8 +32,10 @@ def configure_logs(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())
-    # It tells every statement of every step.
-    logging.getLogger("yoyo").setLevel(logging.WARNING)
+    # One tells every statement of every step; the others whom they asked what, and what was
+    # answered: customers, links that open their portals, secrets.
+    for name in ("yoyo", "stripe", "urllib3"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     structlog.configure(
         processors=[*_SHARED, *_ends(settings.log_format), _encoded],
         logger_factory=_stream_logger,

@@ -8,7 +8,7 @@ from attrs import frozen
 from ktrlplane.domain.access import Scope
 from ktrlplane.domain.billing import Interval, PaymentMethod, Setup, Subscription
 from ktrlplane.domain.events import EventType
-from ktrlplane.domain.ids import ProjectId, ResourceId
+from ktrlplane.domain.ids import InvoiceId, ProjectId, ResourceId
 from ktrlplane.domain.invoices import Invoice
 from ktrlplane.domain.projects import Project
 from ktrlplane.domain.services import billing, estimates, inheritance
@@ -35,11 +35,13 @@ class BillingSession(WebhookSession):
         scope = scope_of(on)
         return self._transact.read(lambda work: views.read_billing_status(work, scope, **self._by))
 
-    def invoices(self, on: Place, *, limit: int = 20) -> Sequence[Invoice]:
-        """Newest first."""
+    def invoices(
+        self, on: Place, *, limit: int = 20, after: InvoiceId | None = None
+    ) -> Sequence[Invoice]:
+        """Newest first, of those older than ``after``."""
         scope = scope_of(on)
         return self._transact.read(
-            lambda work: views.list_invoices(work, scope, limit=limit, **self._by)
+            lambda work: views.list_invoices(work, scope, limit=limit, after=after, **self._by)
         )
 
     def payment_methods(self, on: Place) -> Sequence[PaymentMethod]:

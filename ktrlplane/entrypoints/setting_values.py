@@ -75,6 +75,19 @@ def line(text: str) -> str:
     raise ValueError("one line of visible characters")
 
 
+def secret_key(text: str) -> str:
+    """Others of the provider's look alike, and are shown side by side."""
+    if text.startswith(("pk_", "whsec_")):
+        raise ValueError("a secret or restricted key, such as sk_test_...; this is another one")
+    return line(text)
+
+
+def signing_secret(text: str) -> str:
+    if text.startswith(("pk_", "rk_", "sk_")):
+        raise ValueError("the signing secret of an endpoint (whsec_...); this is a key")
+    return line(text)
+
+
 def label_name(text: str) -> str:
     # What Prometheus allows for the name of a label, Loki takes too; those with two underscores
     # first are its own.

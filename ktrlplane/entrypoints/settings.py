@@ -38,9 +38,6 @@ def _masked(_: str) -> str:
     return MASK
 
 
-_SECRET: Final = _is(values.line, hide=_masked)
-
-
 @frozen(kw_only=True)
 class Settings:
     """Durations are written in seconds, lists with commas. A variable that is empty counts as
@@ -77,8 +74,12 @@ class Settings:
     payment_grace: timedelta = field(default=timedelta(days=7), metadata=_is(values.seconds))
     invitation_ttl: timedelta = field(default=timedelta(days=7), metadata=_is(values.seconds))
 
-    stripe_secret_key: str | None = field(default=None, repr=False, metadata=_SECRET)
-    stripe_webhook_secret: str | None = field(default=None, repr=False, metadata=_SECRET)
+    stripe_secret_key: str | None = field(
+        default=None, repr=False, metadata=_is(values.secret_key, hide=_masked)
+    )
+    stripe_webhook_secret: str | None = field(
+        default=None, repr=False, metadata=_is(values.signing_secret, hide=_masked)
+    )
     stripe_api_base: str | None = field(
         default=None, repr=False, metadata=_is(values.secure_url, hide=values.without_secrets)
     )

@@ -11,14 +11,14 @@ from typing import Final
 from attrs import define
 
 from ktrlplane.domain.access import Scope
-from ktrlplane.domain.billing_accounts import BillingAccount
+from ktrlplane.domain.billing_accounts import BillingAccount, BillingFault
 from ktrlplane.domain.errors import UpstreamError
 from ktrlplane.domain.services.agreeing import agree
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.services.settlement import settle_account
 from ktrlplane.domain.services.settling import claim_accounts, put_off, wanted_of
 from ktrlplane.entrypoints.transactions import Transact
-from ktrlplane.ports.payments import BillingChanged, Payments
+from ktrlplane.ports.payments import BillingChanged, NotAccepted, Payments
 
 AT_ONCE: Final = 10
 LEASE: Final = timedelta(minutes=1)
@@ -26,6 +26,9 @@ LEASE: Final = timedelta(minutes=1)
 longer, the other one does no harm (see docs/decisions/0020-payments.md)."""
 LEFT_ALONE_S: Final = 10.0
 """After a failure requests leave the provider to the worker for so long, and do not wait."""
+
+LOOKS: Final = 2
+"""At what a request has changed: one may find that there is more to do."""
 
 _log = logging.getLogger(__name__)
 
@@ -61,8 +64,9 @@ class SettleAccounts:
         if self._monotonic() < self._left_alone_until:
             return
         try:
-            for account in self._claim(scopes):
-                self._settle(account)
+            for _ in range(LOOKS):
+                for account in self._claim(scopes):
+                    self._settle(account)
         except Exception:  # noqa: BLE001 - what was asked for is done; the worker tries again
             _log.exception("settling_left_to_worker")
 
@@ -78,14 +82,20 @@ class SettleAccounts:
                 return
             found = agree(self._payments(), wanted)
         except (UpstreamError, BillingChanged) as error:
-            failed = isinstance(error, UpstreamError)
-            if failed:
+            fault = _fault(error)
+            if fault is BillingFault.PROVIDER_UNAVAILABLE:
                 self._left_alone_until = self._monotonic() + LEFT_ALONE_S
-            told = {"scope": str(claimed.scope), "code": error.code}
+            told = {"scope": str(claimed.scope), "code": error.code, "reason": error.detail}
             _log.warning("account_put_off", extra=told)
-            put = partial(put_off, claimed=claimed, provider_failed=failed, platform=platform)
-            transact(put)
+            transact(partial(put_off, claimed=claimed, fault=fault, platform=platform))
             return
         transact(
             partial(settle_account, claimed=claimed, wanted=wanted, found=found, platform=platform)
         )
+
+
+def _fault(error: UpstreamError | BillingChanged) -> BillingFault | None:
+    """None for what is only to be looked at again."""
+    if isinstance(error, NotAccepted):
+        return BillingFault.PRICE_MISSING
+    return BillingFault.PROVIDER_UNAVAILABLE if isinstance(error, UpstreamError) else None

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from ktrlplane.domain.billing import (
     Customer,
@@ -17,7 +17,7 @@ from ktrlplane.domain.billing import (
     Subscription,
     SubscriptionItems,
 )
-from ktrlplane.domain.errors import Conflict
+from ktrlplane.domain.errors import Conflict, UpstreamError
 from ktrlplane.domain.ids import (
     CustomerId,
     InvoiceId,
@@ -26,6 +26,15 @@ from ktrlplane.domain.ids import (
     SubscriptionId,
 )
 from ktrlplane.domain.invoices import Invoice, Preview
+
+GONE: Final = (
+    "The payment provider does not have this customer any more. POST .../billing/customer has "
+    "another one made; then add a payment method."
+)
+
+
+class NotAccepted(UpstreamError):
+    """It is refused as it is: nothing was done, and to ask again changes nothing."""
 
 
 class BillingChanged(Conflict):

@@ -446,3 +446,23 @@ def test_every_answer_names_who_pays(world: World, ada: Caller) -> None:
     ]
     assert {one["effective_scope"]["scope_id"] for one in answers} == {"acme"}
     assert answers[0].keys() >= {"id", "status", "cancel_at_period_end"}
+
+
+def test_all_invoices_can_be_reached(world: World, ada: Caller) -> None:
+    """Page by page, as every list."""
+    world.pays("organization acme")
+    assert buys(ada, world).status_code == 201
+    (customer_id,) = world.payments.all_customers()
+    for _ in range(4):
+        world.payments.end_period(customer_id)
+    whole = [one["invoice_id"] for one in ada.sees(f"{ACME}/invoices")["items"]]
+    assert len(whole) == 5
+    seen, cursor = [], ""
+    while cursor is not None:
+        page = ada.sees(f"{ACME}/invoices?limit=2{cursor and f'&cursor={cursor}'}")
+        seen += [one["invoice_id"] for one in page["items"]]
+        cursor = page["next_cursor"]
+    assert seen == whole
+    assert ada.sees(f"{ACME}/invoices?cursor=in_of_another")["items"] == []
+    refused = ada.get(f"{ACME}/invoices?cursor=%20")
+    assert refusal(refused) == (422, "validation_failed")

@@ -11,7 +11,7 @@ from ktrlplane.domain.ids import ResourceId
 from ktrlplane.domain.services import billing
 from ktrlplane.domain.services.estimates import Estimate
 from tests.builders import NOW
-from tests.buying import ACME, GOLD, GRAND, TYPE, Scene
+from tests.buying import ACME, GOLD, GRAND, MILL, TYPE, Scene
 
 ONE = ResourceId("one")
 HALF_A_MONTH = timedelta(days=15, hours=7)
@@ -152,3 +152,12 @@ def test_a_grace_that_has_begun_is_not_taken_back(scene: Scene) -> None:
     account = scene.account(ACME)
     assert (account.fault, account.has_lapsed) == ("payment_method_missing", False)
     assert account.grace_until == grace
+
+
+def test_what_another_pays_for_is_asked_there(scene: Scene) -> None:
+    scene.inherit("mill", inherits=False)
+    scene.buy("one", "gold", "mill")
+    with pytest.raises(ValidationFailed) as refused:
+        scene.estimate(resource_id=ONE)
+    assert [fault.code for fault in refused.value.faults] == ["paid_elsewhere"]
+    assert scene.estimate(MILL, resource_id=ONE).now == Money(GOLD, "eur")

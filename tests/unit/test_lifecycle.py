@@ -257,7 +257,7 @@ def test_what_is_held_twice_comes_back_once_nothing_holds_it() -> None:
     assert (held.generation, held.holds) == (2, (Hold.PAYMENT, Hold.REQUEST))
     unpaid = held.resumed(Hold.REQUEST, LATER)
     assert (unpaid.status, unpaid.generation) == (Status.SUSPENDED, 2)
-    with pytest.raises(InvalidTransition, match="until what is owed has been paid"):
+    with pytest.raises(InvalidTransition, match="until it is paid for again"):
         unpaid.resumed(Hold.REQUEST, LATER)
     assert unpaid.resumed(Hold.PAYMENT, LATER).status is Status.UPDATING
 

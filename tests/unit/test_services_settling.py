@@ -1,5 +1,6 @@
 """What is to happen when the payment provider fails, tells something, or is asked twice."""
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -26,13 +27,14 @@ from ktrlplane.domain.services.agreeing import Found, agree
 from ktrlplane.domain.services.payment_notices import heed_notice
 from ktrlplane.domain.services.settlement import WAITING, settle_account
 from ktrlplane.domain.services.settling import claim_accounts, put_off, wanted_of
+from ktrlplane.domain.services.transitions import keep
 from ktrlplane.entrypoints.library import ControlPlane
 from ktrlplane.entrypoints.session import Session
 from ktrlplane.ports.payment_notices import Notice
 from ktrlplane.ports.payments import Payments
 from tests.builders import NOW, on
 from tests.paying import a_provider
-from tests.payment_faults import Fault, FaultyPayments
+from tests.payment_faults import Fault, FaultyPayments, Killed
 from tests.platforms import a_platform
 from tests.stateful.test_billing import a_catalog
 from tests.witness import WitnessingUnits
@@ -40,6 +42,7 @@ from tests.witness import WitnessingUnits
 ADA = PrincipalId("ada")
 ACME = on("organization acme")
 MINUTE = timedelta(minutes=1)
+UNAVAILABLE = BillingFault.PROVIDER_UNAVAILABLE
 
 
 class Scene:
@@ -162,7 +165,7 @@ def test_an_old_look_keeps_nothing(scene: Scene) -> None:
     before = scene.account
     assert transact(lambda work: wanted_of(work, old, platform=platform)) is None
     transact(lambda work: settle_account(work, old, wanted, found, platform=platform))
-    transact(lambda work: put_off(work, old, provider_failed=True, platform=platform))
+    transact(lambda work: put_off(work, old, fault=UNAVAILABLE, platform=platform))
     assert scene.account == before
 
 
@@ -375,3 +378,65 @@ def test_no_more_is_sold_than_one_subscription_can_contain(scene: Scene) -> None
     with pytest.raises(LimitExceeded, match="20 different tiers"):
         scene.buy("two", "grand")
     assert scene.buy("three").stripe_price_id == scene.resource().stripe_price_id
+
+
+def test_a_first_payment_that_failed_recovers_though_something_else_is_wanted(
+    scene: Scene,
+) -> None:
+    """And though whoever sees to that dies, or there is no card for a while."""
+    (card,) = scene.there.payment_methods(scene.customer)
+    scene.there.remove_method(scene.customer, card.payment_method_id)
+    declined = scene.there.add_method(scene.customer, declined=True)
+    scene.there.use(scene.customer, declined)
+    scene.buy("one", "gold")
+    scene.there.remove_method(scene.customer, declined)
+    scene.payments.writes_coming.append(Fault.DIES_BEFORE)
+    with suppress(Killed):
+        scene.ada.update_resource("one", sku="few")
+    scene.clock.advance(2 * MINUTE)
+    scene.control.catch_up()
+    scene.control.catch_up()
+    assert scene.account.fault is BillingFault.PAYMENT_METHOD_MISSING
+    assert Hold.PAYMENT in scene.resource().holds
+    scene.there.add_method(scene.customer)
+    notice = Notice(notice_id="n1", customer_id=scene.customer, about_method=True)
+    scene.control.transact(lambda work: heed_notice(work, notice, platform=scene.control.platform))
+    scene.control.catch_up()
+    assert (scene.account.fault, scene.billed()) == (None, 1)
+    assert scene.resource().holds == ()
+
+
+def test_what_the_provider_refuses_is_told_and_holds_up_nobody_else(scene: Scene) -> None:
+    scene.buy("one", "gold")
+    with scene.units.begin() as work:
+        one = work.resources.get(ResourceId("one"))
+        lost = evolve(one, stripe_price_id="price_of_another_account")
+        keep(work, [(one, lost)], actor=None, platform=scene.control.platform)
+        work.billing.touch([ACME], scene.clock.now())
+    scene.control.catch_up()
+    assert scene.account.fault is BillingFault.PRICE_MISSING
+    scene.ada.create_organization(id="other", name="Other")
+    calls = scene.payments.calls
+    other = on("organization other")
+    scene.control.transact(lambda work: billing.open_customer(work, other, **scene.asked))
+    assert scene.payments.calls > calls, "it is looked at at once"
+
+
+@pytest.mark.parametrize("act", [billing.cancel, billing.resume])
+def test_who_repeats_a_request_is_not_told_what_is_so_no_more(scene: Scene, act: Any) -> None:
+    """Its effect was never answered, and somebody has undone it since."""
+    scene.buy("one", "gold")
+    undo = billing.resume if act is billing.cancel else billing.cancel
+    if act is billing.resume:
+        scene.control.transact(lambda work: billing.cancel(work, ACME, key="k0", **scene.asked))
+
+    def ask() -> Any:
+        return scene.control.transact(lambda work: act(work, ACME, key="k1", **scene.asked))
+
+    scene.payments.writes_coming.append(Fault.LOST)
+    with pytest.raises(UpstreamError):
+        ask()
+    scene.control.transact(lambda work: undo(work, ACME, key="k2", **scene.asked))
+    assert ask().cancel_at_period_end is (act is billing.cancel)
+    (living,) = scene.there.subscriptions(scene.customer)
+    assert living.cancel_at_period_end is (act is billing.cancel)

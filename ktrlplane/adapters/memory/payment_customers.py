@@ -9,7 +9,7 @@ from ktrlplane.adapters.memory.payment_visits import MemoryVisits
 from ktrlplane.domain.billing import Customer, PaymentMethod, Profile, Setup
 from ktrlplane.domain.errors import PaymentRequired
 from ktrlplane.domain.ids import CustomerId, PaymentMethodId
-from ktrlplane.ports.payments import BillingChanged, Customers
+from ktrlplane.ports.payments import GONE, BillingChanged, Customers
 
 
 class MemoryCustomers(MemoryVisits, Customers):
@@ -120,7 +120,7 @@ class MemoryCustomers(MemoryVisits, Customers):
         self._pass_time()
         account = self._accounts.get(customer_id)
         if account is None or account.is_gone:
-            raise BillingChanged("The payment provider does not have this customer any more.")
+            raise BillingChanged(GONE)
         return account
 
 

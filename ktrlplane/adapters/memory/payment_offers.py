@@ -5,9 +5,8 @@ from attrs import evolve
 
 from ktrlplane.adapters.memory.payment_keys import Once
 from ktrlplane.domain.billing import Meter, Offer, Price, Product
-from ktrlplane.domain.errors import UpstreamError
 from ktrlplane.domain.ids import PriceId, ProductId
-from ktrlplane.ports.payments import Offers
+from ktrlplane.ports.payments import NotAccepted, Offers
 
 REFUSED: Final = "The payment provider did not accept this; the operator's log says why."
 
@@ -37,7 +36,7 @@ class MemoryOffers(Once, Offers):
     def offer(self, offer: Offer, *, key: str) -> Price:
         def make() -> Price:
             if offer.product_id not in self._products:
-                raise UpstreamError(REFUSED)
+                raise NotAccepted(REFUSED)
             for price in self.prices([offer.lookup_key]).values():
                 self._prices[price.price_id] = evolve(price, lookup_key=None)
             price = Price(

@@ -17,7 +17,7 @@ from ktrlplane.domain.billing import (
     SubscriptionItems,
     SubscriptionState,
 )
-from ktrlplane.domain.errors import PaymentRequired, UpstreamError
+from ktrlplane.domain.errors import PaymentRequired
 from ktrlplane.domain.ids import (
     CustomerId,
     InvoiceId,
@@ -25,7 +25,7 @@ from ktrlplane.domain.ids import (
 )
 from ktrlplane.domain.invoices import Invoice, InvoiceState, Preview
 from ktrlplane.ports.clock import Clock
-from ktrlplane.ports.payments import BillingChanged, Payments
+from ktrlplane.ports.payments import BillingChanged, NotAccepted, Payments
 
 T = TypeVar("T")
 
@@ -271,5 +271,5 @@ class MemoryPayments(MemoryCustomers, MemoryOffers, Payments):
         prices = [self._prices[price] for price, _ in items if price in self._prices]
         kinds = {(price.each.currency, price.interval) for price in prices}
         if len(prices) != len(items.quantities) or len(kinds) != 1:
-            raise UpstreamError(REFUSED)
+            raise NotAccepted(REFUSED)
         return prices

@@ -9,7 +9,7 @@ from attrs import field, frozen
 from attrs.validators import min_len
 
 from ktrlplane.domain.errors import DomainError, OutcomeUnknown, PaymentRequired, UpstreamError
-from ktrlplane.ports.payments import BillingChanged
+from ktrlplane.ports.payments import BillingChanged, NotAccepted
 
 API_VERSION: Final = "2026-10-28.endive"
 API_BASE: Final = "https://api.stripe.com"
@@ -125,7 +125,12 @@ def _failure(error: stripe.StripeError, *, wrote: bool) -> UpstreamError:
         )
     if silent:
         return UpstreamError("The payment provider does not answer; try again in a moment.")
-    return UpstreamError("The payment provider did not accept this; the operator's log says why.")
+    if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
+        return UpstreamError(
+            "The payment provider does not accept this platform's key, or not for this. Its "
+            "operator sees to KTRLPLANE_STRIPE_SECRET_KEY."
+        )
+    return NotAccepted("The payment provider did not accept this; the operator's log says why.")
 
 
 def _is_gone(error: stripe.StripeError) -> bool:

@@ -5,7 +5,7 @@ from ktrlplane.adapters.stripe.calls import Calls
 from ktrlplane.domain.billing import Customer, PaymentMethod, Profile, Setup
 from ktrlplane.domain.errors import PaymentRequired
 from ktrlplane.domain.ids import CustomerId, PaymentMethodId
-from ktrlplane.ports.payments import BillingChanged, Customers
+from ktrlplane.ports.payments import GONE, BillingChanged, Customers
 
 
 class StripeCustomers(Customers):
@@ -79,6 +79,6 @@ def require_method(calls: Calls, customer_id: CustomerId) -> None:
     """Raises: PaymentRequired, BillingChanged."""
     customer = found_customer(calls, customer_id)
     if customer is None:
-        raise BillingChanged("The payment provider does not have this customer any more.")
+        raise BillingChanged(GONE)
     if customer.default_method is None:
         raise PaymentRequired("Add a payment method first.")

@@ -12,6 +12,7 @@ from ktrlplane.ports.payment_notices import Notice, PaymentNotices
 TOLERANCE_S: Final = 300
 """So old a signature may be: else somebody who has one could send it again and again."""
 
+_LONGEST_ID: Final = 255
 _ABOUT_METHODS: Final = frozenset(
     {
         "payment_method.attached",
@@ -50,8 +51,8 @@ def _notice(event: dict[str, Any]) -> Notice:
     if isinstance(customer, dict):
         customer = customer["id"]
     notice_id = str(event["id"])
-    if "\0" in notice_id or not notice_id.isascii():
-        raise ValueError("An id is in ASCII.")
+    if "\0" in notice_id or not notice_id.isascii() or len(notice_id) > _LONGEST_ID:
+        raise ValueError("An id is in ASCII, and short.")
     return Notice(
         notice_id=notice_id,
         customer_id=None if customer is None else CustomerId(customer),

@@ -58,6 +58,9 @@ class Found:
     fault: BillingFault | None = None
     was_never_paid: bool = False
     """The first payment of all failed: nothing was ever paid for."""
+    is_outgrown: bool = False
+    """It is to contain something else by now, and cannot change before it is paid: it is to end.
+    That is written down first, so that it is not taken for somebody's wish."""
 
 
 def agree(payments: Payments, wanted: Wanted) -> Found:
@@ -81,6 +84,7 @@ def agree(payments: Payments, wanted: Wanted) -> Found:
         cancelled=account.ending,
         fault=fault,
         was_never_paid=never,
+        is_outgrown=never and subscription is not None and subscription.items != wanted.items,
     )
 
 
@@ -141,11 +145,9 @@ def _agreed(
     if own is None and not is_paid:
         return None, BillingFault.PAYMENT_FAILED
     if own is not None and own.items != wanted.items:
-        if own.state is SubscriptionState.INCOMPLETE:  # it cannot change; nothing was paid on it
-            _cancel(payments, own, wanted.account.revision)
-            own = None
-        else:
-            own = payments.amend(own.subscription_id, wanted.plan)
+        if own.state is SubscriptionState.INCOMPLETE:
+            return own, BillingFault.PAYMENT_FAILED
+        own = payments.amend(own.subscription_id, wanted.plan)
     elif own is None and wanted.account.subscription_id is not None:
         return None, BillingFault.SUBSCRIPTION_ENDED
     if own is None:

@@ -46,12 +46,11 @@ def open_customer(
     work: UnitOfWork, scope: Scope, *, actor: PrincipalId, platform: Platform
 ) -> None:
     """The scope gets a customer at the payment provider, once this is committed. One that there
-    is stays. Raises: NotFound, Forbidden."""
+    is stays, and is looked for. Raises: NotFound, Forbidden."""
     account = _managed(work, scope, actor, platform)
     if account.customer_id is None and account.opened_by is None:
         work.billing.change(evolve(account, opened_by=actor, updated_at=platform.now()))
-    if account.customer_id is None:
-        work.billing.touch([scope], platform.now())
+    work.billing.touch([scope], platform.now())
 
 
 def subscribe(
@@ -70,8 +69,9 @@ def subscribe(
     """
     account = _managed(work, scope, actor, platform)
     payer = payer_at(work, scope, actor, platform.now())
-    currency = None if command.currency is None else command.currency.lower()
-    terms = Terms(currency or account.terms.currency, command.interval or account.terms.interval)
+    known = account.terms
+    currency = known.currency if command.currency is None else command.currency.lower()
+    terms = Terms(currency, command.interval or known.interval)
     if terms != account.terms:
         _require_known(terms, platform)
     require_method(work, payer, platform.now())
@@ -183,7 +183,7 @@ def cancel(
     account, present = _living(work, scope, actor, platform)
     if present.cancel_at_period_end:
         return present
-    changed = learn(work.known, Cancelling(present.subscription_id, key))
+    changed = learn(work.known, Cancelling(present.subscription_id, _once(account, key)))
     work.billing.touch([scope], platform.now())
     _tell(work, account, EventType.BILLING_SUBSCRIPTION_CANCELLED, actor, platform)
     return changed
@@ -196,10 +196,16 @@ def resume(
     account, present = _living(work, scope, actor, platform)
     if not present.cancel_at_period_end:
         return present
-    changed = learn(work.known, Resuming(present.subscription_id, key))
+    changed = learn(work.known, Resuming(present.subscription_id, _once(account, key)))
     work.billing.touch([scope], platform.now())
     _tell(work, account, EventType.BILLING_SUBSCRIPTION_RESUMED, actor, platform)
     return changed
+
+
+def _once(account: BillingAccount, key: str) -> str:
+    """Who says the same again, after somebody has said otherwise, is not answered by what was
+    done the first time."""
+    return f"{key}/{account.revision}"
 
 
 def _managed(

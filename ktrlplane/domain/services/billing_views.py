@@ -13,7 +13,7 @@ from ktrlplane.domain.billing import (
 )
 from ktrlplane.domain.billing_accounts import BillingAccount
 from ktrlplane.domain.errors import Forbidden
-from ktrlplane.domain.ids import PrincipalId, ProjectId
+from ktrlplane.domain.ids import InvoiceId, PrincipalId, ProjectId
 from ktrlplane.domain.invoices import Invoice
 from ktrlplane.domain.services.payers import Payer, payer_at
 from ktrlplane.domain.services.platform import Platform
@@ -130,14 +130,16 @@ def list_invoices(
     scope: Scope,
     *,
     limit: int,
+    after: InvoiceId | None = None,
     actor: PrincipalId,
     platform: Platform,
 ) -> Sequence[Invoice]:
-    """Newest first. Raises: NotFound, Forbidden, UpstreamError, Unasked."""
+    """Newest first, at most ``limit``, of those older than ``after``. Raises: NotFound,
+    Forbidden, UpstreamError, Unasked."""
     account = managed_payer(work, scope, actor, platform).account
     if account is None or account.customer_id is None:
         return ()
-    return learn(work.known, InvoicesOf(account.customer_id, limit))
+    return learn(work.known, InvoicesOf(account.customer_id, limit, after))
 
 
 def list_payment_methods(

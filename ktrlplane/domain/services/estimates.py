@@ -20,6 +20,7 @@ from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.services.purchases import sold_to, tier_of
 from ktrlplane.domain.services.trials import may_try, trial_days
 from ktrlplane.domain.standings import not_found
+from ktrlplane.domain.subscriptions import paying_scope
 from ktrlplane.ports.payment_questions import KnownPrices, PreviewOf, learn
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
@@ -59,7 +60,7 @@ def estimate(
     is not there; Forbidden; ValidationFailed for a tier that is not sold to it, or of which it is
     not said of what type it is; UpstreamError, Unasked."""
     payer = managed_payer(work, scope, actor, platform)
-    gone = None if asked.resource_id is None else _below(work, scope, asked.resource_id)
+    gone = None if asked.resource_id is None else _below(work, scope, asked.resource_id, payer)
     tier = _tier(asked, gone, platform)
     items = then = _present_items(work, payer)
     interval: str | None = payer.terms.interval
@@ -101,11 +102,15 @@ def _without(items: SubscriptionItems, gone: Resource) -> SubscriptionItems:
     return SubscriptionItems({price: count for price, count in left.items() if count > 0})
 
 
-def _below(work: UnitOfWork, scope: Scope, resource_id: ResourceId) -> Resource:
-    """Raises: NotFound."""
+def _below(work: UnitOfWork, scope: Scope, resource_id: ResourceId, payer: Payer) -> Resource:
+    """Raises: NotFound, ValidationFailed for one that somebody else pays for."""
     resource = work.resources.get(resource_id)
     if scope not in resource.path or resource.status in ENDED:
         raise not_found(Scope.of(resource_id))
+    paid_by = paying_scope(work.projects.get(resource.project_id))
+    if paid_by != payer.scope:
+        detail = f"This is paid by {paid_by}: ask there what it costs."
+        raise ValidationFailed([Fault("/resource_id", "paid_elsewhere", detail)])
     return resource
 
 

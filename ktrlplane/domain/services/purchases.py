@@ -127,10 +127,7 @@ def require_means(work: UnitOfWork, payer: Payer, at: datetime) -> None:
     account = require_method(work, payer, at)
     _require_no_debt(work, account, payer)
     if account.fault is BillingFault.SUBSCRIPTION_ENDED:
-        raise PaymentRequired(
-            f"This is paid by {payer.scope}, whose subscription has ended. Begin another with "
-            f"POST {_billing(payer)}/subscription, and try again."
-        )
+        raise PaymentRequired(_ended(payer))
     if account.has_lapsed:
         raise PaymentRequired(
             f"This is paid by {payer.scope}, which could not pay. Have it tried again with "
@@ -138,8 +135,9 @@ def require_means(work: UnitOfWork, payer: Payer, at: datetime) -> None:
         )
     if account.subscription_id is not None:
         subscription = learn(work.known, SubscriptionOf(account.subscription_id))
-        is_over = subscription is None or subscription.state.is_over
-        if subscription is not None and not is_over and subscription.cancel_at_period_end:
+        if subscription is None or subscription.state.is_over:
+            raise PaymentRequired(_ended(payer))
+        if subscription.cancel_at_period_end:
             ends = subscription.current_period_end.date()
             raise PaymentRequired(
                 f"This is paid by {payer.scope}, whose subscription was cancelled and ends on "
@@ -164,6 +162,13 @@ def _require_no_debt(work: UnitOfWork, account: BillingAccount, payer: Payer) ->
             f"with POST {_billing(payer)}/subscription or by its link in "
             f"GET {_billing(payer)}/invoices, and try again."
         )
+
+
+def _ended(payer: Payer) -> str:
+    return (
+        f"This is paid by {payer.scope}, whose subscription has ended. Begin another with "
+        f"POST {_billing(payer)}/subscription, and try again."
+    )
 
 
 def _billing(payer: Payer) -> str:

@@ -42,6 +42,8 @@ def settle_account(
 
 def _due_at(account: BillingAccount, wanted: Wanted, found: Found, now: datetime) -> datetime:
     """When something is to happen next, and to be seen."""
+    if found.is_outgrown:
+        return now
     due_at = now + SWEEP_EVERY
     if account.grace_until is not None and not account.has_lapsed:
         due_at = min(due_at, account.grace_until)
@@ -74,7 +76,10 @@ def _after(
         account = evolve(account, customer_id=found.customer_id, customers=present.customers + 1)
     if found.subscription is None:
         return account
-    return evolve(account, subscription_id=found.subscription.subscription_id, has_subscribed=True)
+    account = evolve(
+        account, subscription_id=found.subscription.subscription_id, has_subscribed=True
+    )
+    return account.ended() if found.is_outgrown else account
 
 
 def _has_no_grace(present: BillingAccount, found: Found) -> bool:
@@ -160,6 +165,10 @@ def _hold_or_release(work: UnitOfWork, account: BillingAccount, platform: Platfo
 WAITING: Final = (
     "It is not paid for yet: the payment provider does not answer, and is asked again."
 )
+NOT_SOLD: Final = (
+    "It is not paid for yet: the payment provider refuses it. That is tried again, and the "
+    "platform's operator sees why."
+)
 
 
 def _without_excuse(
@@ -169,5 +178,7 @@ def _without_excuse(
         return []
     waiting = work.billing.resources_of(account.scope, unpaid=False)
     return [
-        (one, evolve(one, status_reason=None)) for one in waiting if one.status_reason == WAITING
+        (one, evolve(one, status_reason=None))
+        for one in waiting
+        if one.status_reason in (WAITING, NOT_SOLD)
     ]

@@ -3,6 +3,7 @@ whose turn it is, what is wanted of it, and that it is looked at again."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
 from attrs import evolve
 
@@ -20,7 +21,7 @@ from ktrlplane.domain.services.agreeing import Wanted
 from ktrlplane.domain.services.payers import NOBODY, payer_at, quoted
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.services.purchases import tier_of
-from ktrlplane.domain.services.settlement import WAITING
+from ktrlplane.domain.services.settlement import NOT_SOLD, WAITING
 from ktrlplane.domain.services.transitions import keep
 from ktrlplane.domain.services.trials import may_try, tiers_paid_by, trial_days
 from ktrlplane.ports.billing import Paid
@@ -108,26 +109,32 @@ def _profile(work: UnitOfWork, account: BillingAccount, at: datetime) -> Profile
 
 
 def put_off(
-    work: UnitOfWork, claimed: BillingAccount, *, provider_failed: bool, platform: Platform
+    work: UnitOfWork, claimed: BillingAccount, *, fault: BillingFault | None, platform: Platform
 ) -> None:
-    """It is looked at again, later each time. What is being made while the provider fails says
-    so."""
+    """It is looked at again, later each time. ``fault`` is what the provider has done: what is
+    being made meanwhile says so."""
     work.access.hold(claimed.scope)
     present = work.billing.find(claimed.scope)
     if present is None or present.leased_until != claimed.leased_until:
         return
     attempts = present.attempts + 1
-    fault = present.fault or (BillingFault.PROVIDER_UNAVAILABLE if provider_failed else None)
-    account = evolve(present, attempts=attempts, fault=fault, updated_at=platform.now())
+    told = present.fault if present.fault not in (None, *_REASONS) else fault or present.fault
+    account = evolve(present, attempts=attempts, fault=told, updated_at=platform.now())
     claimed_now = evolve(claimed, revision=present.revision)
     work.billing.settle(claimed_now, account, platform.now() + pause_after(attempts))
-    if not provider_failed:
+    if fault is None:
         return
     waiting = [
-        (one, evolve(one, status_reason=WAITING))
+        (one, evolve(one, status_reason=_REASONS[fault]))
         for one in work.billing.resources_of(account.scope, unpaid=False)
         if one.status is Status.CREATING
         and one.stripe_price_id is not None
-        and one.status_reason is None
+        and one.status_reason in (None, *_REASONS.values())
     ]
     keep(work, waiting, actor=None, platform=platform)
+
+
+_REASONS: Final = {
+    BillingFault.PROVIDER_UNAVAILABLE: WAITING,
+    BillingFault.PRICE_MISSING: NOT_SOLD,
+}

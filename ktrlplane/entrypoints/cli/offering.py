@@ -7,9 +7,10 @@ from typing import Final
 import click
 
 from ktrlplane.domain.billing import Interval, Meter, Money, Price, Product
-from ktrlplane.domain.offering import MakePrice, Offering, PutMeter, PutProduct, Step, Stray
+from ktrlplane.domain.offering import MakePrice, Offering, PutMeter, PutProduct, Sold, Step, Stray
 from ktrlplane.entrypoints.cli.databases import current
 from ktrlplane.entrypoints.cli.options import config_option, settings_of
+from ktrlplane.entrypoints.cli.refusals import Refused
 from ktrlplane.entrypoints.container import Container
 from ktrlplane.entrypoints.offering import sold_by, synchronize
 from ktrlplane.entrypoints.settings import Settings
@@ -21,6 +22,9 @@ _PAST: Final = {
     "replace": "replaced",
     "sell again": "sold again",
 }
+_SIMULATED: Final = (
+    "It is the simulator, which bills nobody: no KTRLPLANE_STRIPE_SECRET_KEY is set."
+)
 _MATCHES: Final = "The payment provider sells what the catalog does."
 
 
@@ -40,6 +44,7 @@ def sync(context: click.Context, *, dry_run: bool) -> None:
         offering = Offering.of(container.catalog(), settings.stripe_products)
         payments = container.payments()
         sold = sold_by(payments)
+        _require_kept(settings, sold)
         steps = offering.steps(sold) if dry_run else synchronize(payments, offering, sold)
         count = 0
         for count, step in enumerate(steps, 1):  # noqa: B007 - told below
@@ -47,6 +52,19 @@ def sync(context: click.Context, *, dry_run: bool) -> None:
         for stray in offering.strays(sold):
             click.echo(f"left as it is: {_named(stray)}, which the catalog does not name")
         click.echo(_total(count, dry_run=dry_run))
+        if settings.stripe_secret_key is None:
+            click.echo(_SIMULATED)
+
+
+def _require_kept(settings: Settings, sold: Sold) -> None:
+    """Raises: Refused, so that a slip of the pen makes no products."""
+    there = {product.product_id for product in sold.products}
+    for kept in settings.stripe_products:
+        if kept.product_id not in there:
+            raise Refused(
+                f"The payment provider has no product {kept.product_id}, which "
+                f"KTRLPLANE_STRIPE_PRODUCTS says is there for {kept.type}:{kept.sku}."
+            )
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from ktrlplane.domain import errors
 from ktrlplane.domain.access import Action
 from ktrlplane.domain.billing import Subscription
 from ktrlplane.domain.events import EventType
-from ktrlplane.domain.ids import ResourceId
+from ktrlplane.domain.ids import InvoiceId, ResourceId
 from ktrlplane.domain.services import billing as service
 from ktrlplane.domain.services import billing_views as views
 from ktrlplane.domain.services import estimates
@@ -41,6 +41,9 @@ class InvoiceParameters(Parameters):
         validator=between(1, 100, "Ask for 1 to 100 invoices."),
         metadata=said("Invoices, at most.", minimum=1, maximum=100),
     )
+    cursor: str | None = field(
+        default=None, metadata=said("next_cursor of the page before, as it came.")
+    )
 
 
 @frozen(kw_only=True)
@@ -68,8 +71,23 @@ def status(work: UnitOfWork, call: Call) -> Reply:
 
 
 def invoices(work: UnitOfWork, call: Call) -> Reply:
-    found = views.list_invoices(work, call.scope(), limit=call.query.limit, **call.asked)
-    return whole([ShownInvoice.of(one) for one in found])
+    query: InvoiceParameters = call.query
+    after = None if query.cursor is None else _invoice(query.cursor)
+    found = views.list_invoices(
+        work, call.scope(), limit=query.limit + 1, after=after, **call.asked
+    )
+    shown = [ShownInvoice.of(one) for one in found[: query.limit]]
+    cursor = str(shown[-1].invoice_id) if len(found) > query.limit else None
+    return Reply(content={"items": shown, "next_cursor": cursor}, next_cursor=cursor)
+
+
+def _invoice(cursor: str) -> InvoiceId:
+    """Raises: ValidationFailed."""
+    try:
+        return InvoiceId(cursor)
+    except ValueError:
+        detail = "This is no cursor of this list. Send one as it came, or begin without."
+        raise errors.ValidationFailed([errors.Fault("/cursor", "cursor", detail)]) from None
 
 
 def methods(work: UnitOfWork, call: Call) -> Reply:
