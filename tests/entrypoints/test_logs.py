@@ -6,6 +6,10 @@ import sys
 
 import pytest
 
+from ktrlplane.adapters.memory.clock import ManualClock
+from tests.payment_provider import payment_provider
+from tests.payment_provider.server import KEY
+
 PROGRAM = """
 import logging, structlog
 from ktrlplane.entrypoints.logs import configure_logs
@@ -115,3 +119,34 @@ assert not ada.projects().items
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+ASKS = """
+import sys
+from ktrlplane.adapters.stripe.calls import StripeAccount
+from ktrlplane.adapters.stripe.payments import StripePayments
+from ktrlplane.domain.access import Scope
+from ktrlplane.domain.billing import Profile
+from ktrlplane.entrypoints.logs import configure_logs
+from ktrlplane.entrypoints.settings import Settings
+configure_logs(Settings(log_level="debug"))
+payments = StripePayments(StripeAccount(secret_key=sys.argv[1], api_base=sys.argv[2]))
+scope = Scope.parse("organization", "acme")
+profile = Profile(scope=scope, name="Acme", email="private@acme.example")
+customer = payments.open_customer(profile, key="c").customer_id
+print(payments.set_up(customer, key="s").client_secret)
+print(payments.portal(customer, return_url="https://kp.example", key="p"))
+"""
+
+
+def test_the_providers_library_tells_no_secret_however_much_is_logged() -> None:
+    with payment_provider(ManualClock()) as provider:
+        done = subprocess.run(
+            [sys.executable, "-c", ASKS, KEY, provider.url],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+    secret, portal = done.stdout.splitlines()
+    assert not any(word in done.stderr for word in (secret, portal, KEY, "private@acme.example"))
