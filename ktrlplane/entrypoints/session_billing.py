@@ -11,7 +11,7 @@ from ktrlplane.domain.events import EventType
 from ktrlplane.domain.ids import InvoiceId, ProjectId, ResourceId
 from ktrlplane.domain.invoices import Invoice
 from ktrlplane.domain.projects import Project
-from ktrlplane.domain.services import billing, estimates, inheritance
+from ktrlplane.domain.services import billing, estimates, inheritance, subscribing
 from ktrlplane.domain.services import billing_views as views
 from ktrlplane.domain.services.billing_views import BillingStatus, BillingView
 from ktrlplane.domain.services.estimates import Estimate
@@ -75,10 +75,10 @@ class BillingSession(WebhookSession):
     ) -> BillingView:
         """Again, after one that has ended; or has what is open paid once more."""
         scope = scope_of(on)
-        command = billing.Subscribe(
+        command = subscribing.Subscribe(
             currency=currency, interval=None if interval is None else Interval(interval)
         )
-        self._transact(lambda work: billing.subscribe(work, scope, command, **self._by))
+        self._transact(lambda work: subscribing.subscribe(work, scope, command, **self._by))
         return self._own(scope)
 
     def _own(self, scope: Scope) -> BillingView:

@@ -28,7 +28,7 @@ from ktrlplane.domain.ids import (
 )
 from ktrlplane.domain.lifecycle import ENDED, Hold
 from ktrlplane.domain.resources import Resource
-from ktrlplane.domain.services import billing, inheritance, moves
+from ktrlplane.domain.services import billing, inheritance, moves, subscribing
 from ktrlplane.domain.services.payment_notices import heed_notice
 from ktrlplane.domain.services.resources import (
     CreateResource,
@@ -224,7 +224,7 @@ class Billing(RuleBasedStateMachine):
     @rule(scope=st.sampled_from(SCOPES), interval=st.sampled_from([None, None, *Interval]))
     def subscribe(self, scope: Scope, interval: Interval | None) -> None:
         self.stopped.discard(scope)
-        self.attempt(billing.subscribe, scope, billing.Subscribe(interval=interval))
+        self.attempt(subscribing.subscribe, scope, subscribing.Subscribe(interval=interval))
 
     # -- what happens at the provider and to processes ------------------------------------------
 

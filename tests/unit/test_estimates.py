@@ -8,7 +8,7 @@ import pytest
 from ktrlplane.domain.billing import Interval, Money
 from ktrlplane.domain.errors import Forbidden, NotFound, ValidationFailed
 from ktrlplane.domain.ids import ResourceId
-from ktrlplane.domain.services import billing
+from ktrlplane.domain.services import billing, subscribing
 from ktrlplane.domain.services.estimates import Estimate
 from tests.builders import NOW
 from tests.buying import ACME, GOLD, GRAND, MILL, TYPE, Scene
@@ -119,7 +119,7 @@ def test_a_card_that_was_added_since_pays_what_is_open(scene: Scene) -> None:
     scene.control.catch_up()
     assert scene.state() == "past_due"
     added = scene.there.add_method(customer_id)
-    scene.act(billing.subscribe, ACME, billing.Subscribe())
+    scene.act(subscribing.subscribe, ACME, subscribing.Subscribe())
     scene.control.catch_up()
     assert (scene.state(), scene.account(ACME).fault) == ("active", None)
     customer = scene.there.customer(customer_id)
@@ -135,7 +135,7 @@ def test_an_older_card_is_not_asked_for_what_the_default_does_not_pay(scene: Sce
     scene.buy("one", "gold")
     scene.there.decline(customer_id)
     scene.clock.set(scene.living().current_period_end)
-    scene.act(billing.subscribe, ACME, billing.Subscribe())
+    scene.act(subscribing.subscribe, ACME, subscribing.Subscribe())
     scene.control.catch_up()
     assert scene.state() == "past_due"
 

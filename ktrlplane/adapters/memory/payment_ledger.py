@@ -13,12 +13,13 @@ from ktrlplane.domain.billing import (
     Money,
     PaymentMethod,
     Price,
+    Product,
     Subscription,
     SubscriptionItems,
     SubscriptionState,
     prorated,
 )
-from ktrlplane.domain.ids import InvoiceId, PaymentMethodId, PriceId
+from ktrlplane.domain.ids import InvoiceId, PaymentMethodId, PriceId, ProductId
 from ktrlplane.domain.invoices import Invoice, InvoiceLine, InvoiceState, Preview
 from ktrlplane.domain.subscriptions import changes
 
@@ -60,8 +61,14 @@ class Contract:
 class Ledger:
     """Not safe for threads."""
 
-    def __init__(self, prices: Mapping[PriceId, Price], mark: str) -> None:
+    def __init__(
+        self,
+        prices: Mapping[PriceId, Price],
+        products: Mapping[ProductId, Product],
+        mark: str,
+    ) -> None:
         self._prices = prices
+        self._products = products
         self._mark = mark
         self._last = 0
         self.invoices: dict[InvoiceId, Invoice] = {}
@@ -209,12 +216,28 @@ class Ledger:
             for quantity, sign in ((change.before, -1), (change.after, 1)):
                 if quantity:
                     amount = sign * part(price.each.amount * quantity)
-                    yield _line(price, quantity, amount, is_proration=True)
+                    yield self._line(price, quantity, amount, is_proration=True)
 
     def _period(self, items: SubscriptionItems, *, times: int = 1) -> Iterator[InvoiceLine]:
         for price_id, quantity in items:
             price = self._prices[price_id]
-            yield _line(price, quantity, price.each.amount * quantity * times, is_proration=False)
+            yield self._line(
+                price, quantity, price.each.amount * quantity * times, is_proration=False
+            )
+
+    def _line(
+        self, price: Price, quantity: int, amount: int, *, is_proration: bool
+    ) -> InvoiceLine:
+        product = self._products.get(price.product_id)
+        name = str(price.product_id) if product is None else product.name
+        part = ", for a part of the period" if is_proration else ""
+        return InvoiceLine(
+            description=f"{quantity} x {name}{part}",
+            total=Money(amount, price.each.currency),
+            price_id=price.price_id,
+            quantity=quantity,
+            is_proration=is_proration,
+        )
 
     def _open(self, contract: Contract) -> Iterator[Invoice]:
         for invoice in self.invoices.values():
@@ -235,16 +258,6 @@ class Ledger:
 
     def _become(self, contract: Contract, state: SubscriptionState) -> None:
         contract.subscription = evolve(contract.subscription, state=state)
-
-
-def _line(price: Price, quantity: int, amount: int, *, is_proration: bool) -> InvoiceLine:
-    return InvoiceLine(
-        description=str(price.product_id),
-        total=Money(amount, price.each.currency),
-        price_id=price.price_id,
-        quantity=quantity,
-        is_proration=is_proration,
-    )
 
 
 def _sum(lines: tuple[InvoiceLine, ...]) -> Money:

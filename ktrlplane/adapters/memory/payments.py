@@ -42,7 +42,7 @@ class MemoryPayments(MemoryCustomers, MemoryOffers, Payments):
         self._clock = clock
         self._ahead: dict[CustomerId, timedelta] = {}
         self._contracts: dict[SubscriptionId, Contract] = {}
-        self._ledger = Ledger(self._prices, mark)
+        self._ledger = Ledger(self._prices, self._products, mark)
         self.fell_due = False
         """Whether something has happened by itself, since somebody set this."""
 

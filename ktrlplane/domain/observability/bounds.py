@@ -8,6 +8,7 @@ from attrs import define, field, frozen
 
 from ktrlplane.domain.errors import Fault, ValidationFailed
 from ktrlplane.domain.observability.backend_queries import Given
+from ktrlplane.domain.observability.literals import said_in_days
 from ktrlplane.domain.observability.times import (
     MILLISECOND,
     SECOND,
@@ -16,7 +17,6 @@ from ktrlplane.domain.observability.times import (
     moment,
     span,
 )
-from ktrlplane.domain.observability.words import said_in_days
 
 MAX_LINES: Final = 5000
 MAX_NAMES: Final = 100_000

@@ -67,3 +67,15 @@ def milliseconds(duration: str) -> int | None:
         return None
     total = sum(int(count) * _MILLISECONDS[unit] for count, unit in parts)
     return total if total <= _LONGEST_MS else None
+
+
+def said_in_days(milliseconds: float) -> str:
+    """As people say it: in days, hours, minutes or seconds."""
+    for name, length in _LENGTHS.items():
+        if milliseconds >= length and milliseconds % length == 0:
+            count = int(milliseconds // length)
+            return f"{count} {name}{'' if count == 1 else 's'}"
+    return f"{milliseconds / 1000:g} seconds"
+
+
+_LENGTHS: Final = {"day": 86_400_000, "hour": 3_600_000, "minute": 60_000}

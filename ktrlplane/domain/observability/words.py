@@ -4,6 +4,7 @@ import math
 from typing import Final, NamedTuple, NoReturn
 
 from ktrlplane.domain.errors import UnsafeQuery
+from ktrlplane.domain.observability.literals import said_in_days
 
 MAX_BYTES: Final = 8192
 MAX_WORDS: Final = 2000
@@ -111,14 +112,4 @@ class Words:
         self._depth -= 1
 
 
-def said_in_days(milliseconds: float) -> str:
-    """As people say it: in days, hours, minutes or seconds."""
-    for name, length in _LENGTHS.items():
-        if milliseconds >= length and milliseconds % length == 0:
-            count = int(milliseconds // length)
-            return f"{count} {name}{'' if count == 1 else 's'}"
-    return f"{milliseconds / 1000:g} seconds"
-
-
-_LENGTHS: Final = {"day": 86_400_000, "hour": 3_600_000, "minute": 60_000}
 _SHOWN: Final = 30

@@ -5,17 +5,14 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from ktrlplane.domain.access import Action, Scope
-from ktrlplane.domain.billing import Interval, Setup, Subscription
-from ktrlplane.domain.billing_accounts import BillingAccount, Terms
+from ktrlplane.domain.billing import Setup, Subscription
+from ktrlplane.domain.billing_accounts import BillingAccount
 from ktrlplane.domain.errors import Conflict, Fault, PaymentRequired, ValidationFailed
 from ktrlplane.domain.events import EventType
 from ktrlplane.domain.ids import CustomerId, PrincipalId
-from ktrlplane.domain.services.payers import is_on, payer_at
 from ktrlplane.domain.services.platform import Platform
-from ktrlplane.domain.services.purchases import priced, require_method, tier_of
 from ktrlplane.domain.services.standings import hold_for, standing_on
 from ktrlplane.domain.services.telling import path_to, tell_data
-from ktrlplane.domain.services.transitions import keep
 from ktrlplane.ports.payment_questions import (
     Cancelling,
     OpeningPortal,
@@ -25,14 +22,6 @@ from ktrlplane.ports.payment_questions import (
     learn,
 )
 from ktrlplane.ports.unit_of_work import UnitOfWork
-
-
-@frozen(kw_only=True)
-class Subscribe:
-    """What is paid in, where that was not settled yet by the first purchase."""
-
-    currency: str | None = None
-    interval: Interval | None = None
 
 
 @frozen(kw_only=True)
@@ -47,87 +36,10 @@ def open_customer(
 ) -> None:
     """The scope gets a customer at the payment provider, once this is committed. One that there
     is stays, and is looked for. Raises: NotFound, Forbidden."""
-    account = _managed(work, scope, actor, platform)
+    account = managed(work, scope, actor, platform)
     if account.customer_id is None and account.opened_by is None:
         work.billing.change(evolve(account, opened_by=actor, updated_at=platform.now()))
     work.billing.touch([scope], platform.now())
-
-
-def subscribe(
-    work: UnitOfWork,
-    scope: Scope,
-    command: Subscribe,
-    *,
-    actor: PrincipalId,
-    platform: Platform,
-) -> None:
-    """Begins a subscription again that has ended, and pays what is open once more. Where there
-    is one that is well, it stays.
-
-    Raises: NotFound, Forbidden, PaymentRequired without a payment method, Conflict for other
-    terms than those of a subscription that lives, UpstreamError, Unasked.
-    """
-    account = _managed(work, scope, actor, platform)
-    payer = payer_at(work, scope, actor, platform.now())
-    known = account.terms
-    currency = known.currency if command.currency is None else command.currency.lower()
-    terms = Terms(currency, command.interval or known.interval)
-    if terms != account.terms:
-        _require_known(terms, platform)
-    require_method(work, payer, platform.now())
-    present = _subscription(work, account)
-    is_over = present is None or present.state.is_over
-    if terms != account.terms:
-        if not is_over:
-            raise Conflict(
-                "The subscription is paid in something else. Cancel it, and choose again once it "
-                "has ended."
-            )
-        if account.is_in_the_making(platform.now()):
-            raise Conflict(
-                "What was wanted last is being made so at the payment provider. Try again in a "
-                "moment."
-            )
-        account = evolve(account, terms=terms)
-    if is_over:
-        account = evolve(account, subscription_id=None)
-    work.billing.change(evolve(account, pay_again=True, updated_at=platform.now()))
-    _reprice(work, account, actor, platform)
-    work.billing.touch([scope], platform.now())
-
-
-def _require_known(terms: Terms, platform: Platform) -> None:
-    """Raises: ValidationFailed."""
-    prices = [
-        price
-        for kind in platform.catalog.resource_types
-        for tier in kind.tiers
-        for price in tier.prices
-    ]
-    faults = []
-    if terms.currency not in {None, *(price.currency for price in prices)}:
-        faults.append(Fault("/currency", "not_sold", "Nothing is sold in this currency."))
-    if terms.interval not in {None, *(price.interval for price in prices)}:
-        faults.append(Fault("/interval", "not_sold", "Nothing is sold by this interval."))
-    if not faults and not any(is_on(price, terms) for price in prices):
-        detail = f"Nothing is sold in {terms.currency} by the {terms.interval}."
-        faults.append(Fault("/interval", "not_sold", detail))
-    if faults:
-        raise ValidationFailed(faults)
-
-
-def _reprice(
-    work: UnitOfWork, account: BillingAccount, actor: PrincipalId, platform: Platform
-) -> None:
-    if account.subscription_id is not None:
-        return  # its customer goes on at the prices that they have
-    payer = payer_at(work, account.scope, actor, platform.now())
-    changes = [
-        (one, evolve(one, stripe_price_id=priced(work, tier, payer, platform).value))
-        for one in work.billing.resources_of(account.scope)
-        if (tier := tier_of(one.type, one.sku, platform)) is not None and tier.prices
-    ]
-    keep(work, changes, actor=actor, platform=platform)
 
 
 def start_setup(
@@ -208,7 +120,7 @@ def _once(account: BillingAccount, key: str) -> str:
     return f"{key}/{account.revision}"
 
 
-def _managed(
+def managed(
     work: UnitOfWork, scope: Scope, actor: PrincipalId, platform: Platform
 ) -> BillingAccount:
     """The scope's own account, this unit of work's to change. Raises: NotFound, Forbidden."""
@@ -221,8 +133,8 @@ def _managed(
 def _living(
     work: UnitOfWork, scope: Scope, actor: PrincipalId, platform: Platform
 ) -> tuple[BillingAccount, Subscription]:
-    account = _managed(work, scope, actor, platform)
-    present = _subscription(work, account)
+    account = managed(work, scope, actor, platform)
+    present = present_subscription(work, account)
     if present is None:
         raise Conflict(f"There is no subscription: nothing is paid for by {scope}.")
     if present.state.is_over:
@@ -230,7 +142,7 @@ def _living(
     return account, present
 
 
-def _subscription(work: UnitOfWork, account: BillingAccount) -> Subscription | None:
+def present_subscription(work: UnitOfWork, account: BillingAccount) -> Subscription | None:
     if account.subscription_id is None:
         return None
     return learn(work.known, SubscriptionOf(account.subscription_id))

@@ -13,7 +13,7 @@ from ktrlplane.domain.events import EventType
 from ktrlplane.domain.ids import InvoiceId, ResourceId
 from ktrlplane.domain.services import billing as service
 from ktrlplane.domain.services import billing_views as views
-from ktrlplane.domain.services import estimates
+from ktrlplane.domain.services import estimates, subscribing
 from ktrlplane.domain.services.inheritance import SetInheritance, set_inheritance
 from ktrlplane.entrypoints.http.billing_shapes import (
     Billing,
@@ -108,7 +108,7 @@ def customer(work: UnitOfWork, call: Call) -> Reply:
 
 
 def subscription(work: UnitOfWork, call: Call) -> Reply:
-    service.subscribe(work, call.scope(), call.body or service.Subscribe(), **call.asked)
+    subscribing.subscribe(work, call.scope(), call.body or subscribing.Subscribe(), **call.asked)
     return Reply()
 
 
@@ -252,7 +252,7 @@ def _on(scope: str, noun: str) -> Iterator[Operation]:
         "Begin a subscription again, or have what is open paid once more",
         subscription,
         then=read_own,
-        body=service.Subscribe,
+        body=subscribing.Subscribe,
         body_may_be_left_out=True,
     )
     yield of.post(

@@ -7,11 +7,9 @@ only some wait in their threads.
 """
 
 import hashlib
-import logging
 import re
 import threading
 import time
-import zlib
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future, wait
 from contextlib import contextmanager
@@ -21,23 +19,17 @@ import falcon
 import structlog
 from attrs import field, frozen
 
-from ktrlplane.domain.errors import (
-    DomainError,
-    OutcomeUnknown,
-    UpstreamError,
-    ValidationFailed,
-)
+from ktrlplane.domain.errors import OutcomeUnknown, UpstreamError
 from ktrlplane.domain.ids import PrincipalId
-from ktrlplane.domain.observability.answers import OK, refusal_of
 from ktrlplane.domain.observability.backend_queries import BackendQuery
 from ktrlplane.entrypoints.http import bodies, waiting
+from ktrlplane.entrypoints.http.backend_refusals import JSON, cause_of, require_good
 from ktrlplane.entrypoints.http.passing import AT_ONCE, PER_PRINCIPAL, Exchange, Passing
 from ktrlplane.entrypoints.http.problems import EdgeError
 from ktrlplane.entrypoints.http.query_metrics import count_query
 from ktrlplane.entrypoints.http.turns import Turns
 from ktrlplane.ports.telemetry import Answer, Outgoing, Telemetry
 
-JSON: Final = "application/json"
 MOMENT_S: Final = 0.1
 """How long a thread waits for an answer before the request is put aside."""
 TURN_WITHIN_S: Final = 3.0
@@ -46,8 +38,6 @@ LONGEST_S: Final = 65.0
 """A backend's own bounds end it before."""
 WITHOUT_ROOM_S: Final = 5.0
 """How long a thread waits where no more requests can be put aside."""
-SENTENCE_BYTES: Final = 16 * 1024
-SAID_BYTES: Final = 300
 
 _TAKES_GZIP: Final = re.compile(
     r"(?:^|[,\s])(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[0-9.]+\s*)?(?:,|$)", re.IGNORECASE
@@ -103,7 +93,7 @@ class Proxy:
         try:
             self._begin(exchange, req)
             answer = self._awaited(exchange, req.context.request_id)
-            _require_good(answer, query, req.context.request_id)
+            require_good(answer, query, req.context.request_id)
             stream = self._passing(answer, exchange, req.context.request_id)
         except waiting.Parked:
             raise
@@ -165,7 +155,7 @@ class Proxy:
                 backend=exchange.query.backend.value,
                 resource_id=exchange.query.subject,
                 reason=refusal.detail,
-                cause=_cause(refusal),
+                cause=cause_of(refusal),
             )
             raise
 
@@ -225,52 +215,6 @@ def raw_form(req: falcon.Request) -> bytes:
     if seat is not None and isinstance(seat.carried, Exchange):
         return seat.carried.raw
     return bodies.raw_body(req)
-
-
-def _require_good(answer: Answer, query: BackendQuery, request_id: str) -> None:
-    """Raises: UpstreamError, OutcomeUnknown, ValidationFailed."""
-    if answer.status == OK and answer.media_type == JSON:
-        return
-    body = _unpacked(answer.beginning) if answer.compressed else answer.beginning
-    if answer.status == OK:
-        refusal: DomainError = UpstreamError("The backend does not answer as it should.")
-    else:
-        refusal = refusal_of(answer.status, body, hidden=(query.tenant,))
-    about_the_query = isinstance(refusal, ValidationFailed)
-    _log.log(
-        logging.INFO if about_the_query else logging.WARNING,
-        "backend_refused",
-        request_id=request_id,
-        backend=query.backend.value,
-        resource_id=query.subject,
-        status=answer.status,
-        media_type=answer.media_type[:100],
-        # What it says of a query may repeat that, which is its author's.
-        said=None if about_the_query else _line(body),
-    )
-    raise refusal
-
-
-def _cause(refusal: UpstreamError) -> str | None:
-    """For the operator: what the system says. Other errors may repeat what was asked."""
-    cause = refusal.__cause__
-    if cause is None:
-        return None
-    return str(cause)[:SAID_BYTES] if isinstance(cause, OSError) else type(cause).__name__
-
-
-def _line(body: bytes) -> str:
-    """For the operator: the beginning, on one line."""
-    text = body[:SAID_BYTES].decode("utf-8", errors="replace")
-    return "".join(sign if sign.isprintable() else " " for sign in text)
-
-
-def _unpacked(body: bytes) -> bytes:
-    """So much as may hold a sentence."""
-    try:
-        return zlib.decompressobj(wbits=31).decompress(body, SENTENCE_BYTES)
-    except zlib.error:
-        return b""
 
 
 def _trace(req: falcon.Request) -> str:
