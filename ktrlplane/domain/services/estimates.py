@@ -118,7 +118,7 @@ def _tier(asked: EstimateOf, gone: Resource | None, platform: Platform) -> Tier 
     """Raises: NotFound, ValidationFailed."""
     kind = asked.type or (None if gone is None else gone.type)
     if asked.sku is None and asked.type is not None:
-        detail = "Say which tier: send sku, or tier, with type."
+        detail = "Say which tier: send sku with type."
         raise ValidationFailed([Fault("/sku", "required", detail)])
     if asked.sku is None:
         return None
