@@ -61,7 +61,7 @@ def payment_method(answer: Answer, default: PaymentMethodId | None) -> PaymentMe
         exp_month=more.get("exp_month"),
         exp_year=more.get("exp_year"),
         is_default=method_id == default,
-        added_at=_time(answer["created"]),
+        added_at=_time(answer.get("created") or 0),
     )
 
 

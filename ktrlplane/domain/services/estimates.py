@@ -17,11 +17,11 @@ from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services.billing_views import managed_payer, subscription_of
 from ktrlplane.domain.services.payers import Payer
 from ktrlplane.domain.services.platform import Platform
-from ktrlplane.domain.services.purchases import sold_to, tier_of
+from ktrlplane.domain.services.purchases import prices_paid, sold_to, tier_of
 from ktrlplane.domain.services.trials import may_try, trial_days
 from ktrlplane.domain.standings import not_found
 from ktrlplane.domain.subscriptions import paying_scope
-from ktrlplane.ports.payment_questions import KnownPrices, PreviewOf, learn
+from ktrlplane.ports.payment_questions import PreviewOf, learn
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 
@@ -73,8 +73,8 @@ def estimate(
     tiers = _tiers_then(work, payer, tier, gone, platform)
     return Estimate(
         payer=payer,
-        now=_recurring(items, work),
-        then=_recurring(then, work),
+        now=_recurring(items, work, platform),
+        then=_recurring(then, work, platform),
         interval=interval,
         next_invoice=next_invoice,
         billed_at=_billed_at(work, payer, then, tiers, platform) if next_invoice else None,
@@ -130,9 +130,9 @@ def _tier(asked: EstimateOf, gone: Resource | None, platform: Platform) -> Tier 
     return tier
 
 
-def _recurring(items: SubscriptionItems, work: UnitOfWork) -> Money | None:
+def _recurring(items: SubscriptionItems, work: UnitOfWork, platform: Platform) -> Money | None:
     """At what is paid, which the catalog may not say any more."""
-    known = learn(work.known, KnownPrices(tuple(items.quantities))) if items else {}
+    known = prices_paid(work, items.quantities, platform) if items else {}
     total: Money | None = None
     for price_id, count in items:
         if price_id in known:

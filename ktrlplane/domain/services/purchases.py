@@ -1,7 +1,7 @@
 """Choosing or raising a paid tier: who may, by what it is paid, and at what price
 (product.md R5.2, R5.4)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from attrs import evolve
@@ -60,7 +60,7 @@ def purchase(
     if tier is None or not tier.prices:
         return None
     payer = payer_of(work, project, actor, platform.now())
-    if instead_of is None or _costs_more(work, tier, instead_of, payer):
+    if instead_of is None or _costs_more(work, tier, instead_of, payer, platform):
         require_consent(payer, standing)
         require_means(work, payer, platform.now())
     price_id = priced(work, tier, payer, platform)
@@ -83,23 +83,42 @@ def tier_of(type: str, sku: str, platform: Platform) -> Tier | None:  # noqa: A0
     return None if kind is None else kind.tier(sku)
 
 
-def _costs_more(work: UnitOfWork, tier: Tier, before: Resource, payer: Payer) -> bool:
+def _costs_more(
+    work: UnitOfWork, tier: Tier, before: Resource, payer: Payer, platform: Platform
+) -> bool:
     """Than what is paid for it, which the catalog may not say any more. Raises: Unasked,
     UpstreamError."""
-    was, will_be = paid_price(work, before), quoted(tier, payer.terms)
+    was, will_be = paid_price(work, before, platform), quoted(tier, payer.terms)
     if was is None or will_be is None:
         return True
     is_alike = (was.each.currency, was.interval) == (will_be.currency, will_be.interval)
     return not is_alike or will_be.amount > was.each.amount
 
 
-def paid_price(work: UnitOfWork, resource: Resource) -> Price | None:
+def paid_price(work: UnitOfWork, resource: Resource, platform: Platform) -> Price | None:
     """What a resource is paid at; None for what is free or not known. Raises: Unasked,
     UpstreamError."""
     if resource.stripe_price_id is None or not PriceId.takes(resource.stripe_price_id):
         return None
     price_id = PriceId(resource.stripe_price_id)
-    return learn(work.known, KnownPrices((price_id,))).get(price_id)
+    return prices_paid(work, [price_id], platform).get(price_id)
+
+
+def prices_paid(
+    work: UnitOfWork, price_ids: Iterable[PriceId], platform: Platform
+) -> Mapping[PriceId, Price]:
+    """Most are those of the catalog by now, which are asked for all the time. Raises: Unasked,
+    UpstreamError."""
+    keys = {
+        price.lookup_key
+        for kind in platform.catalog.resource_types
+        for tier in kind.tiers
+        for price in tier.prices
+    }
+    sold = learn(work.known, PricesOf(tuple(sorted(keys)))) if keys else {}
+    found = {price.price_id: price for price in sold.values()}
+    missing = tuple(sorted(set(price_ids) - set(found)))
+    return {**found, **learn(work.known, KnownPrices(missing))} if missing else found
 
 
 def require_consent(payer: Payer, standing: Standing) -> None:

@@ -41,7 +41,7 @@ def priced(
 def _price(work: UnitOfWork, call: Call, resource: Resource) -> ResourcePrice | None:
     """What it is paid at, which need not be what the catalog says by now."""
     price = ResourcePrice.in_catalog(call.platform.catalog, resource.type, resource.sku)
-    paid = paid_price(work, resource)
+    paid = paid_price(work, resource, call.platform)
     return price if price is None or paid is None else price.at(paid)
 
 
