@@ -45,8 +45,10 @@ class BillingAccount:
     the provider agree: of two plans made of it the later has the greater one.
 
     ``opened_by`` is who wants a customer to be made; ``customers`` counts those that were, and
-    ``has_subscribed`` tells that there was a subscription: a trial is had once. One that there
-    is ends where the account is ``beyond_trial``: it pays for what others have paid for before.
+    ``has_subscribed`` tells that there was a subscription, of its own or for what is in its
+    project: a trial is had once. ``trial_days`` is the shortest trial of what was bought, as it
+    was then; None where there is nothing to try, or whoever granted a trial was not this
+    platform.
     ``ending`` are subscriptions of its own that are to be cancelled. ``grace_until`` is set
     while a payment is failing; once ``has_lapsed``, what it pays for is suspended.
     ``touched_at`` is when what it is to pay for changed last, None once that is so;
@@ -61,7 +63,7 @@ class BillingAccount:
     opened_by: PrincipalId | None = None
     customers: int = 0
     has_subscribed: bool = False
-    beyond_trial: bool = False
+    trial_days: int | None = None
     terms: Terms = field(factory=Terms)
     revision: int = 0
     ending: tuple[SubscriptionId, ...] = ()
@@ -96,7 +98,7 @@ class BillingAccount:
         if self.subscription_id is None:
             return self
         ending = tuple(dict.fromkeys((*self.ending, self.subscription_id)))
-        return evolve(self, subscription_id=None, ending=ending)
+        return evolve(self, subscription_id=None, ending=ending, trial_days=None)
 
     def is_in_the_making(self, now: datetime) -> bool:
         """Whether a subscription may be being made, or is about to be, of which nothing is known

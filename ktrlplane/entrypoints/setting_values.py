@@ -188,7 +188,7 @@ def _backend_url(text: str, behind: str) -> str:
     parts = urlsplit(url)
     _, first, *_ = behind.split("/")
     path = parts.path.rstrip("/")
-    if parts.query or parts.fragment or path.endswith((f"/{first}", behind)):
+    if parts.query or parts.fragment or path.endswith((f"/{first}", "/api/v1")):
         raise ValueError(f"an address that ends before {behind}, which is put behind it")
     return url
 

@@ -126,13 +126,24 @@ class StatusOf(Question[PaymentStatus]):
 class InvoicesOf(Question[Sequence[Invoice]]):
     customer_id: CustomerId
     limit: int
-    after: InvoiceId | None = None
 
     def ask(self, payments: Payments) -> Sequence[Invoice]:
+        return payments.invoices(self.customer_id, limit=self.limit)
+
+
+@frozen
+class OlderInvoicesOf(Question[Sequence[Invoice] | None]):
+    """Than ``after``; None where that is none of this customer's."""
+
+    customer_id: CustomerId
+    limit: int
+    after: InvoiceId
+
+    def ask(self, payments: Payments) -> Sequence[Invoice] | None:
         try:
             return payments.invoices(self.customer_id, limit=self.limit, after=self.after)
         except BillingChanged:
-            return ()
+            return None
 
 
 @frozen

@@ -53,7 +53,7 @@ def test_an_account_comes_back_as_it_went_in(bare: UnitsOfWork) -> None:
         opened_by=ALICE,
         customers=2,
         has_subscribed=True,
-        beyond_trial=True,
+        trial_days=14,
         terms=Terms("eur", Interval.YEAR),
         ending=(SubscriptionId("sub_2"), SubscriptionId("sub_3")),
         fault=BillingFault.PAYMENT_FAILED,

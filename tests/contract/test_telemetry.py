@@ -344,6 +344,19 @@ def test_an_answer_that_does_not_say_where_it_ends_is_none(stack: ExitStack) -> 
         telemetry.ask(Outgoing(query=QUERY)).result(IN_A_WHILE_S)
 
 
+@pytest.mark.parametrize("kind", ["application/json; 0*", "a*²=x", "a*" + "1" * 5000])
+def test_a_kind_of_answer_that_nobody_can_read_is_refused(stack: ExitStack, kind: str) -> None:
+    """And nobody waits for it for ever."""
+    said = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: 2\r\n\r\n{{}}"
+    telemetry, _ = asked_of(stack, answer_with(said.encode()))
+    future = telemetry.ask(Outgoing(query=QUERY))
+    try:
+        answer = future.result(IN_A_WHILE_S)
+    except UpstreamError:
+        return
+    assert answer.media_type != "application/json"
+
+
 def test_what_nobody_wants_any_more_is_ended(stack: ExitStack) -> None:
     ended = threading.Event()
 

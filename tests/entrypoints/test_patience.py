@@ -1,11 +1,14 @@
 """Requests that are put aside, in the loop of the web server."""
 
 import errno
+import io
+import math
 import selectors
 import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,15 +16,17 @@ from gunicorn.workers.gthread import PollableMethodQueue  # type: ignore[import-
 
 from ktrlplane.entrypoints.http.waiting import AT_ONCE, Parked, Seat
 from ktrlplane.entrypoints.serving.parking import Parking, Place
-from ktrlplane.entrypoints.serving.patience import PatientWorker
+from ktrlplane.entrypoints.serving.patience import READ_WITHIN_S, PatientWorker
 
 
 class Conn:
     """As much of gunicorn's as is looked at."""
 
     def __init__(self, sock: socket.socket) -> None:
-        self.sock, self.parser = sock, None
+        self.sock = sock
+        self.parser: Any = None
         self.again: Seat | None = None
+        self.seat = Seat()
 
 
 class Loop:
@@ -110,6 +115,33 @@ def test_who_hangs_up_is_noticed_whatever_they_sent_before(loop: Loop, more: byt
     assert loop.here.getsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT) == 1
 
 
+def test_what_came_with_the_request_before_is_waited_for_too(loop: Loop) -> None:
+    """A thread that had to wait for the rest would be kept from everybody else."""
+    loop.worker._arriving, loop.worker._accepts_from = {}, 0.0
+    taken = io.BytesIO(b"GET / HTTP/1.1\r\nHo")
+    loop.conn.parser = SimpleNamespace(unreader=SimpleNamespace(buf=taken))
+    loop.worker.enqueue_req(loop.conn)
+    assert loop.left == []
+    loop.client.send(b"st: x\r\n")
+    loop.turn()
+    assert loop.left == []
+    loop.client.send(b"\r\n")
+    loop.turn()
+    assert loop.left == [loop.conn]
+
+
+@pytest.mark.parametrize(("until", "hears"), [(math.inf, False), (1e12, True)])
+def test_who_takes_a_long_answer_is_listened_to(loop: Loop, until: float, *, hears: bool) -> None:
+    """Else it would look as if they had gone."""
+    worker = loop.worker
+    worker.alive, worker._arriving, worker._leaving = True, {}, {}
+    worker._served = {loop.conn: time.monotonic() - READ_WITHIN_S - 1}
+    loop.conn.seat = Seat(until=until)
+    worker._hang_up_on_the_slow(time.monotonic())
+    loop.client.send(b"x")
+    assert (loop.here.recv(1) == b"x") is hears
+
+
 class Listener:
     def __init__(self, number: int) -> None:
         self.number = number
@@ -121,8 +153,14 @@ class Listener:
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
 def test_too_many_files_end_no_process(loop: Loop, number: int) -> None:
     loop.worker.sockets, loop.worker._accepting = [], True
+    loop.worker._accepts_from = 0.0
     loop.worker.accept(Listener(number))
     assert not loop.worker._accepting
+    loop.worker.set_accept_enabled(True)
+    assert not loop.worker._accepting, "for a while"
+    loop.worker._accepts_from = 0.0
+    loop.worker.set_accept_enabled(True)
+    assert loop.worker._accepting
 
 
 def test_other_failures_are_told(loop: Loop) -> None:

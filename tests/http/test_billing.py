@@ -463,6 +463,6 @@ def test_all_invoices_can_be_reached(world: World, ada: Caller) -> None:
         seen += [one["invoice_id"] for one in page["items"]]
         cursor = page["next_cursor"]
     assert seen == whole
-    assert ada.sees(f"{ACME}/invoices?cursor=in_of_another")["items"] == []
-    refused = ada.get(f"{ACME}/invoices?cursor=%20")
-    assert refusal(refused) == (422, "validation_failed")
+    for cursor in ("in_of_another", "%20"):
+        refused = ada.get(f"{ACME}/invoices?cursor={cursor}")
+        assert refusal(refused) == (422, "validation_failed")

@@ -25,12 +25,19 @@ def _listed(value: Any) -> Any:
     return list(inner.values()) if all(name.isdecimal() for name in inner) else inner
 
 
+class NoSuchRow(Exception):
+    """A list has none with the id that it is to go on behind."""
+
+
 def page(
     rows: Sequence[Mapping[str, Any]], asked: Mapping[str, Any], url: str, most: int = 10
 ) -> dict[str, Any]:
     """``rows`` after ``starting_after``, 10 where ``limit`` says nothing."""
     ids = [row["id"] for row in rows]
-    start = ids.index(asked["starting_after"]) + 1 if "starting_after" in asked else 0
+    after = asked.get("starting_after")
+    if after is not None and after not in ids:
+        raise NoSuchRow
+    start = 0 if after is None else ids.index(after) + 1
     end = start + int(asked.get("limit", most))
     more = end < len(rows)
     return {"object": "list", "url": url, "has_more": more, "data": list(rows[start:end])}

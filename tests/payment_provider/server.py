@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 from attrs import frozen
 
 from ktrlplane.ports.clock import Clock
-from tests.payment_provider.books import Refused, Row
-from tests.payment_provider.forms import read_form
+from tests.payment_provider.books import Refused, Row, missing
+from tests.payment_provider.forms import NoSuchRow, read_form
 from tests.payment_provider.routes import Routes
 
 KEY = "sk_test_0123456789"
@@ -139,6 +139,8 @@ class Provider:
             answer = self.books.answer(method, path, read_form(body))
         except Refused as refused:
             return refused.status, refused.body
+        except NoSuchRow:
+            return 400, missing("starting_after").body
         self.asked.append(Asked(method, path, body))
         self.effects += method != "GET" and not path.endswith("create_preview")
         return 200, deepcopy(answer)

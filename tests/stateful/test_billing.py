@@ -359,8 +359,6 @@ class Billing(RuleBasedStateMachine):
             assert account.grace_until > self.clock.now() - timedelta(hours=7)
 
     def is_tried_once(self, living: Subscription, paid: list[Resource]) -> None:
-        if living.cancel_at_period_end:
-            return
         shortest = timedelta(days=min(TRIALS.get(one.sku, 0) for one in paid))
         assert self.clock.now() < living.current_period_start + shortest, "no trial is so long"
         for one in paid:

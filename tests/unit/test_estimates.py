@@ -46,6 +46,21 @@ def test_who_may_not_spend_money_does_not_by_prices_that_rose(scene: Scene) -> N
     assert ben.update_resource("one", sku="few").sku == "few"
 
 
+def test_the_tier_that_it_has_costs_what_it_costs(scene: Scene) -> None:
+    scene.buy("one", "gold")
+    scene.raise_prices(900)
+    told = scene.estimate(resource_id=ONE, sku="gold")
+    assert told.now == told.then == Money(GOLD, "eur")
+    assert next_due(told) == GOLD
+
+
+def test_in_place_of_what_was_never_paid(scene: Scene) -> None:
+    scene.there.decline(scene.account(ACME).customer_id)
+    scene.buy("one", "gold")
+    told = scene.estimate(resource_id=ONE, sku="few")
+    assert (next_due(told), told.billed_at) == (400, scene.clock.now())
+
+
 @pytest.mark.parametrize("sku", ["grand", "few"])
 def test_a_change_costs_what_was_said(scene: Scene, sku: str) -> None:
     scene.buy("one", "gold")
@@ -125,6 +140,21 @@ def test_a_card_that_was_added_since_pays_what_is_open(scene: Scene) -> None:
     customer = scene.there.customer(customer_id)
     assert customer is not None
     assert customer.default_method == added
+
+
+def test_a_new_card_that_does_not_pay_does_not_become_the_default(scene: Scene) -> None:
+    scene.buy("one", "gold")
+    customer_id = scene.account(ACME).customer_id
+    before = scene.there.customer(customer_id)
+    scene.there.decline(customer_id)
+    scene.clock.set(scene.living().current_period_end)
+    scene.there.add_method(customer_id, declined=True)
+    scene.act(subscribing.subscribe, ACME, subscribing.Subscribe())
+    scene.control.catch_up()
+    after = scene.there.customer(customer_id)
+    assert before is not None
+    assert after is not None
+    assert after.default_method == before.default_method
 
 
 def test_an_older_card_is_not_asked_for_what_the_default_does_not_pay(scene: Scene) -> None:

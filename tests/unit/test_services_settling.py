@@ -245,11 +245,36 @@ def test_what_came_without_a_price_gets_one(scene: Scene) -> None:
     scene.buy()
     with scene.units.unwitnessed() as work:
         work.resources.replace(evolve(scene.resource(), stripe_price_id=None))
+        # As the former system left it: nobody has looked at it here yet.
+        work.billing.change(evolve(scene.account, customers=0, has_subscribed=False))
         work.billing.touch([ACME], NOW)
     scene.control.catch_up()
     assert scene.resource().stripe_price_id is not None
     scene.clock.advance(MINUTE)
     scene.control.catch_up()
+    assert scene.billed() == 1
+
+
+def test_who_has_a_tier_for_nothing_is_not_billed_once_it_has_a_price(scene: Scene) -> None:
+    scene.buy("paid")
+    scene.buy("one", "free")
+    catalog = scene.control.platform.catalog
+    kettle, *others = catalog.resource_types
+    priced = next(tier.prices for tier in kettle.tiers if tier.sku == "few")
+    tiers = tuple(
+        evolve(tier, prices=priced) if tier.sku == "free" else tier for tier in kettle.tiers
+    )
+    dearer = evolve(catalog, resource_types=(evolve(kettle, tiers=tiers), *others))
+    control = ControlPlane(
+        units=scene.units,
+        clock=scene.clock,
+        catalog=dearer,
+        validator=a_platform().validator,
+        payments=scene.there,
+    )
+    scene.clock.advance(timedelta(hours=7))
+    control.catch_up()
+    assert scene.resource("one").stripe_price_id is None
     assert scene.billed() == 1
 
 

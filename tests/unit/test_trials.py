@@ -4,13 +4,17 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 import pytest
+from attrs import evolve
 
+from ktrlplane.domain.billing import Plan
+from ktrlplane.domain.errors import Forbidden
 from ktrlplane.domain.ids import ResourceId
 from ktrlplane.domain.services import billing
 from ktrlplane.domain.services.estimates import Estimate
-from tests.builders import NOW
+from tests.builders import NOW, on
 from tests.buying import ACME, FEW, GOLD, GRAND, MILL, OTHER, PLANT, Scene
 from tests.payment_faults import Fault, Killed
+from tests.stateful.test_billing import a_catalog
 
 DAY = timedelta(days=1)
 
@@ -60,25 +64,110 @@ def test_a_shorter_trial_ends_a_longer_one_when_it_is_over(scene: Scene) -> None
     assert scene.living().current_period_start == NOW + 10 * DAY
 
 
-def test_what_is_given_up_in_time_shortens_nothing(scene: Scene) -> None:
+def test_what_was_bought_counts_though_it_is_given_up(scene: Scene) -> None:
     scene.buy("one", "gold")
     scene.buy("two", "few")
-    told = scene.estimate(resource_id=ResourceId("two"))
-    assert billed_at(told) == NOW + 20 * DAY
+    assert billed_at(scene.estimate(resource_id=ResourceId("two"))) == NOW + 10 * DAY
     scene.ada.delete_resource("two")
     scene.pass_time(11 * DAY)
+    assert (scene.state(), scene.billed()) == ("active", [GOLD, 0])
+
+
+def test_a_trial_lasts_as_it_was_promised_whatever_the_catalog_says_later(scene: Scene) -> None:
+    scene.buy("one", "gold")
+    scene.clock.advance(DAY)
+    scene.catalog = a_catalog({"gold": 5})
+    scene.serve()
+    scene.pass_time(11 * DAY)
     assert (scene.state(), scene.billed()) == ("trialing", [0])
+    assert billed_at(scene.estimate()) == NOW + 20 * DAY
+
+
+def test_a_trial_that_somebody_else_has_granted_is_left_alone(scene: Scene) -> None:
+    """By a platform of before, or at the provider itself."""
+    customer_id = scene.account(ACME).customer_id
+    scene.buy("one", "grand")
+    ended = scene.living()
+    granted = Plan(items=ended.items, revision=99)
+    scene.there.cancel_now(ended.subscription_id, key="end")
+    living = scene.there.subscribe(customer_id, granted, trial_days=60)
+    with scene.control.transact.units.begin() as work:
+        account = scene.account(ACME)
+        work.billing.change(evolve(account, subscription_id=living.subscription_id))
+        work.billing.touch([ACME], scene.clock.now())
+    scene.control.catch_up()
+    assert scene.state() == "trialing"
+
+
+def test_who_may_only_write_ends_no_trial(scene: Scene) -> None:
+    """Though what they choose costs less."""
+    scene.buy("one", "gold")
+    scene.control.sign_in("ben", email="ben@example.com")
+    scene.control.grant("Editor", to="ben", on="project:plant")
+    ben = scene.control.sign_in("ben", email="ben@example.com")
+    with pytest.raises(Forbidden, match="manage_billing"):
+        ben.update_resource("one", sku="few")
+    assert ben.update_resource("one", name="Renamed").name == "Renamed"
+
+
+@pytest.mark.parametrize("to", ["other", None])
+def test_what_was_tried_is_not_tried_by_moving_it_while_it_is_free(
+    scene: Scene, to: str | None
+) -> None:
+    scene.buy("one", "gold")
+    scene.ada.update_resource("one", sku="free")
+    scene.ada.move_project("plant", org_id=to)
+    payer = PLANT if to is None else OTHER
+    scene.ada.update_resource("one", sku="gold")
+    assert (scene.state(payer), scene.billed(payer)) == ("active", [GOLD])
+
+
+def test_two_moves_in_a_moment_are_no_way_to_another_trial(scene: Scene) -> None:
+    third = scene.ada.create_organization(id="third", name="third")
+    assert third
+    scene.act(billing.open_customer, on("organization third"))
+    customer_id = scene.account(on("organization third")).customer_id
+    method = scene.there.add_method(customer_id)
+    scene.there.make_default(customer_id, method, key="third")
+    scene.buy("one", "gold")
+    scene.payments.writes_coming.append(Fault.REFUSED)  # nobody has heard of the first move yet
+    scene.ada.move_project("plant", org_id="other")
+    scene.ada.move_project("plant", org_id="third")
+    scene.pass_time(timedelta(minutes=5))
+    assert scene.state(on("organization third")) == "active"
+
+
+def test_what_is_tried_elsewhere_does_not_ride_on_anothers_trial(scene: Scene) -> None:
+    scene.ada.create_project(id="far", name="P", org_id="other")
+    scene.buy("two", "gold", "far")
+    scene.buy("one", "gold")
+    scene.ada.update_resource("one", sku="free")
+    scene.ada.move_project("plant", org_id="other")
+    assert scene.state(OTHER) == "trialing"
+    scene.ada.update_resource("one", sku="gold")
+    assert (scene.state(OTHER), scene.billed(OTHER)) == ("active", [2 * GOLD, 0])
+
+
+def test_after_a_trial_there_is_no_grace_for_who_never_paid(scene: Scene) -> None:
+    scene.there.decline(scene.account(ACME).customer_id)
+    scene.buy("one", "gold")
+    scene.buy("two", "grand")
+    account = scene.account(ACME)
+    assert (scene.state(), account.has_lapsed) == ("past_due", True)
 
 
 def test_who_cancelled_is_not_billed_for_that(scene: Scene) -> None:
+    """Nor do they have for longer what has no such trial."""
     scene.buy("one", "gold")
     scene.buy("two", "few")
     scene.act(lambda work, **asked: billing.cancel(work, ACME, key="c1", **asked))
-    scene.pass_time(11 * DAY)
+    scene.pass_time(8 * DAY)
     assert (scene.state(), scene.billed()) == ("trialing", [0])
-    scene.act(lambda work, **asked: billing.resume(work, ACME, key="r1", **asked))
-    scene.control.catch_up()
-    assert (scene.state(), scene.billed()) == ("active", [GOLD + FEW, 0])
+    scene.pass_time(3 * DAY)
+    account = scene.account(ACME)
+    assert (account.fault, account.has_lapsed) == ("subscription_ended", True)
+    assert scene.there.subscriptions(account.customer_id) == []
+    assert scene.billed() == [0]
 
 
 def test_a_trial_is_had_once_in_an_organization(scene: Scene) -> None:
@@ -108,7 +197,6 @@ def test_what_was_tried_is_not_tried_elsewhere(scene: Scene, *, is_trying: bool)
         assert scene.state(OTHER) == "trialing"
         billed = [2 * GOLD, 0]
     scene.ada.move_project("plant", org_id="other")
-    assert scene.account(OTHER).beyond_trial
     assert (scene.state(OTHER), scene.billed(OTHER)) == ("active", billed)
 
 

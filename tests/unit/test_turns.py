@@ -2,25 +2,25 @@
 
 from concurrent.futures import Future
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from ktrlplane.domain.ids import PrincipalId
-from ktrlplane.entrypoints.http.turns import Turns
+from ktrlplane.entrypoints.http.turns import TooManyWait, Turns
 
 EACH, ALL = 2, 3
-PEOPLE = [PrincipalId(name) for name in ("ada", "ben", "cleo")]
+PEOPLE = ["ada", "ben", "cleo"]
 
 
 class OfTurns(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.turns = Turns(EACH, ALL)
-        self.asked: list[tuple[PrincipalId, Future[None]]] = []
+        self.asked: list[tuple[str, Future[None]]] = []
         """In this order, and not left."""
 
     @rule(who=st.sampled_from(PEOPLE))
-    def ask(self, who: PrincipalId) -> None:
+    def ask(self, who: str) -> None:
         self.asked.append((who, self.turns.ask(who)))
 
     @precondition(lambda self: self.asked)
@@ -46,3 +46,14 @@ class OfTurns(RuleBasedStateMachine):
 
 
 TestTurns = OfTurns.TestCase
+
+
+def test_only_so_many_of_one_wait() -> None:
+    turns = Turns(1, 2, may_wait=2)
+    had, *others = (turns.ask("ada") for _ in range(3))
+    with pytest.raises(TooManyWait):
+        turns.ask("ada")
+    assert turns.ask("ben").done()
+    turns.leave("ada", had)
+    assert [turn.done() for turn in others] == [True, False]
+    turns.ask("ada")

@@ -108,7 +108,7 @@ def _values(account: BillingAccount) -> Mapping[str, object]:
         "opened_by": account.opened_by,
         "customers": account.customers,
         "has_subscribed": account.has_subscribed,
-        "beyond_trial": account.beyond_trial,
+        "trial_days": account.trial_days,
         "currency": account.terms.currency,
         "interval": account.terms.interval,
         "revision": account.revision,

@@ -18,7 +18,10 @@ CONNECT_S: Final = 5.0
 RUNGS: Final = 8
 """Keys tried, one after the other, where the provider keeps a refusal under each."""
 
-_GONE: Final = (None, "id", "customer", "invoice", "payment_method", "subscription")
+_GONE: Final = (
+    *(None, "id", "customer", "invoice", "payment_method", "subscription"),
+    "starting_after",
+)
 _BROKEN: Final = 500
 _NOT_FOUND: Final = 404
 _BUSY: Final = (409, 429)

@@ -75,6 +75,7 @@ class HttpTelemetry(Telemetry):
             self._exchanges = Exchanges(self._backends, self._bounds)
         try:
             exchange = await self._exchanges.begin(outgoing)
+            answer = self._given(exchange)
         except asyncio.CancelledError:
             if future.set_running_or_notify_cancel():
                 future.set_exception(_closed())
@@ -86,14 +87,19 @@ class HttpTelemetry(Telemetry):
             return
         # From here on it cannot be cancelled: whoever has it ends it.
         if future.set_running_or_notify_cancel():
-            future.set_result(self._given(exchange))
+            future.set_result(answer)
         else:
             exchange.end()
 
     def _given(self, exchange: Exchange) -> Answer:
+        try:
+            media_type = exchange.media_type
+        except Exception:
+            exchange.end()  # there are headers that the library trips over
+            raise
         return Answer(
             status=exchange.status,
-            media_type=exchange.media_type,
+            media_type=media_type,
             beginning=exchange.beginning,
             rest=None if exchange.is_over else _Rest(self, exchange),
             compressed=exchange.is_compressed,

@@ -72,7 +72,11 @@ class Reader:
         if self.given.since is not None and self.given.start is not None:
             self.faults.append(Fault("/since", "one_of", "Send start or since, not both."))
         if start > end:
-            self.faults.append(Fault("/start", "range", "start is before end, or at it."))
+            self.faults.append(
+                Fault(
+                    "/start", "range", "start is after end: take an earlier start, or a later end."
+                )
+            )
         if end - start > longest:
             most = said_in_days(longest // MILLISECOND)
             detail = f"Ask for {most} at most: start and end are further apart."

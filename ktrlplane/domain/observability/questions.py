@@ -47,6 +47,10 @@ LEVELS: Final = {
     "fatal": "fatal|critical|crit|alert|emerg|panic",
 }
 """What people call them, by what they are asked for with."""
+_NAMES_OF_LEVELS: Final = {
+    **{level: level for level in LEVELS},
+    **{name: level for level, names in LEVELS.items() for name in names.split("|")},
+}
 
 
 @frozen(kw_only=True)
@@ -111,7 +115,7 @@ def logs_question(given: Given, scope: Scope) -> BackendQuery:
         if given.query is not None and getattr(given, name) is not None:
             detail = f"Send query or {name}, not both: a query can say it itself."
             reader.faults.append(Fault(f"/{name}", "one_of", detail))
-    level = reader.one_of("level", tuple(LEVELS))
+    level = reader.one_of("level", tuple(_NAMES_OF_LEVELS))
     reader.finish()
     if given.query is not None:
         return question(Backend.LOGS, Endpoint.QUERY_RANGE, given, scope)
@@ -119,7 +123,7 @@ def logs_question(given: Given, scope: Scope) -> BackendQuery:
     if given.search:
         query += f" |= {quoted(given.search)}"
     if level is not None:
-        named = quoted(f"(?i)({LEVELS[level]})")
+        named = quoted(f"(?i)({LEVELS[_NAMES_OF_LEVELS[level]]})")
         query += f" | level=~{named} or detected_level=~{named}"
     return question(Backend.LOGS, Endpoint.QUERY_RANGE, given, scope, made=query)
 

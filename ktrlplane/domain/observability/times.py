@@ -58,7 +58,10 @@ def moment(text: str, unit: Unit) -> int:
             "a zone is %2B in an address."
         )
     if not 0 <= at <= LATEST:
-        raise ValueError("This is too early or too late.")
+        raise ValueError(
+            "This is too early or too late: a time is in seconds since 1970, which has 10 digits "
+            "by now."
+        )
     return at
 
 

@@ -13,6 +13,7 @@ from attrs import frozen
 
 from ktrlplane.domain.billing import (
     Customer,
+    PaymentMethod,
     Plan,
     Profile,
     Subscription,
@@ -31,14 +32,12 @@ TRIES_WITH_A_KEY: Final = 5
 @frozen(kw_only=True)
 class Wanted:
     """What is to be at the provider, as of ``at``. ``profile`` is set where a customer may be
-    made. A trial may last ``trial_days``; a subscription begins with one where it
-    ``may_try``."""
+    made. A subscription begins with a trial where it ``may_try``."""
 
     account: BillingAccount
     items: SubscriptionItems
     at: datetime
     profile: Profile | None = None
-    trial_days: int = 0
     may_try: bool = False
 
     @property
@@ -58,6 +57,8 @@ class Found:
     fault: BillingFault | None = None
     was_never_paid: bool = False
     """The first payment of all failed: nothing was ever paid for."""
+    has_subscribed: bool = False
+    """There is a subscription, or was one until now."""
     is_outgrown: bool = False
     """It is to contain something else by now, and cannot change before it is paid: it is to end.
     That is written down first, so that it is not taken for somebody's wish."""
@@ -77,15 +78,34 @@ def agree(payments: Payments, wanted: Wanted) -> Found:
     customer = _with_default(payments, customer, account.revision)
     own = _without_ending(payments, wanted, customer.customer_id)
     subscription, fault = _agreed(payments, wanted, customer, own)
-    never = subscription is not None and subscription.state is SubscriptionState.INCOMPLETE
+    never = subscription is not None and _was_never_paid(payments, subscription)
     return Found(
         customer_id=customer.customer_id,
         subscription=subscription,
         cancelled=account.ending,
         fault=fault,
         was_never_paid=never,
-        is_outgrown=never and subscription is not None and subscription.items != wanted.items,
+        has_subscribed=own is not None or subscription is not None,
+        is_outgrown=subscription is not None and _is_outgrown(subscription, wanted),
     )
+
+
+def _was_never_paid(payments: Payments, one: Subscription) -> bool:
+    """Neither its first payment nor, after a trial, any other one."""
+    if one.state is SubscriptionState.INCOMPLETE or one.state.is_paid:
+        return one.state is SubscriptionState.INCOMPLETE
+    paid = (
+        invoice.paid.amount
+        for invoice in payments.invoices(one.customer_id, limit=INVOICES)
+        if invoice.subscription_id == one.subscription_id
+    )
+    return not any(paid)
+
+
+def _is_outgrown(one: Subscription, wanted: Wanted) -> bool:
+    """Who has cancelled it wants no other."""
+    is_fixed = one.state is SubscriptionState.INCOMPLETE and not one.cancel_at_period_end
+    return is_fixed and one.items != wanted.items
 
 
 def _customer(payments: Payments, wanted: Wanted) -> Customer | None:
@@ -157,14 +177,19 @@ def _agreed(
         own = begun
     elif not own.state.is_paid and wanted.account.pay_again:
         own = _paid_again(payments, own, wanted.account.revision)
-    own = _no_longer_tried(payments, own, wanted)
+    return _judged(_no_longer_tried(payments, own, wanted))
+
+
+def _judged(own: Subscription) -> tuple[Subscription | None, BillingFault | None]:
+    if own.state.is_over:
+        return None, BillingFault.SUBSCRIPTION_ENDED
     return own, None if own.state.is_paid else BillingFault.PAYMENT_FAILED
 
 
 def _begun(payments: Payments, wanted: Wanted, customer: Customer) -> Subscription | BillingFault:
     if customer.default_method is None:
         return BillingFault.PAYMENT_METHOD_MISSING
-    days = wanted.trial_days if wanted.may_try else 0
+    days = (wanted.account.trial_days or 0) if wanted.may_try else 0
     try:
         return payments.subscribe(customer.customer_id, wanted.plan, trial_days=days)
     except PaymentRequired:
@@ -173,11 +198,15 @@ def _begun(payments: Payments, wanted: Wanted, customer: Customer) -> Subscripti
 
 def _no_longer_tried(payments: Payments, own: Subscription, wanted: Wanted) -> Subscription:
     """What has a shorter trial, or none, is not had for nothing since something else has one.
-    Who cancelled is not billed for that."""
-    end = own.trial_end(wanted.trial_days)
-    if end is None or end > wanted.at or own.cancel_at_period_end:
+    Who cancelled is not billed for that: it ends."""
+    days = wanted.account.trial_days
+    end = None if days is None else own.trial_end(days)
+    if end is None or end > wanted.at:
         return own
-    key = f"{own.subscription_id}/trial/{wanted.account.revision}"
+    keys = wanted.account.attempts // TRIES_WITH_A_KEY
+    key = f"{own.subscription_id}/trial/{keys}"
+    if own.cancel_at_period_end:
+        return payments.cancel_now(own.subscription_id, key=f"{key}/end")
     return payments.end_trial(own.subscription_id, key=key)
 
 
@@ -201,15 +230,22 @@ def _paid(payments: Payments, invoice: Invoice, revision: int) -> bool:
         payments.pay(invoice.invoice_id, key=key)
         return True
     methods = payments.payment_methods(invoice.customer_id)
+    former = next((one for one in methods if one.is_default), None)
     newest = max(methods, key=lambda one: one.added_at, default=None)
     if newest is None or newest.is_default or newest.added_at < invoice.created_at:
         return False
-    method_id = newest.payment_method_id
-    payments.make_default(invoice.customer_id, method_id, key=f"{key}/{method_id}/default")
+    _make_default(payments, invoice, newest, key)
     with suppress(PaymentRequired):
-        payments.pay(invoice.invoice_id, key=f"{key}/{method_id}")
+        payments.pay(invoice.invoice_id, key=f"{key}/{newest.payment_method_id}")
         return True
+    if former is not None:
+        _make_default(payments, invoice, former, key)
     return False
+
+
+def _make_default(payments: Payments, invoice: Invoice, method: PaymentMethod, key: str) -> None:
+    method_id = method.payment_method_id
+    payments.make_default(invoice.customer_id, method_id, key=f"{key}/default/{method_id}")
 
 
 def _paid_again(payments: Payments, own: Subscription, revision: int) -> Subscription:

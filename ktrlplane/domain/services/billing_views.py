@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from attrs import evolve, frozen
 
@@ -12,7 +13,7 @@ from ktrlplane.domain.billing import (
     Subscription,
 )
 from ktrlplane.domain.billing_accounts import BillingAccount
-from ktrlplane.domain.errors import Forbidden
+from ktrlplane.domain.errors import Fault, Forbidden, ValidationFailed
 from ktrlplane.domain.ids import InvoiceId, PrincipalId, ProjectId
 from ktrlplane.domain.invoices import Invoice
 from ktrlplane.domain.services.payers import Payer, payer_at
@@ -23,6 +24,7 @@ from ktrlplane.ports.payment_questions import (
     CustomerOf,
     InvoicesOf,
     MethodsOf,
+    OlderInvoicesOf,
     StatusOf,
     SubscriptionOf,
     learn,
@@ -135,11 +137,24 @@ def list_invoices(
     platform: Platform,
 ) -> Sequence[Invoice]:
     """Newest first, at most ``limit``, of those older than ``after``. Raises: NotFound,
-    Forbidden, UpstreamError, Unasked."""
+    Forbidden, ValidationFailed where ``after`` is none of them, UpstreamError, Unasked."""
     account = managed_payer(work, scope, actor, platform).account
-    if account is None or account.customer_id is None:
-        return ()
-    return learn(work.known, InvoicesOf(account.customer_id, limit, after))
+    customer_id = None if account is None else account.customer_id
+    if customer_id is not None and after is None:
+        return learn(work.known, InvoicesOf(customer_id, limit))
+    found = None
+    if customer_id is not None and after is not None:
+        found = learn(work.known, OlderInvoicesOf(customer_id, limit, after))
+    if found is None and after is not None:
+        raise ValidationFailed([NO_SUCH_INVOICE])
+    return found or ()
+
+
+NO_SUCH_INVOICE: Final = Fault(
+    "/cursor",
+    "cursor",
+    "This is no cursor of this list. Send next_cursor of the page before, or begin without.",
+)
 
 
 def list_payment_methods(
@@ -154,12 +169,13 @@ def list_payment_methods(
 
 def managed_payer(work: UnitOfWork, scope: Scope, actor: PrincipalId, platform: Platform) -> Payer:
     """Raises: NotFound, Forbidden."""
-    standing, payer, _ = _seen(work, scope, actor, platform.now())
-    standing.require(Action.MANAGE_BILLING)
+    standing, payer, inherits = _seen(work, scope, actor, platform.now())
     if not payer.standing.may(Action.MANAGE_BILLING):
+        here = f" and on {scope}" if inherits and not standing.may(Action.MANAGE_BILLING) else ""
         raise Forbidden(
-            f"This is paid by {payer.scope}, and needs the permission manage_billing there."
+            f"This is paid by {payer.scope}, and needs the permission manage_billing there{here}."
         )
+    standing.require(Action.MANAGE_BILLING)
     return payer
 
 

@@ -1,14 +1,13 @@
 """What it will cost, before anybody buys it (product.md R5)."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from attrs import frozen
 
 from ktrlplane.domain.access import Scope
-from ktrlplane.domain.billing import Money, Subscription, SubscriptionItems
-from ktrlplane.domain.billing_accounts import BillingAccount
-from ktrlplane.domain.catalog import Tier
+from ktrlplane.domain.billing import Money, Subscription, SubscriptionItems, SubscriptionState
+from ktrlplane.domain.billing_accounts import BillingAccount, BillingFault
+from ktrlplane.domain.catalog import Availability, Tier
 from ktrlplane.domain.errors import Fault, NotFound, ValidationFailed
 from ktrlplane.domain.ids import PriceId, PrincipalId, ResourceId
 from ktrlplane.domain.invoices import Preview
@@ -18,7 +17,7 @@ from ktrlplane.domain.services.billing_views import managed_payer, subscription_
 from ktrlplane.domain.services.payers import Payer
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.services.purchases import prices_paid, sold_to, tier_of
-from ktrlplane.domain.services.trials import may_try, trial_days
+from ktrlplane.domain.services.trials import may_try
 from ktrlplane.domain.standings import not_found
 from ktrlplane.domain.subscriptions import paying_scope
 from ktrlplane.ports.payment_questions import PreviewOf, learn
@@ -64,20 +63,20 @@ def estimate(
     tier = _tier(asked, gone, platform)
     items = then = _present_items(work, payer)
     interval: str | None = payer.terms.interval
-    if tier is not None and tier.prices:
+    stays = gone is not None and tier is not None and tier.sku == gone.sku
+    if tier is not None and tier.prices and not stays:
         price, there = sold_to(work, tier, payer)
         then, interval = _with(items, there.price_id, 1), price.interval
-    if gone is not None:
+    if gone is not None and not stays:
         then = _without(then, gone)
     next_invoice = _next_invoice(work, payer, then)
-    tiers = _tiers_then(work, payer, tier, gone, platform)
     return Estimate(
         payer=payer,
         now=_recurring(items, work, platform),
         then=_recurring(then, work, platform),
         interval=interval,
         next_invoice=next_invoice,
-        billed_at=_billed_at(work, payer, then, tiers, platform) if next_invoice else None,
+        billed_at=_billed_at(work, payer, then, tier, platform) if next_invoice else None,
     )
 
 
@@ -127,6 +126,9 @@ def _tier(asked: EstimateOf, gone: Resource | None, platform: Platform) -> Tier 
     tier = tier_of(kind, asked.sku, platform)
     if tier is None:
         raise NotFound("The catalog has no such type or tier; see /api/v1/catalog/resource-types.")
+    has_it = gone is not None and gone.sku == tier.sku
+    if tier.availability is Availability.RETIRED and not has_it:
+        raise ValidationFailed([Fault("/sku", "retired", "This tier is sold no more.")])
     return tier
 
 
@@ -135,9 +137,12 @@ def _recurring(items: SubscriptionItems, work: UnitOfWork, platform: Platform) -
     known = prices_paid(work, items.quantities, platform) if items else {}
     total: Money | None = None
     for price_id, count in items:
-        if price_id in known:
-            amount = known[price_id].each * count
-            total = amount if total is None else total + amount
+        if price_id not in known:
+            continue
+        amount = known[price_id].each * count
+        if total is not None and total.currency != amount.currency:
+            return None  # it is refused at the provider, and told as ``price_missing``
+        total = amount if total is None else total + amount
     return total
 
 
@@ -145,8 +150,8 @@ def _next_invoice(work: UnitOfWork, payer: Payer, items: SubscriptionItems) -> P
     account = payer.account
     if account is None or account.customer_id is None:
         return None
-    living = _living(work, account)
-    if living is None and not items:
+    living = _changeable(work, account)
+    if living is None and (not items or account.fault is BillingFault.SUBSCRIPTION_ENDED):
         return None
     identity = None if living is None else living.subscription_id
     return learn(work.known, PreviewOf(account.customer_id, items, identity))
@@ -156,32 +161,24 @@ def _billed_at(
     work: UnitOfWork,
     payer: Payer,
     items: SubscriptionItems,
-    tiers: Sequence[Tier],
+    tier: Tier | None,
     platform: Platform,
-) -> datetime | None:
+) -> datetime:
     account, now = payer.account, platform.now()
     if account is None or not items:
         return now
-    days = trial_days(account, tiers)
-    living = _living(work, account)
+    days = account.trial_days
+    if tier is not None and (account.subscription_id is None or days is not None):
+        days = tier.trial_days if days is None else min(days, tier.trial_days)
+    living = _changeable(work, account)
     if living is None:
-        return now + timedelta(days=days if may_try(work, account) else 0)
-    trial = living.trial_end(days)
+        return now + timedelta(days=(days or 0) if may_try(work, account) else 0)
+    trial = None if days is None else living.trial_end(days)
     return living.current_period_end if trial is None else max(trial, now)
 
 
-def _tiers_then(
-    work: UnitOfWork, payer: Payer, tier: Tier | None, gone: Resource | None, platform: Platform
-) -> Sequence[Tier]:
-    left = work.billing.paid_for(payer.scope)
-    if gone is not None:
-        left = [
-            one for one in left if one.count > 1 or (one.type, one.sku) != (gone.type, gone.sku)
-        ]
-    found = [tier, *(tier_of(one.type, one.sku, platform) for one in left)]
-    return [tier for tier in found if tier is not None]
-
-
-def _living(work: UnitOfWork, account: BillingAccount) -> Subscription | None:
+def _changeable(work: UnitOfWork, account: BillingAccount) -> Subscription | None:
+    """One whose first payment failed gives way to another."""
     found = subscription_of(work, account)
-    return None if found is None or found.state.is_over else found
+    fixed = found is None or found.state.is_over or found.state is SubscriptionState.INCOMPLETE
+    return None if fixed else found

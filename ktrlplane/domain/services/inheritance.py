@@ -3,7 +3,7 @@
 from attrs import evolve, frozen
 
 from ktrlplane.domain.access import Action, Scope
-from ktrlplane.domain.errors import Conflict
+from ktrlplane.domain.errors import Conflict, Fault, ValidationFailed
 from ktrlplane.domain.events import EventType
 from ktrlplane.domain.ids import PriceId, PrincipalId, ProjectId
 from ktrlplane.domain.lifecycle import ENDED
@@ -12,6 +12,7 @@ from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services.payers import Payer, payer_of
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.services.purchases import (
+    paid_price,
     priced,
     require_consent,
     require_means,
@@ -21,7 +22,7 @@ from ktrlplane.domain.services.purchases import (
 from ktrlplane.domain.services.standings import hold_for
 from ktrlplane.domain.services.telling import tell
 from ktrlplane.domain.services.transitions import keep
-from ktrlplane.domain.services.trials import tried_as_well
+from ktrlplane.domain.services.trials import limit_trial
 from ktrlplane.domain.standings import Standing
 from ktrlplane.domain.subscriptions import paying_scope
 from ktrlplane.ports.unit_of_work import UnitOfWork
@@ -98,11 +99,15 @@ def change_payer(
     payer = payer_of(work, after, actor, platform.now())
     require_consent(payer, standing)
     require_means(work, payer, platform.now())
-    repriced = [(one, _at_prices_of(work, payer, one, platform)) for one in paid]
+    repriced = []
+    for one in paid:
+        repriced.append((one, _at_prices_of(work, payer, one, platform)))
+        payer = payer_of(work, after, actor, platform.now())  # what it pays in may be settled now
     wanted = [PriceId(after.stripe_price_id) for _, after in repriced if after.stripe_price_id]
     require_not_too_many(work, payer, wanted)
     keep(work, repriced, actor=actor, platform=platform)
-    tried_as_well(work, was, is_now)
+    if work.billing.have_subscribed(was):
+        limit_trial(work, is_now, 0, platform)
     work.billing.touch({was, is_now}, platform.now())
 
 
@@ -111,5 +116,24 @@ def _at_prices_of(
 ) -> Resource:
     tier = tier_of(resource.type, resource.sku, platform)
     if tier is None or not tier.prices:
+        _require_in_terms(work, payer, resource, platform)
         return resource  # of a tier that is sold no more; it costs what it cost
     return evolve(resource, stripe_price_id=priced(work, tier, payer, platform).value)
+
+
+def _require_in_terms(
+    work: UnitOfWork, payer: Payer, resource: Resource, platform: Platform
+) -> None:
+    """Raises: ValidationFailed."""
+    price = paid_price(work, resource, platform)
+    terms = payer.terms
+    if price is None:
+        return
+    is_on = terms.currency in (None, price.each.currency)
+    if not is_on or terms.interval not in (None, price.interval):
+        detail = (
+            f"Resource {resource.resource_id} is of a tier that is sold no more, and is paid in "
+            f"{price.each.currency} each {price.interval}, which {payer.scope} does not pay in. "
+            "Give it another tier first."
+        )
+        raise ValidationFailed([Fault("/inherits", "not_sold", detail)])

@@ -17,6 +17,7 @@ from ktrlplane.domain.services.platform import Expectation, Platform, expect
 from ktrlplane.domain.services.previews import Affected, members_of
 from ktrlplane.domain.services.standings import require_no_more_than_held, standing_on
 from ktrlplane.domain.services.telling import tell, tell_taken_back
+from ktrlplane.domain.services.trials import carry_what_was_tried
 from ktrlplane.domain.standings import Standing
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
@@ -69,6 +70,7 @@ def move_project(
     if org_id is not None:
         _require_may_let_in(work, standing, org_id, platform)
         require_room_for_all(work, project, org_id, platform)
+    carry_what_was_tried(work, project, platform)
     moved = project.moved(org_id, inherits_billing=inherits, now=now)
     change_payer(work, project, moved, standing, actor=actor, platform=platform)
     lent = work.assignments.lent_below(scope)

@@ -25,6 +25,7 @@ from ktrlplane.domain.projects import Project
 from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services.payers import Payer, payer_of, quoted, terms_of
 from ktrlplane.domain.services.platform import Platform
+from ktrlplane.domain.services.trials import days_with, limit_trial, shortens
 from ktrlplane.domain.standings import Standing
 from ktrlplane.ports.payment_questions import (
     InvoicesOf,
@@ -50,7 +51,7 @@ def purchase(
 ) -> PriceId | None:
     """What a resource of this tier in ``project`` is paid at from now on; None for what is
     free. ``standing`` is the actor's on the project; ``instead_of`` is the resource as it was.
-    What costs no more than before needs nobody's consent.
+    What costs no more than before needs nobody's consent, unless it ends a trial.
 
     Raises: Forbidden for who may not spend the payer's money, PaymentRequired where there is no
     way to pay, ValidationFailed for a tier without a price in what the payer pays in,
@@ -60,11 +61,15 @@ def purchase(
     if tier is None or not tier.prices:
         return None
     payer = payer_of(work, project, actor, platform.now())
-    if instead_of is None or _costs_more(work, tier, instead_of, payer, platform):
+    account = payer.account
+    days = None if account is None else days_with(work, account, project, tier)
+    ends_trial = account is not None and shortens(account, days)
+    if instead_of is None or ends_trial or _costs_more(work, tier, instead_of, payer, platform):
         require_consent(payer, standing)
         require_means(work, payer, platform.now())
     price_id = priced(work, tier, payer, platform)
     require_not_too_many(work, payer, [price_id])
+    limit_trial(work, payer.scope, days, platform)
     return price_id
 
 
@@ -130,12 +135,14 @@ def require_consent(payer: Payer, standing: Standing) -> None:
         )
 
 
-def require_method(work: UnitOfWork, payer: Payer, at: datetime) -> BillingAccount:
+def require_method(
+    work: UnitOfWork, payer: Payer, at: datetime, *, said: str = "This is paid by"
+) -> BillingAccount:
     """The payer's account. Raises: PaymentRequired where there is nothing to pay by, Unasked."""
     account = payer.account
     if account is None or not any(one.is_usable(at) for one in _methods(work, account)):
         raise PaymentRequired(
-            f"This is paid by {payer.scope}, which has no payment method that is good. Add one "
+            f"{said} {payer.scope}, which has no payment method that is good. Add one "
             f"with POST {_billing(payer)}/setup-intent or in the billing portal, and try again."
         )
     return account
@@ -226,6 +233,7 @@ def sold_to(work: UnitOfWork, tier: Tier, payer: Payer) -> tuple[CatalogPrice, P
         # Nobody pays another amount than they were told.
         raise UpstreamError(
             f"The payment provider has no price {price.lookup_key} as the catalog says it. The "
-            "platform's operator makes it with: ktrlplane payments sync"
+            "platform's operator makes it with: ktrlplane payments sync. That is seen here within "
+            "five minutes."
         )
     return price, there

@@ -7,6 +7,7 @@ from typing import Final
 
 from attrs import evolve
 
+from ktrlplane.domain.billing import SubscriptionState
 from ktrlplane.domain.billing_accounts import SWEEP_EVERY, BillingAccount, BillingFault
 from ktrlplane.domain.events import EventType
 from ktrlplane.domain.lifecycle import Hold
@@ -35,20 +36,22 @@ def settle_account(
         return
     account = _after(present, wanted, found, platform)
     done = evolve(account, attempts=0, touched_at=None)
-    work.billing.settle(wanted.account, done, _due_at(account, wanted, found, now))
+    work.billing.settle(wanted.account, done, _due_at(account, found, now))
     _tell(work, present, account, platform)
     _hold_or_release(work, account, platform)
 
 
-def _due_at(account: BillingAccount, wanted: Wanted, found: Found, now: datetime) -> datetime:
+def _due_at(account: BillingAccount, found: Found, now: datetime) -> datetime:
     """When something is to happen next, and to be seen."""
     if found.is_outgrown:
         return now
     due_at = now + SWEEP_EVERY
     if account.grace_until is not None and not account.has_lapsed:
         due_at = min(due_at, account.grace_until)
-    trial = found.subscription and found.subscription.trial_end(wanted.trial_days)
-    return min(due_at, trial) if trial and trial > now else due_at
+    if found.subscription is None or account.trial_days is None:
+        return due_at
+    trial = found.subscription.trial_end(account.trial_days)
+    return min(due_at, trial) if trial is not None and trial > now else due_at
 
 
 def _after(
@@ -68,6 +71,8 @@ def _after(
         grace_until=grace_until,
         has_lapsed=has_lapsed,
         pay_again=present.pay_again and was_touched,
+        has_subscribed=present.has_subscribed or found.has_subscribed,
+        trial_days=_trial_days(present, found),
         updated_at=now,
     )
     if found.customer_id is None and present.customer_id is not None:
@@ -76,20 +81,27 @@ def _after(
         account = evolve(account, customer_id=found.customer_id, customers=present.customers + 1)
     if found.subscription is None:
         return account
-    account = evolve(
-        account, subscription_id=found.subscription.subscription_id, has_subscribed=True
-    )
+    account = evolve(account, subscription_id=found.subscription.subscription_id)
     return account.ended() if found.is_outgrown else account
+
+
+def _trial_days(present: BillingAccount, found: Found) -> int | None:
+    """There is nothing to shorten any more once a trial is over."""
+    one = found.subscription
+    is_over = one is not None and one.state is not SubscriptionState.TRIALING
+    return None if is_over else present.trial_days
 
 
 def _has_no_grace(present: BillingAccount, found: Found) -> bool:
     """What was paid until now goes on for a while. What was cancelled has had its time, and what
     nobody ever paid for has none; but who came from the platform's former system, which asked
     nobody, is asked now, and a grace that has begun is not taken back."""
-    if found.fault is BillingFault.SUBSCRIPTION_ENDED or found.was_never_paid:
+    if found.fault is BillingFault.SUBSCRIPTION_ENDED:
         return True
     if present.grace_until is not None:
         return False
+    if found.was_never_paid:
+        return True
     unpaid = (BillingFault.PAYMENT_METHOD_MISSING, BillingFault.PAYMENT_FAILED)
     return found.subscription is None and found.fault in unpaid and present.customers > 0
 

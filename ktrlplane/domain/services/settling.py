@@ -23,7 +23,7 @@ from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.services.purchases import tier_of
 from ktrlplane.domain.services.settlement import NOT_SOLD, WAITING
 from ktrlplane.domain.services.transitions import keep
-from ktrlplane.domain.services.trials import may_try, tiers_paid_by, trial_days
+from ktrlplane.domain.services.trials import may_try
 from ktrlplane.ports.billing import Paid
 from ktrlplane.ports.payment_questions import PricesOf, learn
 from ktrlplane.ports.unit_of_work import UnitOfWork
@@ -62,7 +62,6 @@ def wanted_of(work: UnitOfWork, claimed: BillingAccount, *, platform: Platform) 
         items=items,
         at=platform.now(),
         profile=_profile(work, account, platform.now()),
-        trial_days=trial_days(account, tiers_paid_by(work, account.scope, platform)),
         may_try=may_try(work, account),
     )
 
@@ -76,7 +75,10 @@ def _items(paid: Sequence[Paid], platform: Platform) -> SubscriptionItems:
 
 
 def _price_what_has_none(work: UnitOfWork, account: BillingAccount, platform: Platform) -> bool:
-    """What came from the platform's former system has none. Whether anything got one."""
+    """What came from the platform's former system has none. Whether anything got one. Later it is
+    nobody's wish: a tier may have got a price that had none."""
+    if account.has_subscribed or account.customers or account.fault is not None:
+        return False
     unpriced = {
         (one.type, one.sku): quote.lookup_key
         for one in work.billing.paid_for(account.scope)
@@ -118,7 +120,9 @@ def put_off(
     if present is None or present.leased_until != claimed.leased_until:
         return
     attempts = present.attempts + 1
-    told = present.fault if present.fault not in (None, *_REASONS) else fault or present.fault
+    told = present.fault
+    if fault is BillingFault.PRICE_MISSING or told in (None, *_REASONS):
+        told = fault or told
     account = evolve(present, attempts=attempts, fault=told, updated_at=platform.now())
     claimed_now = evolve(claimed, revision=present.revision)
     work.billing.settle(claimed_now, account, platform.now() + pause_after(attempts))

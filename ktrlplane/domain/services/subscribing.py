@@ -1,6 +1,8 @@
 """Beginning a subscription again, in what it is paid in, and paying what is open (product.md
 R5.4)."""
 
+from typing import NoReturn
+
 from attrs import evolve, frozen
 
 from ktrlplane.domain.access import Scope
@@ -8,6 +10,7 @@ from ktrlplane.domain.billing import Interval
 from ktrlplane.domain.billing_accounts import BillingAccount, Terms
 from ktrlplane.domain.errors import Conflict, Fault, ValidationFailed
 from ktrlplane.domain.ids import PrincipalId
+from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services.billing import managed, present_subscription
 from ktrlplane.domain.services.payers import is_on, payer_at
 from ktrlplane.domain.services.platform import Platform
@@ -45,7 +48,7 @@ def subscribe(
     terms = Terms(currency, command.interval or known.interval)
     if terms != account.terms:
         _require_known(terms, platform)
-    require_method(work, payer, platform.now())
+    require_method(work, payer, platform.now(), said="This is about the account of")
     present = present_subscription(work, account)
     is_over = present is None or present.state.is_over
     if terms != account.terms:
@@ -93,9 +96,26 @@ def _reprice(
     if account.subscription_id is not None:
         return  # its customer goes on at the prices that they have
     payer = payer_at(work, account.scope, actor, platform.now())
-    changes = [
-        (one, evolve(one, stripe_price_id=priced(work, tier, payer, platform).value))
-        for one in work.billing.resources_of(account.scope)
-        if (tier := tier_of(one.type, one.sku, platform)) is not None and tier.prices
-    ]
+    changes = []
+    for one in work.billing.resources_of(account.scope):
+        tier = tier_of(one.type, one.sku, platform)
+        if tier is None and one.stripe_price_id is not None:
+            _refuse(one, account.terms)
+        if tier is None or not tier.prices:
+            continue
+        try:
+            price_id = priced(work, tier, payer, platform)
+        except ValidationFailed:
+            _refuse(one, account.terms)
+        changes.append((one, evolve(one, stripe_price_id=price_id.value)))
     keep(work, changes, actor=actor, platform=platform)
+
+
+def _refuse(resource: Resource, terms: Terms) -> NoReturn:
+    """Raises: ValidationFailed."""
+    paid_in = f" in {terms.currency} each {terms.interval}" if terms.currency else ""
+    detail = (
+        f"The tier {resource.sku} of resource {resource.resource_id} is not sold{paid_in}. Give "
+        "it another tier, or delete it, first."
+    )
+    raise ValidationFailed([Fault("/currency", "not_sold", detail)])

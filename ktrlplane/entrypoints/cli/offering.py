@@ -40,6 +40,8 @@ def sync(context: click.Context, *, dry_run: bool) -> None:
     you like, and again where it was stopped.
     """
     settings = settings_of(context)
+    if settings.stripe_secret_key is None:
+        click.echo(f"ktrlplane: {_SIMULATED}", err=True)
     with _container(settings) as container:
         offering = Offering.of(container.catalog(), settings.stripe_products)
         payments = container.payments()
@@ -52,8 +54,6 @@ def sync(context: click.Context, *, dry_run: bool) -> None:
         for stray in offering.strays(sold):
             click.echo(f"left as it is: {_named(stray)}, which the catalog does not name")
         click.echo(_total(count, dry_run=dry_run))
-        if settings.stripe_secret_key is None:
-            click.echo(_SIMULATED)
 
 
 def _require_kept(settings: Settings, sold: Sold) -> None:

@@ -86,8 +86,7 @@ def _invoice(cursor: str) -> InvoiceId:
     try:
         return InvoiceId(cursor)
     except ValueError:
-        detail = "This is no cursor of this list. Send one as it came, or begin without."
-        raise errors.ValidationFailed([errors.Fault("/cursor", "cursor", detail)]) from None
+        raise errors.ValidationFailed([views.NO_SUCH_INVOICE]) from None
 
 
 def methods(work: UnitOfWork, call: Call) -> Reply:

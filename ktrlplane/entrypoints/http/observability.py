@@ -32,7 +32,7 @@ class Spanning(Parameters):
     end: str | None = _text(f"{_TIME} Now.")
 
 
-_TIMEOUT: Final = _text("How long the backend may take: a duration, or seconds.")
+_TIMEOUT: Final = _text("What the backend is told to take at most: a duration, or seconds.")
 _MATCH: Final = said("Selectors, one or more.") | {"parameter": "match[]", "repeated": True}
 
 

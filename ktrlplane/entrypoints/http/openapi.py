@@ -109,7 +109,8 @@ class _Document:
     def _body(self, operation: Operation, kind: type) -> Schema:
         content = {"schema": self._components.body(kind, may_be_null=operation.method == "POST")}
         media_types = (JSON, MERGE_PATCH) if operation.method == "PATCH" else (JSON,)
-        return {"required": True, "content": dict.fromkeys(media_types, content)}
+        needed = not operation.body_may_be_left_out
+        return {"required": needed, "content": dict.fromkeys(media_types, content)}
 
     def _form(self, operation: Operation) -> Schema:
         query: Any = operation.query

@@ -19,7 +19,7 @@ from ktrlplane.entrypoints.http.turns import Turns
 from ktrlplane.ports.telemetry import Answer, Body
 
 PER_PRINCIPAL: Final = 16
-"""Queries at once, in one process."""
+"""Queries of each backend at once, in one process."""
 AT_ONCE: Final = 128
 """Queries at once of all, in one process."""
 
@@ -39,6 +39,7 @@ class Exchange:
     turn: "Future[None]" = field(init=False)
     future: "Future[Answer] | None" = None
     passing: "Future[None] | None" = None
+    passing_since: float | None = None
     began: float = field(factory=time.monotonic)
     _also: list[Callable[[], None]] = field(factory=list)
     _is_open: bool = True
@@ -46,13 +47,19 @@ class Exchange:
 
     @turn.default
     def _(self) -> "Future[None]":
-        return self._turns.ask(self.actor)
+        return self._turns.ask(self._whose)
+
+    @property
+    def _whose(self) -> str:
+        """By backend: one that stands still does not use up what is there for the other."""
+        return f"{self.query.backend} {self.actor}"
 
     def pass_in(self, turns: Turns) -> "Future[None]":
-        """Its turn to be passed on, asked for once."""
+        """Its turn to be passed on, asked for once. Raises: TooManyWait."""
         if self.passing is None:
-            turn = self.passing = turns.ask(self.actor)
-            self._also.append(lambda: turns.leave(self.actor, turn))
+            self.passing_since = time.monotonic()
+            turn = self.passing = turns.ask(self.actor.value)
+            self._also.append(lambda: turns.leave(self.actor.value, turn))
         return self.passing
 
     def end(self) -> None:
@@ -61,14 +68,17 @@ class Exchange:
             was_open, self._is_open = self._is_open, False
         if not was_open:
             return
-        self._turns.leave(self.actor, self.turn)
+        self._turns.leave(self._whose, self.turn)
         for act in self._also:
             act()
         future = self.future
-        if future is not None and not future.cancel() and future.exception() is None:
-            rest = future.result().rest
-            if rest is not None:
-                rest.close()
+        if future is not None and not future.cancel():
+            future.add_done_callback(_close_rest)
+
+
+def _close_rest(future: "Future[Answer]") -> None:
+    if future.exception() is None and (rest := future.result().rest) is not None:
+        rest.close()
 
 
 @define(eq=False)

@@ -27,13 +27,15 @@ from ktrlplane.entrypoints.http.backend_refusals import JSON, cause_of, require_
 from ktrlplane.entrypoints.http.passing import AT_ONCE, PER_PRINCIPAL, Exchange, Passing
 from ktrlplane.entrypoints.http.problems import EdgeError
 from ktrlplane.entrypoints.http.query_metrics import count_query
-from ktrlplane.entrypoints.http.turns import Turns
+from ktrlplane.entrypoints.http.turns import TooManyWait, Turns
 from ktrlplane.ports.telemetry import Answer, Outgoing, Telemetry
 
 MOMENT_S: Final = 0.1
 """How long a thread waits for an answer before the request is put aside."""
 TURN_WITHIN_S: Final = 3.0
 """So long a query waits for its turn, where too many are under way."""
+PASS_WITHIN_S: Final = 10.0
+"""So long a long answer waits to be passed on, where too many are."""
 LONGEST_S: Final = 65.0
 """A backend's own bounds end it before."""
 WITHOUT_ROOM_S: Final = 5.0
@@ -63,7 +65,7 @@ class Proxy:
     @passing.default
     def _(self) -> Turns:
         most = self.spare or max(1, self.threads // 2)
-        return Turns(max(1, most // 2), most)
+        return Turns(max(1, most // 4), most)
 
     @_moments.default
     def _(self) -> threading.BoundedSemaphore:
@@ -119,15 +121,21 @@ class Proxy:
                 return before
             # The id has come to mean something else meanwhile.
             before.end()
-        return Exchange(query, raw, actor, self.turns)
+        try:
+            return Exchange(query, raw, actor, self.turns)
+        except TooManyWait:
+            raise _too_many() from None
 
     def _begin(self, exchange: Exchange, req: falcon.Request) -> None:
         """Asks the backend, once it is its turn. Raises: Parked, EdgeError."""
         if exchange.future is not None:
             return
-        if not self._is_done(exchange.turn, exchange, exchange.began + TURN_WITHIN_S):
-            detail = "Too many of your queries, or of all, are under way here. Try again."
-            raise EdgeError("rate_limited", detail, headers={"Retry-After": "1"})
+        until = exchange.began + TURN_WITHIN_S
+        if not self._is_done(exchange.turn, exchange, until, takes_moment=False):
+            raise _too_many()
+        seat = waiting.seat_here()
+        if seat is not None and seat.since == waiting.AT_ONCE:
+            raise OutcomeUnknown("The client is gone, or the server is about to stop.")
         compressed = _TAKES_GZIP.search(req.get_header("Accept-Encoding", default="")) is not None
         flags = req.get_header(_FLAGS, default="").split(",")
         outgoing = Outgoing(
@@ -163,8 +171,12 @@ class Proxy:
         """None for an answer that is here whole. Raises: Parked, EdgeError."""
         if answer.rest is None:
             return None
-        turn = exchange.pass_in(self.passing)
-        if not self._is_done(turn, exchange, exchange.began + LONGEST_S):
+        try:
+            turn = exchange.pass_in(self.passing)
+        except TooManyWait:
+            raise _too_many() from None
+        until = (exchange.passing_since or 0.0) + PASS_WITHIN_S
+        if not self._is_done(turn, exchange, until, takes_moment=False):
             detail = "Too many long answers are under way here. Try again, or ask for less."
             raise EdgeError("rate_limited", detail, headers={"Retry-After": "2"})
         seat = waiting.seat_here()
@@ -172,15 +184,17 @@ class Proxy:
             seat.until = exchange.began + LONGEST_S
         return Passing(answer.beginning, answer.rest, exchange, request_id)
 
-    def _is_done(self, future: "Future[Any]", exchange: Exchange, until: float) -> bool:
-        """Waits for it, as this server can. Raises: Parked; EdgeError where nobody else can
-        wait."""
+    def _is_done(
+        self, future: "Future[Any]", exchange: Exchange, until: float, *, takes_moment: bool = True
+    ) -> bool:
+        """Waits for it, as this server can; in this thread for a moment, where that
+        ``takes_moment``. Raises: Parked; EdgeError where nobody else can wait."""
         seat = waiting.seat_here()
         left_s = max(0.0, until - time.monotonic())
         if future.done() or not left_s or (seat is not None and seat.since == waiting.AT_ONCE):
             # In the last case the client is gone, or the server is to stop.
             return future.done()
-        if self._moments.acquire(blocking=False):
+        if takes_moment and self._moments.acquire(blocking=False):
             try:
                 if _done_within(future, min(left_s, MOMENT_S)):
                     return True
@@ -189,8 +203,7 @@ class Proxy:
         if seat is None or not seat.has_room:
             with self._thread_to_wait_in():
                 return _done_within(future, left_s if seat is None else WITHOUT_ROOM_S)
-        began = exchange.began
-        key = str(id(exchange))
+        began, key = exchange.began, str(id(exchange))
         raise waiting.Parked(key, None, began, until, signal=future, carried=exchange)
 
     @contextmanager
@@ -202,6 +215,11 @@ class Proxy:
             yield
         finally:
             self._threads_to_wait_in.release()
+
+
+def _too_many() -> EdgeError:
+    detail = "Too many of your queries, or of all, are under way here. Try again."
+    return EdgeError("rate_limited", detail, headers={"Retry-After": "1"})
 
 
 def _done_within(future: "Future[Any]", seconds: float) -> bool:

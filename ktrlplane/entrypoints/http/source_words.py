@@ -37,8 +37,15 @@ def in_words_of_source(
     source = _SOURCE.fullmatch(path) if agent.startswith(_GRAFANA) else None
     if source is None:
         return problem
-    said = " ".join(dict.fromkeys((problem["detail"], *(fault.detail for fault in faults))))
+    said = problem["detail"]
+    if len(faults) > 1:
+        told = (f"{_name(fault)}: {fault.detail}" for fault in faults)
+        said = f"{said} {' '.join(told)}"
     if source[1] == "loki":
         return {**problem, "message": said}
     kind = _KINDS.get(status, "bad_data")
     return {**problem, "status": "error", "errorType": kind, "error": said}
+
+
+def _name(fault: Fault) -> str:
+    return fault.pointer.removeprefix("/")

@@ -9,6 +9,7 @@ its answer) has an end too.
 """
 
 import errno
+import math
 import socket
 import time
 from contextlib import suppress
@@ -32,6 +33,8 @@ ANSWER_WITHIN_S: Final = 120.0
 """Longer than any answer takes to be made: what lasts longer is a client that does not take it."""
 DISCARD_WITHIN_S: Final = 0.2
 """What an answer left unread of a body."""
+WITHOUT_FILES_S: Final = 0.5
+"""Nobody comes in for so long where too many files are open."""
 LEAVE_WITHIN_S: Final = 2.0
 """The client, once it has its last answer."""
 LOOK_EVERY_S: Final = 1.0
@@ -64,6 +67,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         self._leaving: dict[Any, float] = {}
         """Connections that were told that this is the end, by since when, oldest first."""
         self._looked_at = time.monotonic()
+        self._accepts_from = 0.0
 
     def accept(self, listener: Any) -> None:
         """Where too many files are open, others come in when some are closed."""
@@ -72,17 +76,23 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         except OSError as error:
             if error.errno not in (errno.EMFILE, errno.ENFILE):
                 raise
+            self._accepts_from = time.monotonic() + WITHOUT_FILES_S
             self.set_accept_enabled(False)
+
+    def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - as it is called
+        if not enabled or time.monotonic() >= self._accepts_from:
+            super().set_accept_enabled(enabled)
 
     def enqueue_req(self, conn: Any) -> None:
         """Called for whatever connection is readable, or new."""
-        if conn.parser is not None and conn.parser.unreader.buf.getvalue():
-            super().enqueue_req(conn)  # gunicorn has taken some of it already
-        else:
-            self._hand_over_or_wait(conn, seen=0)
+        self._hand_over_or_wait(conn, seen=0)
 
     def _hand_over_or_wait(self, conn: Any, *, seen: int) -> None:
+        # gunicorn has taken what came together with the request before.
+        taken = b"" if conn.parser is None else conn.parser.unreader.buf.getvalue()
         arrived = _glimpse(conn.sock)
+        if taken and arrived != b"":
+            arrived = taken + (arrived or b"")
         try:
             missing = 1 if arrived is None else still_missing(arrived) if arrived else 0
         except HeadTooLarge:
@@ -93,7 +103,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             self._hand_over(conn)
             return
         self._arriving.setdefault(conn, time.monotonic())
-        _wake_after(conn.sock, known + missing)  # nor for each byte
+        _wake_after(conn.sock, known + missing - len(taken))  # nor for each byte
         self.poller.register(conn.sock, EVENT_READ, partial(self._more_came, conn, known))
 
     def _more_came(self, conn: Any, seen: int, sock: socket.socket) -> None:
@@ -248,7 +258,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             with suppress(OSError):
                 if now > min(since + ANSWER_WITHIN_S, conn.seat.until):
                     conn.sock.shutdown(socket.SHUT_RDWR)
-                elif now - since > READ_WITHIN_S:
+                elif now - since > READ_WITHIN_S and conn.seat.until == math.inf:
                     conn.sock.shutdown(socket.SHUT_RD)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:

@@ -1,6 +1,7 @@
 -- depends: 0017_simulated_payments
 --
--- Whether an account pays for what others have paid for before, and so has no trial any more.
+-- For how many days what an account pays for may be tried, while it may be; null where nobody has
+-- said so here, or the trial is over.
 
 ALTER TABLE ktrlplane.billing_accounts
-    ADD COLUMN beyond_trial boolean NOT NULL DEFAULT false;
+    ADD COLUMN trial_days int;
