@@ -138,7 +138,7 @@ def test_who_takes_a_long_answer_is_listened_to(loop: Loop, until: float, *, hea
     worker._served = {loop.conn: time.monotonic() - READ_WITHIN_S - 1}
     loop.conn.seat = Seat(until=until)
     worker._hang_up_on_the_slow(time.monotonic())
-    loop.here.setblocking(False)
+    loop.here.settimeout(0)
     if hears:
         with pytest.raises(BlockingIOError):
             loop.here.recv(1)
