@@ -401,4 +401,6 @@ class Billing(RuleBasedStateMachine):
 
 def test_what_is_billed_is_what_there_is(run: Runner) -> None:
     run(Billing)
-    assert len({fault for _, fault in MET}) >= 5, "too little has gone wrong"
+    kinds = {fault for _, fault in MET}
+    assert len(kinds) >= 4, "too little has gone wrong"
+    assert MET.total() > 20, "too little has gone wrong"
