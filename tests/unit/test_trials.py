@@ -217,3 +217,25 @@ def test_a_first_payment_that_failed_is_no_way_to_a_trial(scene: Scene) -> None:
     assert scene.state() == "incomplete"
     scene.ada.update_resource("one", sku="gold")
     assert (scene.state(), scene.billed()) == ("incomplete", [GOLD, GRAND])
+
+
+def test_who_has_paid_by_credit_has_paid(scene: Scene) -> None:
+    """And has their grace, once that is used up."""
+    scene.buy("one", "grand")
+    scene.clock.advance(timedelta(hours=1))
+    scene.ada.delete_resource("one")
+    customer_id = scene.account(ACME).customer_id
+    credit = scene.there.customer(customer_id)
+    assert credit is not None
+    assert credit.credit is not None
+    scene.buy("two", "gold")
+    assert scene.there.invoices(customer_id, limit=1)[0].due.amount == 0
+    scene.there.decline(customer_id)
+    for _ in range(2):
+        scene.clock.set(scene.living().current_period_end)
+        scene.control.catch_up()
+        scene.clock.advance(timedelta(hours=7))
+        scene.control.catch_up()
+    account = scene.account(ACME)
+    assert (account.fault, account.has_lapsed) == ("payment_failed", False)
+    assert account.grace_until is not None

@@ -91,11 +91,11 @@ def agree(payments: Payments, wanted: Wanted) -> Found:
 
 
 def _was_never_paid(payments: Payments, one: Subscription) -> bool:
-    """Neither its first payment nor, after a trial, any other one."""
+    """Neither its first payment nor, after a trial, any other one. What credit has paid is."""
     if one.state is SubscriptionState.INCOMPLETE or one.state.is_paid:
         return one.state is SubscriptionState.INCOMPLETE
     paid = (
-        invoice.paid.amount
+        invoice.state is InvoiceState.PAID and invoice.total.amount > 0
         for invoice in payments.invoices(one.customer_id, limit=INVOICES)
         if invoice.subscription_id == one.subscription_id
     )
