@@ -191,6 +191,8 @@ class Proxy:
         ``takes_moment``. Raises: Parked; EdgeError where nobody else can wait."""
         seat = waiting.seat_here()
         left_s = max(0.0, until - time.monotonic())
+        if seat is not None and not seat.has_room:
+            left_s = min(left_s, WITHOUT_ROOM_S)
         if future.done() or not left_s or (seat is not None and seat.since == waiting.AT_ONCE):
             # In the last case the client is gone, or the server is to stop.
             return future.done()
@@ -202,7 +204,7 @@ class Proxy:
                 self._moments.release()
         if seat is None or not seat.has_room:
             with self._thread_to_wait_in():
-                return _done_within(future, left_s if seat is None else WITHOUT_ROOM_S)
+                return _done_within(future, left_s)
         began, key = exchange.began, str(id(exchange))
         raise waiting.Parked(key, None, began, until, signal=future, carried=exchange)
 
