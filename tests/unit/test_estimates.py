@@ -101,6 +101,7 @@ def test_who_has_cancelled_is_promised_no_invoice(scene: Scene) -> None:
         ({"type": TYPE}, "/sku"),
         ({"sku": "gold"}, "/type"),
         ({"type": TYPE, "resource_id": ONE}, "/sku"),
+        ({"type": "Acme.Sensor", "sku": "gold", "resource_id": ONE}, "/type"),
     ],
 )
 def test_half_of_a_question_is_none(scene: Scene, asked: dict[str, Any], pointer: str) -> None:

@@ -239,3 +239,14 @@ def test_who_has_paid_by_credit_has_paid(scene: Scene) -> None:
     account = scene.account(ACME)
     assert (account.fault, account.has_lapsed) == ("payment_failed", False)
     assert account.grace_until is not None
+
+
+def test_what_comes_to_be_paid_has_no_longer_trial_than_it_would_have_had(scene: Scene) -> None:
+    """Also where the provider fails, and nobody has subscribed to anything yet."""
+    scene.inherit("mill", inherits=False)
+    scene.payments.writes_coming.append(Fault.REFUSED)
+    scene.buy("one", "gold")
+    scene.buy("two", "grand", "mill")
+    scene.inherit("mill", inherits=True)
+    scene.pass_time(timedelta(minutes=5))
+    assert (scene.state(), scene.billed()) == ("active", [GOLD + GRAND])

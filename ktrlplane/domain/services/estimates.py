@@ -17,7 +17,7 @@ from ktrlplane.domain.services.billing_views import managed_payer, subscription_
 from ktrlplane.domain.services.payers import Payer
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.services.purchases import prices_paid, sold_to, tier_of
-from ktrlplane.domain.services.trials import may_try
+from ktrlplane.domain.services.trials import days_with, may_try
 from ktrlplane.domain.standings import not_found
 from ktrlplane.domain.subscriptions import paying_scope
 from ktrlplane.ports.payment_questions import PreviewOf, learn
@@ -70,13 +70,16 @@ def estimate(
     if gone is not None and not stays:
         then = _without(then, gone)
     next_invoice = _next_invoice(work, payer, then)
+    days = None if payer.account is None else payer.account.trial_days
+    if payer.account is not None and tier is not None and not stays:
+        days = days_with(work, payer.account, scope, tier)
     return Estimate(
         payer=payer,
         now=_recurring(items, work, platform),
         then=_recurring(then, work, platform),
         interval=interval,
         next_invoice=next_invoice,
-        billed_at=_billed_at(work, payer, then, tier, platform) if next_invoice else None,
+        billed_at=_billed_at(work, payer, then, days, platform) if next_invoice else None,
     )
 
 
@@ -123,6 +126,9 @@ def _tier(asked: EstimateOf, gone: Resource | None, platform: Platform) -> Tier 
         return None
     if kind is None:
         raise ValidationFailed([Fault("/type", "required", "Say of which type the tier is.")])
+    if gone is not None and _canonical(kind, platform) != _canonical(gone.type, platform):
+        detail = f"The resource {gone.resource_id} is a {gone.type}, and stays one."
+        raise ValidationFailed([Fault("/type", "immutable", detail)])
     tier = tier_of(kind, asked.sku, platform)
     if tier is None:
         raise NotFound("The catalog has no such type or tier; see /api/v1/catalog/resource-types.")
@@ -130,6 +136,12 @@ def _tier(asked: EstimateOf, gone: Resource | None, platform: Platform) -> Tier 
     if tier.availability is Availability.RETIRED and not has_it:
         raise ValidationFailed([Fault("/sku", "retired", "This tier is sold no more.")])
     return tier
+
+
+def _canonical(kind: str, platform: Platform) -> str:
+    """A type may go by a former name."""
+    known = platform.catalog.resource_type(kind)
+    return kind if known is None else known.type
 
 
 def _recurring(items: SubscriptionItems, work: UnitOfWork, platform: Platform) -> Money | None:
@@ -161,15 +173,12 @@ def _billed_at(
     work: UnitOfWork,
     payer: Payer,
     items: SubscriptionItems,
-    tier: Tier | None,
+    days: int | None,
     platform: Platform,
 ) -> datetime:
     account, now = payer.account, platform.now()
     if account is None or not items:
         return now
-    days = account.trial_days
-    if tier is not None and (account.subscription_id is None or days is not None):
-        days = tier.trial_days if days is None else min(days, tier.trial_days)
     living = _changeable(work, account)
     if living is None:
         return now + timedelta(days=(days or 0) if may_try(work, account) else 0)

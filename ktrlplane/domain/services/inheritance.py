@@ -1,5 +1,7 @@
 """Whether a project pays for itself or its organization does (product.md R5.2)."""
 
+from collections.abc import Sequence
+
 from attrs import evolve, frozen
 
 from ktrlplane.domain.access import Action, Scope
@@ -22,7 +24,7 @@ from ktrlplane.domain.services.purchases import (
 from ktrlplane.domain.services.standings import hold_for
 from ktrlplane.domain.services.telling import tell
 from ktrlplane.domain.services.transitions import keep
-from ktrlplane.domain.services.trials import limit_trial
+from ktrlplane.domain.services.trials import limit_trial, limited
 from ktrlplane.domain.standings import Standing
 from ktrlplane.domain.subscriptions import paying_scope
 from ktrlplane.ports.unit_of_work import UnitOfWork
@@ -99,16 +101,23 @@ def change_payer(
     payer = payer_of(work, after, actor, platform.now())
     require_consent(payer, standing)
     require_means(work, payer, platform.now())
-    repriced = []
-    for one in paid:
-        repriced.append((one, _at_prices_of(work, payer, one, platform)))
-        payer = payer_of(work, after, actor, platform.now())  # what it pays in may be settled now
+    repriced = [(one, _at_prices_of(work, payer, one, platform)) for one in paid]
     wanted = [PriceId(after.stripe_price_id) for _, after in repriced if after.stripe_price_id]
     require_not_too_many(work, payer, wanted)
     keep(work, repriced, actor=actor, platform=platform)
-    if work.billing.have_subscribed(was):
-        limit_trial(work, is_now, 0, platform)
+    account = payer.as_of_now(work).account
+    if account is not None:
+        days = _trial_days(work, was, paid, platform)
+        limit_trial(work, is_now, limited(account, days), platform)
     work.billing.touch({was, is_now}, platform.now())
+
+
+def _trial_days(work: UnitOfWork, was: Scope, paid: Sequence[Resource], platform: Platform) -> int:
+    """Of what somebody else pays for from now on: what was tried or paid for has none left."""
+    if work.billing.have_subscribed(was):
+        return 0
+    tiers = (tier_of(one.type, one.sku, platform) for one in paid)
+    return min((0 if tier is None else tier.trial_days for tier in tiers), default=0)
 
 
 def _at_prices_of(
@@ -126,7 +135,7 @@ def _require_in_terms(
 ) -> None:
     """Raises: ValidationFailed."""
     price = paid_price(work, resource, platform)
-    terms = payer.terms
+    terms = payer.as_of_now(work).terms
     if price is None:
         return
     is_on = terms.currency in (None, price.each.currency)

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Final
+from typing import Final, Self
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ktrlplane.domain.access import Action, Scope, ScopeType
 from ktrlplane.domain.billing import Interval
@@ -35,6 +35,10 @@ class Payer:
     @property
     def terms(self) -> Terms:
         return Terms() if self.account is None else self.account.terms
+
+    def as_of_now(self, work: UnitOfWork) -> Self:
+        """What it pays in may have been settled a moment ago, in this unit of work."""
+        return evolve(self, account=work.billing.find(self.scope))
 
     def lets_buy(self, project: Standing) -> bool:
         """Whether who asks may spend its money for a project on which they stand so (R5.2)."""

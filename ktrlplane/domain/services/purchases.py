@@ -6,6 +6,7 @@ from datetime import datetime
 
 from attrs import evolve
 
+from ktrlplane.domain.access import Scope
 from ktrlplane.domain.billing import MAX_PRICES, PaymentMethod, Price
 from ktrlplane.domain.billing_accounts import BillingAccount, BillingFault
 from ktrlplane.domain.catalog import Price as CatalogPrice
@@ -62,7 +63,9 @@ def purchase(
         return None
     payer = payer_of(work, project, actor, platform.now())
     account = payer.account
-    days = None if account is None else days_with(work, account, project, tier)
+    days = (
+        None if account is None else days_with(work, account, Scope.of(project.project_id), tier)
+    )
     ends_trial = account is not None and shortens(account, days)
     if instead_of is None or ends_trial or _costs_more(work, tier, instead_of, payer, platform):
         require_consent(payer, standing)
@@ -210,6 +213,7 @@ def _methods(work: UnitOfWork, account: BillingAccount) -> Sequence[PaymentMetho
 def priced(work: UnitOfWork, tier: Tier, payer: Payer, platform: Platform) -> PriceId:
     """The provider's price of a paid tier, in what ``payer`` pays in, which its first purchase
     settles. Raises: as ``sold_to``."""
+    payer = payer.as_of_now(work)
     price, there = sold_to(work, tier, payer)
     if payer.account is not None and payer.terms != terms_of(price):
         account = evolve(payer.account, terms=terms_of(price), updated_at=platform.now())

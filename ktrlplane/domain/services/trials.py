@@ -17,15 +17,18 @@ def may_try(work: UnitOfWork, account: BillingAccount) -> bool:
     return not account.has_subscribed and not work.billing.have_subscribed(account.scope)
 
 
-def days_with(
-    work: UnitOfWork, account: BillingAccount, project: Project, tier: Tier
-) -> int | None:
-    """``trial_days`` of the payer of ``project``, with one more of ``tier`` in that."""
+def days_with(work: UnitOfWork, account: BillingAccount, where: Scope, tier: Tier) -> int | None:
+    """``trial_days`` of the account that pays for a project, with one more of ``tier`` in that;
+    ``where`` may also be the organization, for a project of which nothing is known."""
+    own = None if account.scope == where else work.billing.find(where)
+    return limited(account, 0 if own is not None and own.has_subscribed else tier.trial_days)
+
+
+def limited(account: BillingAccount, days: int) -> int | None:
+    """``trial_days`` of an account with something more that may be tried for so many. A trial
+    that is over, or that somebody else has granted, is left as it is."""
     if account.subscription_id is not None and account.trial_days is None:
         return None
-    scope = Scope.of(project.project_id)
-    own = None if account.scope == scope else work.billing.find(scope)
-    days = 0 if own is not None and own.has_subscribed else tier.trial_days
     return days if account.trial_days is None else min(account.trial_days, days)
 
 
