@@ -44,11 +44,11 @@ class BillingAccount:
     """``revision`` grows with each change of what it is to pay for, and with each try to make
     the provider agree: of two plans made of it the later has the greater one.
 
-    ``opened_by`` is who wants a customer to be made; ``customers`` counts those that were, and
-    ``has_subscribed`` tells that there was a subscription, of its own or for what is in its
-    project: a trial is had once. ``trial_days`` is the shortest trial of what was bought, as it
-    was then; None where there is nothing to try, or whoever granted a trial was not this
-    platform.
+    ``opened_by`` is who wants a customer to be made, until there is one; ``customers`` counts
+    those that were, and ``has_subscribed`` tells that there was a subscription, of its own or
+    for what is in its project: a trial is had once. ``trial_days`` is the shortest trial of what
+    was bought, as it was then; None where there is nothing to try, or whoever granted a trial
+    was not this platform.
     ``ending`` are subscriptions of its own that are to be cancelled. ``grace_until`` is set
     while a payment is failing; once ``has_lapsed``, what it pays for is suspended.
     ``touched_at`` is when what it is to pay for changed last, None once that is so;

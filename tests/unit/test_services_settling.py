@@ -255,6 +255,38 @@ def test_what_came_without_a_price_gets_one(scene: Scene) -> None:
     assert scene.billed() == 1
 
 
+def test_what_came_without_a_price_gets_one_though_the_provider_fails_at_first(
+    scene: Scene,
+) -> None:
+    scene.buy()
+    with scene.units.unwitnessed() as work:
+        work.resources.replace(evolve(scene.resource(), stripe_price_id=None))
+        work.billing.change(evolve(scene.account, customers=0, has_subscribed=False))
+        work.billing.touch([ACME], NOW)
+    scene.clock.advance(timedelta(minutes=6))  # no price is remembered
+    scene.payments.reads_coming.append(Fault.REFUSED)
+    scene.control.catch_up()
+    assert scene.account.fault is BillingFault.PROVIDER_UNAVAILABLE
+    scene.clock.advance(MINUTE)
+    scene.control.catch_up()
+    assert scene.resource().stripe_price_id is not None
+
+
+def test_a_customer_that_is_lost_is_made_anew_for_who_asks(scene: Scene) -> None:
+    """By one call, and for nobody who has not asked."""
+    former = scene.customer
+    scene.there.lose(former)
+    scene.control.transact(lambda work: billing.open_customer(work, ACME, **scene.asked))
+    scene.control.catch_up()
+    assert scene.customer != former
+    assert scene.account.customers == 2
+    scene.there.lose(scene.customer)
+    scene.clock.advance(timedelta(hours=7))
+    for _ in range(2):
+        scene.control.catch_up()
+    assert scene.account.customer_id is None
+
+
 def test_who_has_a_tier_for_nothing_is_not_billed_once_it_has_a_price(scene: Scene) -> None:
     scene.buy("paid")
     scene.buy("one", "free")

@@ -56,7 +56,7 @@ class Found:
     cancelled: Sequence[SubscriptionId] = ()
     fault: BillingFault | None = None
     was_never_paid: bool = False
-    """The first payment of all failed: nothing was ever paid for."""
+    """A payment failed, and there was none before it that did not."""
     has_subscribed: bool = False
     """There is a subscription, or was one until now."""
     is_outgrown: bool = False

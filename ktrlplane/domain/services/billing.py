@@ -35,9 +35,9 @@ def open_customer(
     work: UnitOfWork, scope: Scope, *, actor: PrincipalId, platform: Platform
 ) -> None:
     """The scope gets a customer at the payment provider, once this is committed. One that there
-    is stays, and is looked for. Raises: NotFound, Forbidden."""
+    is stays, unless the provider has lost it. Raises: NotFound, Forbidden."""
     account = managed(work, scope, actor, platform)
-    if account.customer_id is None and account.opened_by is None:
+    if account.opened_by is None:
         work.billing.change(evolve(account, opened_by=actor, updated_at=platform.now()))
     work.billing.touch([scope], platform.now())
 

@@ -43,7 +43,8 @@ def settle_account(
 
 def _due_at(account: BillingAccount, found: Found, now: datetime) -> datetime:
     """When something is to happen next, and to be seen."""
-    if found.is_outgrown:
+    is_asked_for = account.customer_id is None and account.opened_by is not None
+    if found.is_outgrown or (is_asked_for and found.customer_id is None):
         return now
     due_at = now + SWEEP_EVERY
     if account.grace_until is not None and not account.has_lapsed:
@@ -76,7 +77,9 @@ def _after(
         updated_at=now,
     )
     if found.customer_id is None and present.customer_id is not None:
-        return evolve(account, customer_id=None, subscription_id=None, opened_by=None)
+        return evolve(account, customer_id=None, subscription_id=None)
+    if found.customer_id is not None and not was_touched:
+        account = evolve(account, opened_by=None)
     if found.customer_id is not None and present.customer_id is None:
         account = evolve(account, customer_id=found.customer_id, customers=present.customers + 1)
     if found.subscription is None:

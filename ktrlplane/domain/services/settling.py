@@ -77,7 +77,8 @@ def _items(paid: Sequence[Paid], platform: Platform) -> SubscriptionItems:
 def _price_what_has_none(work: UnitOfWork, account: BillingAccount, platform: Platform) -> bool:
     """What came from the platform's former system has none. Whether anything got one. Later it is
     nobody's wish: a tier may have got a price that had none."""
-    if account.has_subscribed or account.customers or account.fault is not None:
+    is_known = account.has_subscribed or account.customers
+    if is_known or account.fault not in (None, *_REASONS):
         return False
     unpriced = {
         (one.type, one.sku): quote.lookup_key
