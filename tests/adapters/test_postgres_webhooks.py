@@ -85,8 +85,11 @@ def execute(url: str, statement: LiteralString) -> None:
         connection.execute(statement)
 
 
-def explained(url: str, query: bytes, values: dict[str, Any]) -> dict[str, Any]:
+def explained(
+    url: str, query: bytes, values: dict[str, Any], *, before: bytes = b""
+) -> dict[str, Any]:
     with psycopg.connect(url) as connection, connection.transaction(force_rollback=True):
+        connection.execute(before)
         plan = connection.execute(
             b"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + query, values
         ).fetchone()
@@ -99,17 +102,7 @@ def buffers(plan: dict[str, Any]) -> int:
     return int(plan["Shared Hit Blocks"]) + int(plan["Shared Read Blocks"])
 
 
-def test_what_waits_for_the_dead_is_in_nobodys_way(
-    postgres_units: UnitsOfWork, migrated_database: str
-) -> None:
-    """Ten thousand for an endpoint that is busy, and as many for one that is paused."""
-    keep(postgres_units, a_webhook("organization globex", number=9))
-    keep(postgres_units, a_webhook(number=1), a_webhook(number=2))
-    tell(postgres_units, count=10_000)
-    tell(postgres_units, "globex", 10)
-    with postgres_units.begin() as work:
-        work.webhooks.replace(a_webhook(number=2, status=EndpointStatus.PAUSED))
-    execute(migrated_database, "VACUUM ANALYZE ktrlplane.webhook_deliveries")
+def explained_claim(url: str) -> dict[str, Any]:
     values = {
         "now": NOW + HOUR,
         "until": NOW + 2 * HOUR,
@@ -118,9 +111,49 @@ def test_what_waits_for_the_dead_is_in_nobodys_way(
         "webhook_ids": [a_webhook(number=1).webhook_id.value],
         "counts": [16],
     }
-    plan = explained(migrated_database, webhook_queries.CLAIM, values)
+    return explained(url, webhook_queries.CLAIM, values, before=webhook_queries.ALONG_INDEXES)
+
+
+def tell_the_dead(units: UnitsOfWork) -> None:
+    """Ten thousand for an endpoint that is busy, and as many for one that is paused."""
+    tell(units, count=10_000)
+    tell(units, "globex", 10)
+    with units.begin() as work:
+        work.webhooks.replace(a_webhook(number=2, status=EndpointStatus.PAUSED))
+
+
+def test_what_waits_for_the_dead_is_in_nobodys_way(
+    postgres_units: UnitsOfWork, migrated_database: str
+) -> None:
+    keep(postgres_units, a_webhook("organization globex", number=9))
+    keep(postgres_units, a_webhook(number=1), a_webhook(number=2))
+    tell_the_dead(postgres_units)
+    execute(migrated_database, "VACUUM ANALYZE ktrlplane.webhook_deliveries, ktrlplane.events")
+    plan = explained_claim(migrated_database)
     assert plan["Actual Rows"] == 10
     assert buffers(plan) < 600
+
+
+def test_a_queue_that_was_counted_while_it_was_short_is_not_read_as_a_whole(
+    postgres_units: UnitsOfWork, migrated_database: str
+) -> None:
+    """As after a night in which all was delivered and forgotten, before the next count."""
+    keep(postgres_units, a_webhook("organization globex", number=9))
+    keep(postgres_units, a_webhook(number=1), a_webhook(number=2))
+    tell_the_dead(postgres_units)
+    with postgres_units.begin() as work:
+        work.webhooks.replace(a_webhook(number=2))
+    execute(
+        migrated_database,
+        "DELETE FROM ktrlplane.webhook_deliveries WHERE event_id NOT IN"
+        " (SELECT event_id FROM ktrlplane.events WHERE tenant = 'organization globex')",
+    )
+    execute(migrated_database, "DELETE FROM ktrlplane.events WHERE tenant = 'organization acme'")
+    execute(migrated_database, "VACUUM ANALYZE ktrlplane.webhook_deliveries, ktrlplane.events")
+    tell_the_dead(postgres_units)
+    plan = explained_claim(migrated_database)
+    assert plan["Actual Rows"] == 16
+    assert buffers(plan) < 900
 
 
 def test_where_there_are_no_endpoints_telling_looks_into_an_index_alone(

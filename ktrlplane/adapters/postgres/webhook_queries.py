@@ -25,9 +25,15 @@ _WAITING: Final = SQL("""
     )
 """)
 
-# Rows that others claim at this moment are passed over. Whatever the planner knows of how many
-# there are, it is left no choice: what waits for one endpoint is read along the index that begins
-# with endpoints (and not by time, past all that waits for others), and events one by one.
+# A queue that was empty when it was last counted may hold a hundred thousand a moment later. Until
+# it is counted again, reading all of a table seems best to the planner: it is left no such choice.
+ALONG_INDEXES: Final = b"""
+    SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true)
+"""
+
+# Rows that others claim at this moment are passed over. What waits for one endpoint is read along
+# the index that begins with endpoints (and not by time, past all that waits for others), and what
+# is chosen and its events are looked up one by one.
 CLAIM: Final = composed(
     """
     WITH {waiting},
@@ -55,19 +61,20 @@ CLAIM: Final = composed(
         ORDER BY place, next_attempt_at, delivery_id LIMIT %(limit)s
     ),
     d AS (
-        UPDATE ktrlplane.webhook_deliveries taken
-        SET claims = taken.claims + 1, next_attempt_at = %(until)s, leased_until = %(until)s
-        FROM chosen WHERE taken.delivery_id = chosen.delivery_id
-        RETURNING taken.*, chosen.place, chosen.was_due_at
+        UPDATE ktrlplane.webhook_deliveries
+        SET claims = claims + 1, next_attempt_at = %(until)s, leased_until = %(until)s
+        WHERE delivery_id = ANY(ARRAY(SELECT delivery_id FROM chosen))
+        RETURNING *
     )
     SELECT {delivery}, {webhook}, {entry}
     FROM d
+    JOIN chosen USING (delivery_id)
     JOIN ktrlplane.webhooks w ON w.webhook_id = d.webhook_id
     CROSS JOIN LATERAL (
         SELECT {columns} FROM ktrlplane.events WHERE event_id = d.event_id LIMIT 1
     ) e
     {last}
-    ORDER BY d.place, d.was_due_at, d.delivery_id
+    ORDER BY chosen.place, chosen.was_due_at, d.delivery_id
     """,
     waiting=_WAITING,
     delivery=DELIVERY,

@@ -184,6 +184,7 @@ class PostgresWebhooks(Webhooks):
     ) -> Sequence[Due]:
         if not self._session.one(_is_due, queries.IS_ANYTHING_DUE, {"now": now}):
             return []
+        self._session.change(queries.ALONG_INDEXES, {})
         values = {
             "now": now,
             "until": until,
