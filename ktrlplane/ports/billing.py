@@ -55,10 +55,15 @@ class BillingAccounts(Protocol):
         """Somebody is to look at these (see ``BillingAccount.touched``). Made where they are
         not there."""
 
+    @abstractmethod
+    def look_at(self, scope: Scope, at: datetime) -> None:
+        """As ``touch``, of one that is there, where nothing else is wanted than before: only
+        what it has at the provider may be something else, be it by what was done there for it."""
+
     @property
     @abstractmethod
     def touched(self) -> Collection[Scope]:
-        """What this unit of work has touched."""
+        """What this unit of work has touched, or has somebody look at."""
 
     @abstractmethod
     def claim(
@@ -70,8 +75,8 @@ class BillingAccounts(Protocol):
     @abstractmethod
     def settle(self, claimed: BillingAccount, account: BillingAccount, due_at: datetime) -> bool:
         """``account`` is what ``claimed`` has become, kept where the lease is still the same:
-        whether it was. Its lease ends; it is due at ``due_at``, or at once if it was touched
-        since, and then ``touched_at`` stays."""
+        whether it was. Its lease ends; it is due at ``due_at``, or when somebody was to look
+        at it again since; ``touched_at`` stays if it was touched since."""
 
     @abstractmethod
     def paid_for(self, scope: Scope) -> Sequence[Paid]:

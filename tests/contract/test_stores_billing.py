@@ -157,6 +157,31 @@ def test_what_is_touched_meanwhile_is_looked_at_again_at_once(bare: UnitsOfWork)
     assert (account.touched_at, account.due_at) == (None, NOW + HOUR)
 
 
+def test_what_is_only_looked_at_again_is_wanted_as_it_was(bare: UnitsOfWork) -> None:
+    touched(bare, ACME)
+    (claim,) = claimed(bare)
+    assert settled(bare, claim, evolve(claim, touched_at=None), NOW + HOUR)
+
+    def look_at(*scopes: Scope, at: Any) -> None:
+        with bare.begin() as work:
+            for scope in scopes:
+                work.billing.look_at(scope, at)
+            assert work.billing.touched == {ACME}
+
+    look_at(ACME, WEB, at=NOW + 2 * HOUR)
+    account = found(bare)
+    assert account is not None
+    assert (account.revision, account.due_at, found(bare, WEB)) == (2, NOW + HOUR, None)
+    look_at(ACME, at=NOW + MINUTE)
+    (again,) = claimed(bare, NOW + MINUTE)
+    assert again.touched_at is None
+    look_at(ACME, at=NOW + MINUTE + timedelta(seconds=1))
+    assert settled(bare, again, again, NOW + 2 * HOUR)
+    account = found(bare)
+    assert account is not None
+    assert (account.revision, account.due_at) == (3, NOW + MINUTE + timedelta(seconds=1))
+
+
 def test_who_pays_for_what(units: UnitsOfWork) -> None:
     keep(
         units,

@@ -54,6 +54,10 @@ class PostgresBillingAccounts(BillingAccounts):
             self._session.change(queries.TOUCH, values)
             self._touched |= set(scopes)
 
+    def look_at(self, scope: Scope, at: datetime) -> None:
+        if self._session.change(queries.LOOK_AT, {**_scope(scope), "at": at}) > 0:
+            self._touched.add(scope)
+
     @property
     def touched(self) -> Collection[Scope]:
         return frozenset(self._touched)
@@ -67,7 +71,7 @@ class PostgresBillingAccounts(BillingAccounts):
 
     def settle(self, claimed: BillingAccount, account: BillingAccount, due_at: datetime) -> bool:
         its = evolve(account, revision=claimed.revision, leased_until=claimed.leased_until)
-        values = {**_values(its), "due_at": due_at}
+        values = {**_values(its), "due_at": due_at, "was_due_at": claimed.due_at}
         return self._session.change(queries.SETTLE, values) > 0
 
     def paid_for(self, scope: Scope) -> Sequence[Paid]:

@@ -61,6 +61,9 @@ TOUCH: Final = b"""
         updated_at = %(at)s
     FROM named WHERE kept.billing_account_id = named.billing_account_id
 """
+LOOK_AT: Final = composed(
+    "UPDATE ktrlplane.billing_accounts SET due_at = least(due_at, %(at)s) WHERE {of}", of=SQL(_OF)
+)
 CLAIM: Final = composed(
     """
     WITH due AS (
@@ -89,7 +92,10 @@ SETTLE: Final = composed(
     """
     UPDATE ktrlplane.billing_accounts
     SET {changed}, attempts = %(attempts)s, leased_until = NULL,
-        due_at = CASE WHEN revision = %(revision)s THEN %(due_at)s ELSE due_at END,
+        due_at = CASE
+            WHEN revision = %(revision)s AND due_at IS NOT DISTINCT FROM %(was_due_at)s
+            THEN %(due_at)s ELSE due_at
+        END,
         touched_at = CASE
             WHEN revision = %(revision)s THEN %(touched_at)s::timestamptz ELSE touched_at
         END

@@ -24,7 +24,7 @@ from ktrlplane.domain.billing_accounts import BillingAccount, BillingFault
 from ktrlplane.domain.errors import PaymentRequired
 from ktrlplane.domain.ids import CustomerId, SubscriptionId
 from ktrlplane.domain.invoices import INVOICES, Invoice, InvoiceState
-from ktrlplane.ports.payments import Payments
+from ktrlplane.ports.payments import DEFAULTS, Payments
 
 TRIES_WITH_A_KEY: Final = 5
 
@@ -129,7 +129,7 @@ def _with_default(payments: Payments, customer: Customer, revision: int) -> Cust
     if not methods:
         return customer
     method_id = methods[0].payment_method_id
-    key = f"{customer.customer_id}/default/{method_id}/{revision}"
+    key = f"{customer.customer_id}/{DEFAULTS}/{method_id}/{revision}"
     payments.make_default(customer.customer_id, method_id, key=key)
     return payments.customer(customer.customer_id) or customer
 
@@ -245,7 +245,7 @@ def _paid(payments: Payments, invoice: Invoice, revision: int) -> bool:
 
 def _make_default(payments: Payments, invoice: Invoice, method: PaymentMethod, key: str) -> None:
     method_id = method.payment_method_id
-    payments.make_default(invoice.customer_id, method_id, key=f"{key}/default/{method_id}")
+    payments.make_default(invoice.customer_id, method_id, key=f"{key}/{DEFAULTS}/{method_id}")
 
 
 def _paid_again(payments: Payments, own: Subscription, revision: int) -> Subscription:

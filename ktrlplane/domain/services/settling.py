@@ -125,7 +125,7 @@ def put_off(
     if fault is BillingFault.PRICE_MISSING or told in (None, *_REASONS):
         told = fault or told
     account = evolve(present, attempts=attempts, fault=told, updated_at=platform.now())
-    claimed_now = evolve(claimed, revision=present.revision)
+    claimed_now = evolve(claimed, revision=present.revision, due_at=present.due_at)
     work.billing.settle(claimed_now, account, platform.now() + pause_after(attempts))
     if fault is None:
         return
