@@ -19,10 +19,11 @@ from ktrlplane.domain.ids import (
     ResourceId,
     SubscriptionId,
 )
+from ktrlplane.domain.invoices import InvoiceState
 from ktrlplane.domain.lifecycle import Hold
 from ktrlplane.domain.projects import ProjectStatus
 from ktrlplane.domain.resources import Resource
-from ktrlplane.domain.services import billing
+from ktrlplane.domain.services import billing, subscribing
 from ktrlplane.domain.services.agreeing import Found, agree
 from ktrlplane.domain.services.payment_notices import heed_notice
 from ktrlplane.domain.services.settlement import WAITING, settle_account
@@ -497,3 +498,51 @@ def test_who_repeats_a_request_is_not_told_what_is_so_no_more(scene: Scene, act:
     assert ask().cancel_at_period_end is (act is billing.cancel)
     (living,) = scene.there.subscriptions(scene.customer)
     assert living.cancel_at_period_end is (act is billing.cancel)
+
+
+def test_what_is_owed_is_told_though_nothing_is_left_to_pay_for(scene: Scene) -> None:
+    """Until it is paid: by another card, or by its link."""
+    scene.buy()
+    scene.there.decline(scene.customer)
+    scene.clock.advance(timedelta(days=32))
+    scene.control.catch_up()
+    scene.ada.delete_resource("one")
+    scene.clock.advance(timedelta(hours=7))
+    scene.control.catch_up()
+    assert scene.account.fault is BillingFault.PAYMENT_FAILED
+
+    def subscribe() -> None:
+        scene.control.transact(
+            lambda work: subscribing.subscribe(work, ACME, subscribing.Subscribe(), **scene.asked)
+        )
+
+    subscribe()
+    assert scene.account.fault is BillingFault.PAYMENT_FAILED
+    for _ in range(2):
+        scene.clock.advance(timedelta(hours=7))
+        scene.control.catch_up()
+        assert scene.account.fault is BillingFault.PAYMENT_FAILED
+    assert not scene.account.has_lapsed
+    good = scene.there.add_method(scene.customer)
+    scene.there.make_default(scene.customer, good, key="good")
+    subscribe()
+    assert scene.account.fault is None
+
+
+def test_what_is_owed_is_told_though_nobody_had_heard_of_it(scene: Scene) -> None:
+    scene.buy()
+    scene.there.decline(scene.customer)
+    scene.clock.advance(timedelta(days=32))
+    scene.ada.delete_resource("one")
+    assert scene.account.fault is BillingFault.PAYMENT_FAILED
+    (open_one,) = [
+        one
+        for one in scene.there.invoices(scene.customer, limit=9)
+        if one.state is InvoiceState.OPEN
+    ]
+    good = scene.there.add_method(scene.customer)
+    scene.there.make_default(scene.customer, good, key="good")
+    scene.there.pay(open_one.invoice_id, key="by its link")
+    notice = Notice(notice_id="paid", customer_id=scene.customer)
+    scene.control.transact(lambda work: heed_notice(work, notice, platform=scene.control.platform))
+    assert scene.account.fault is None

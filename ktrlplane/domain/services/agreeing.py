@@ -157,11 +157,11 @@ def _cancel(payments: Payments, subscription: Subscription, revision: int) -> No
 def _agreed(
     payments: Payments, wanted: Wanted, customer: Customer, own: Subscription | None
 ) -> tuple[Subscription | None, BillingFault | None]:
-    is_paid = not wanted.account.pay_again or _pay_debts(payments, customer, own, wanted)
+    is_paid = _has_no_debts(payments, customer, own, wanted)
     if not wanted.items:
         if own is not None:
             _cancel(payments, own, wanted.account.revision)
-        return None, None
+        return None, None if is_paid else BillingFault.PAYMENT_FAILED
     if own is None and not is_paid:
         return None, BillingFault.PAYMENT_FAILED
     if own is not None and own.items != wanted.items:
@@ -210,14 +210,20 @@ def _no_longer_tried(payments: Payments, own: Subscription, wanted: Wanted) -> S
     return payments.end_trial(own.subscription_id, key=key)
 
 
-def _pay_debts(
+def _has_no_debts(
     payments: Payments, customer: Customer, own: Subscription | None, wanted: Wanted
 ) -> bool:
-    """Whether nothing is open of subscriptions that are over."""
+    """Whether nothing is open of subscriptions that are over, once it was tried again where that
+    is asked for. Where there is no reason to think so nobody asks."""
+    account = wanted.account
+    may_owe = account.fault is BillingFault.PAYMENT_FAILED or account.ending
+    if not (account.pay_again or may_owe):
+        return True
     living = None if own is None else own.subscription_id
     for invoice in payments.invoices(customer.customer_id, limit=INVOICES):
         is_owed = invoice.state is InvoiceState.OPEN and invoice.subscription_id != living
-        if is_owed and not _paid(payments, invoice, wanted.account.revision):
+        is_paid = account.pay_again and is_owed and _paid(payments, invoice, account.revision)
+        if is_owed and not is_paid:
             return False
     return True
 

@@ -59,9 +59,11 @@ def purchase(
     LimitExceeded for too many different ones, Unasked, UpstreamError.
     """
     tier = tier_of(type, sku, platform)
-    if tier is None or not tier.prices:
-        return None
     payer = payer_of(work, project, actor, platform.now())
+    if tier is None or not tier.prices:
+        if instead_of is not None and _is_last_of_a_trial(work, payer, instead_of):
+            require_consent(payer, standing)
+        return None
     account = payer.account
     days = (
         None if account is None else days_with(work, account, Scope.of(project.project_id), tier)
@@ -74,6 +76,15 @@ def purchase(
     require_not_too_many(work, payer, [price_id])
     limit_trial(work, payer.scope, days, platform)
     return price_id
+
+
+def _is_last_of_a_trial(work: UnitOfWork, payer: Payer, resource: Resource) -> bool:
+    """Whether the trial is over without it, since nothing else is tried or paid for."""
+    account = payer.account
+    if account is None or not account.trial_days or resource.stripe_price_id is None:
+        return False
+    paid_for = work.billing.paid_for(payer.scope)
+    return sum(one.count for one in paid_for if one.price_id is not None) == 1
 
 
 def require_not_too_many(work: UnitOfWork, payer: Payer, price_ids: Iterable[PriceId]) -> None:

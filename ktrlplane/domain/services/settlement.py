@@ -80,9 +80,10 @@ def _after(
 ) -> BillingAccount:
     now, was_touched = platform.now(), present.revision != wanted.account.revision
     grace_until, has_lapsed = None, False
-    if found.fault is not None and _has_no_grace(present, found):
+    is_unpaid = found.fault is not None and bool(wanted.items)  # of nothing, nothing is suspended
+    if is_unpaid and _has_no_grace(present, found):
         has_lapsed = True
-    elif found.fault is not None:
+    elif is_unpaid:
         grace_until = present.grace_until or now + platform.payment_grace
         has_lapsed = now >= grace_until
     account = evolve(
