@@ -295,3 +295,40 @@ def test_what_comes_to_be_paid_has_no_longer_trial_than_it_would_have_had(scene:
     scene.inherit("mill", inherits=True)
     scene.pass_time(timedelta(minutes=5))
     assert (scene.state(), scene.billed()) == ("active", [GOLD + GRAND])
+
+
+@pytest.mark.parametrize("is_heard", [True, False])
+def test_what_was_tried_in_an_organization_is_not_tried_there_again_once_it_has_left(
+    scene: Scene, *, is_heard: bool
+) -> None:
+    """One project after the other, each paying for itself; or before anybody has heard of it."""
+    states = []
+    for name in ("first", "second", "third"):
+        scene.ada.create_project(id=name, name="P", org_id="other")
+        scene.inherit(name, inherits=False)
+        own = on(f"project {name}")
+        scene.act(billing.open_customer, own)
+        scene.pass_time(timedelta(minutes=1))
+        customer_id = scene.account(own).customer_id
+        method = scene.there.add_method(customer_id)
+        scene.there.make_default(customer_id, method, key=name)
+        if not is_heard:
+            scene.payments.writes_coming.append(Fault.REFUSED)
+        scene.buy(f"its-{name}", "gold", name)
+        scene.ada.move_project(name, org_id=None)
+        for _ in range(2):
+            scene.pass_time(timedelta(minutes=5))
+        states.append(scene.state(own))
+    assert states == ["trialing", "active", "active"]
+    scene.ada.create_project(id="last", name="P", org_id="other")
+    assert scene.estimate(OTHER, type="Acme.Kettle", sku="gold").billed_at == scene.clock.now()
+    scene.buy("its-last", "gold", "last")
+    scene.pass_time(timedelta(0))
+    assert (scene.state(OTHER), scene.billed(OTHER)) == ("active", [GOLD])
+
+
+def test_a_project_in_which_nothing_was_paid_for_leaves_a_trial_where_it_was(scene: Scene) -> None:
+    scene.buy("one", "free")
+    scene.ada.move_project("plant", org_id="other")
+    scene.buy("two", "gold", "mill")
+    assert scene.state() == "trialing"
