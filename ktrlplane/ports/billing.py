@@ -8,7 +8,7 @@ from typing import Protocol
 from attrs import frozen
 
 from ktrlplane.domain.access import Scope
-from ktrlplane.domain.billing_accounts import BillingAccount
+from ktrlplane.domain.billing_accounts import BillingAccount, PaidChange
 from ktrlplane.domain.ids import CustomerId, PriceId
 from ktrlplane.domain.resources import Resource
 
@@ -51,7 +51,9 @@ class BillingAccounts(Protocol):
         ``touched_at``, ``due_at``, ``leased_until``, ``attempts``. Added where there is none."""
 
     @abstractmethod
-    def touch(self, scopes: Collection[Scope], at: datetime) -> None:
+    def touch(
+        self, scopes: Collection[Scope], at: datetime, *, paid: PaidChange | None = None
+    ) -> None:
         """Somebody is to look at these (see ``BillingAccount.touched``). Made where they are
         not there."""
 

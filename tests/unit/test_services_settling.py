@@ -546,3 +546,47 @@ def test_what_is_owed_is_told_though_nobody_had_heard_of_it(scene: Scene) -> Non
     notice = Notice(notice_id="paid", customer_id=scene.customer)
     scene.control.transact(lambda work: heed_notice(work, notice, platform=scene.control.platform))
     assert scene.account.fault is None
+
+
+def pending(scene: Scene) -> int:
+    """What the next invoice is dearer by."""
+    (living,) = scene.there.subscriptions(scene.customer)
+    lines = scene.there._contracts[living.subscription_id].pending
+    return sum(line.total.amount for line in lines)
+
+
+@pytest.mark.parametrize("is_looked_at", [False, True])
+@pytest.mark.parametrize("act", ["delete", "buy", "delete both"])
+def test_what_changed_is_prorated_from_when_it_did_whoever_asks_meanwhile(
+    scene: Scene, act: str, *, is_looked_at: bool
+) -> None:
+    """The provider fails for ten hours. Nobody pays for what they gave up an hour after that
+    began, or for what they had not bought yet."""
+    for name in ("one", "two", "three"):
+        scene.buy(name)
+    scene.clock.advance(timedelta(days=5))
+    began, before = scene.clock.now(), pending(scene)
+    scene.payments.writes_coming.extend([Fault.REFUSED] * 60)
+    if act == "buy":
+        scene.buy("four", "grand")
+    else:
+        scene.ada.delete_resource("two")
+    for _ in range(10):
+        scene.clock.advance(timedelta(hours=1))
+        scene.control.catch_up()
+    if act == "delete both":
+        scene.ada.delete_resource("three")
+    if is_looked_at:
+        scene.control.transact(lambda work: billing.open_customer(work, ACME, **scene.asked))
+    assert scene.account.touched_at == began
+    scene.payments.writes_coming.clear()
+    scene.clock.advance(timedelta(hours=1))
+    scene.control.catch_up()
+    (living,) = scene.there.subscriptions(scene.customer)
+    left_s = int((living.current_period_end - began).total_seconds())
+    period_s = int((living.current_period_end - living.current_period_start).total_seconds())
+    sign, each = (1, 2500) if act == "buy" else (-1, 1000)
+    count = 2 if act == "delete both" else 1
+    exact = sign * count * each * left_s / period_s
+    assert abs(pending(scene) - before - exact) <= 1
+    assert scene.account.touched_at is None

@@ -6,7 +6,7 @@ from attrs import evolve
 
 from ktrlplane.adapters.memory.tables import Notice, Tables
 from ktrlplane.domain.access import Scope, ScopeType
-from ktrlplane.domain.billing_accounts import BillingAccount
+from ktrlplane.domain.billing_accounts import BillingAccount, PaidChange
 from ktrlplane.domain.ids import CustomerId, PriceId, ProjectId
 from ktrlplane.domain.lifecycle import ENDED, Hold
 from ktrlplane.domain.projects import Project
@@ -55,10 +55,12 @@ class MemoryBillingAccounts(BillingAccounts):
             )
         self._rows.put(account)
 
-    def touch(self, scopes: Collection[Scope], at: datetime) -> None:
+    def touch(
+        self, scopes: Collection[Scope], at: datetime, *, paid: PaidChange | None = None
+    ) -> None:
         for scope in scopes:
             account = self._rows.find(scope) or BillingAccount.of(scope, at)
-            self._rows.put(account.touched(at))
+            self._rows.put(account.touched(at, paid))
             self._touched.add(scope)
 
     def look_at(self, scope: Scope, at: datetime) -> None:

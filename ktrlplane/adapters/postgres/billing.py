@@ -10,7 +10,7 @@ from ktrlplane.adapters.postgres.resource_rows import resource_of
 from ktrlplane.adapters.postgres.session import Session
 from ktrlplane.domain.access import Scope
 from ktrlplane.domain.billing import Interval
-from ktrlplane.domain.billing_accounts import BillingAccount, BillingFault, Terms
+from ktrlplane.domain.billing_accounts import BillingAccount, BillingFault, PaidChange, Terms
 from ktrlplane.domain.ids import (
     BillingAccountId,
     CustomerId,
@@ -47,9 +47,11 @@ class PostgresBillingAccounts(BillingAccounts):
             self._session.change(queries.MAKE, made)
             self._session.change(queries.CHANGE, values)
 
-    def touch(self, scopes: Collection[Scope], at: datetime) -> None:
+    def touch(
+        self, scopes: Collection[Scope], at: datetime, *, paid: PaidChange | None = None
+    ) -> None:
         if scopes:
-            values = _named(scopes) | {"at": at}
+            values = _named(scopes) | {"at": at, "paid": None if paid is None else paid.value}
             self._session.change(queries.MAKE, values)
             self._session.change(queries.TOUCH, values)
             self._touched |= set(scopes)

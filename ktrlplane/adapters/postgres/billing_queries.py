@@ -57,8 +57,11 @@ TOUCH: Final = b"""
         ORDER BY scope_type, scope_id FOR NO KEY UPDATE
     )
     UPDATE ktrlplane.billing_accounts kept
-    SET revision = revision + 1, due_at = least(due_at, %(at)s), touched_at = %(at)s,
-        updated_at = %(at)s
+    SET revision = revision + 1, due_at = least(due_at, %(at)s), updated_at = %(at)s,
+        touched_at = CASE %(paid)s::text
+            WHEN 'other' THEN %(at)s WHEN 'less' THEN coalesce(touched_at, %(at)s)
+            ELSE touched_at
+        END
     FROM named WHERE kept.billing_account_id = named.billing_account_id
 """
 LOOK_AT: Final = composed(
