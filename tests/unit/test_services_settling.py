@@ -13,6 +13,7 @@ from ktrlplane.domain.billing_accounts import BillingAccount, BillingFault, paus
 from ktrlplane.domain.errors import LimitExceeded, UpstreamError
 from ktrlplane.domain.ids import (
     CustomerId,
+    InvoiceId,
     OrganizationId,
     PrincipalId,
     ProjectId,
@@ -590,3 +591,32 @@ def test_what_changed_is_prorated_from_when_it_did_whoever_asks_meanwhile(
     exact = sign * count * each * left_s / period_s
     assert abs(pending(scene) - before - exact) <= 1
     assert scene.account.touched_at is None
+
+
+def test_what_somebody_has_invoiced_by_hand_is_neither_paid_nor_in_the_way(scene: Scene) -> None:
+    """At the provider, to be paid within thirty days by a transfer."""
+    scene.buy()
+    real, paid = scene.there.invoices, []
+    by_hand = evolve(
+        real(scene.customer, limit=1)[0],
+        invoice_id=InvoiceId("in_hand"),
+        subscription_id=None,
+        state=InvoiceState.OPEN,
+    )
+
+    def invoices(customer_id: CustomerId, **asked: Any) -> Any:
+        return [by_hand, *real(customer_id, **asked)]
+
+    def pay(invoice_id: InvoiceId, **_: Any) -> None:
+        paid.append(invoice_id)
+
+    given: Any = scene.there
+    given.invoices, given.pay = invoices, pay
+    scene.buy("two")
+    scene.there.add_method(scene.customer)
+    notice = Notice(notice_id="card", customer_id=scene.customer, about_method=True)
+    scene.control.transact(lambda work: heed_notice(work, notice, platform=scene.control.platform))
+    assert (paid, scene.account.fault, scene.billed()) == ([], None, 2)
+    scene.ada.delete_resource("one")
+    scene.ada.delete_resource("two")
+    assert (paid, scene.account.fault, scene.billed()) == ([], None, 0)

@@ -221,7 +221,7 @@ def _has_no_debts(
         return True
     living = None if own is None else own.subscription_id
     for invoice in payments.invoices(customer.customer_id, limit=INVOICES):
-        is_owed = invoice.state is InvoiceState.OPEN and invoice.subscription_id != living
+        is_owed = invoice.is_owed and invoice.subscription_id != living
         is_paid = account.pay_again and is_owed and _paid(payments, invoice, account.revision)
         if is_owed and not is_paid:
             return False
@@ -256,8 +256,7 @@ def _make_default(payments: Payments, invoice: Invoice, method: PaymentMethod, k
 
 def _paid_again(payments: Payments, own: Subscription, revision: int) -> Subscription:
     for invoice in payments.invoices(own.customer_id, limit=INVOICES):
-        is_open = invoice.state is InvoiceState.OPEN
         is_own = invoice.subscription_id == own.subscription_id
-        if is_open and is_own and not _paid(payments, invoice, revision):
+        if invoice.is_owed and is_own and not _paid(payments, invoice, revision):
             break
     return payments.subscription(own.subscription_id) or own

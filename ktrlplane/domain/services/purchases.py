@@ -20,7 +20,7 @@ from ktrlplane.domain.errors import (
     ValidationFailed,
 )
 from ktrlplane.domain.ids import PriceId, PrincipalId
-from ktrlplane.domain.invoices import INVOICES, InvoiceState
+from ktrlplane.domain.invoices import INVOICES
 from ktrlplane.domain.offers import is_of
 from ktrlplane.domain.projects import Project
 from ktrlplane.domain.resources import Resource
@@ -193,8 +193,7 @@ def _require_no_debt(work: UnitOfWork, account: BillingAccount, payer: Payer) ->
     is_failing = account.fault is BillingFault.PAYMENT_FAILED
     invoices = learn(work.known, InvoicesOf(account.customer_id, INVOICES))
     if any(
-        one.state is InvoiceState.OPEN
-        and (is_failing or one.subscription_id != account.subscription_id)
+        one.is_owed and (is_failing or one.subscription_id != account.subscription_id)
         for one in invoices
     ):
         raise PaymentRequired(
