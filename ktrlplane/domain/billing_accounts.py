@@ -37,6 +37,8 @@ class BillingFault(enum.StrEnum):
     PRICE_MISSING = "price_missing"
     """The provider refuses what is to be paid for: a price that it does not have, or cannot sell
     together with the others."""
+    SUBSCRIPTION_UNKNOWN = "subscription_unknown"
+    """The customer has a subscription that nobody here has made, and may have no other."""
 
 
 class PaidChange(enum.Enum):

@@ -47,6 +47,11 @@ class BillingChanged(Conflict):
     title = "Billing changed at the same time"
 
 
+class SubscribedElsewhere(BillingChanged):
+    """The customer has a subscription that is none of this platform's, and can have no other
+    while that lives. To ask again changes nothing."""
+
+
 class Customers(Protocol):
     @abstractmethod
     def customer(self, customer_id: CustomerId) -> Customer | None:

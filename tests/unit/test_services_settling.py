@@ -9,6 +9,7 @@ from attrs import evolve
 
 from ktrlplane.adapters.memory.clock import ManualClock
 from ktrlplane.domain.access import Scope
+from ktrlplane.domain.billing import Plan, SubscriptionItems
 from ktrlplane.domain.billing_accounts import BillingAccount, BillingFault, pause_after
 from ktrlplane.domain.errors import LimitExceeded, UpstreamError
 from ktrlplane.domain.ids import (
@@ -27,7 +28,7 @@ from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services import billing, subscribing
 from ktrlplane.domain.services.agreeing import Found, agree
 from ktrlplane.domain.services.payment_notices import heed_notice
-from ktrlplane.domain.services.settlement import WAITING, settle_account
+from ktrlplane.domain.services.settlement import SUBSCRIBED_ELSEWHERE, WAITING, settle_account
 from ktrlplane.domain.services.settling import claim_accounts, put_off, wanted_of
 from ktrlplane.domain.services.transitions import keep
 from ktrlplane.entrypoints.library import ControlPlane
@@ -620,3 +621,44 @@ def test_what_somebody_has_invoiced_by_hand_is_neither_paid_nor_in_the_way(scene
     scene.ada.delete_resource("one")
     scene.ada.delete_resource("two")
     assert (paid, scene.account.fault, scene.billed()) == ([], None, 0)
+
+
+def test_a_subscription_that_nobody_here_has_made_is_told(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    """While it lives the customer can have no other, and nothing is paid for."""
+    price = scene.there.prices(["few-eur-month"])["few-eur-month"].price_id
+    plan = Plan(items=SubscriptionItems({price: 1}), revision=1)
+    (method,) = scene.there.payment_methods(scene.customer)
+    scene.there.make_default(scene.customer, method.payment_method_id, key="default")
+    theirs = scene.there.subscribe(scene.customer, plan)
+    contract = scene.there._contracts[theirs.subscription_id]
+    contract.subscription = evolve(contract.subscription, revision=0)
+    scene.buy()
+    assert scene.account.fault is BillingFault.SUBSCRIPTION_UNKNOWN
+    assert scene.resource().status_reason == SUBSCRIBED_ELSEWHERE
+    (told,) = [one for one in caplog.records if one.message == "account_put_off"]
+    assert (told.levelname, theirs.subscription_id.value in told.__dict__["reason"]) == (
+        "WARNING",
+        True,
+    )
+    scene.there.end(theirs.subscription_id)
+    scene.clock.advance(MINUTE)
+    scene.control.catch_up()
+    assert (scene.account.fault, scene.resource().status_reason) == (None, None)
+    assert scene.billed() == 1
+
+
+def test_what_changes_whenever_somebody_looks_is_told_in_the_end(scene: Scene) -> None:
+    scene.buy()
+    (living,) = scene.there.subscriptions(scene.customer)
+    contract = scene.there._contracts[living.subscription_id]
+    contract.subscription = evolve(living, revision=living.revision + 1000)
+    scene.buy("two")
+    faults = [scene.account.fault]
+    for _ in range(6):
+        scene.clock.advance(MINUTE)
+        scene.control.catch_up()
+        faults.append(scene.account.fault)
+    assert faults == [None] * 5 + [BillingFault.PROVIDER_UNAVAILABLE] * 2
+    assert scene.resource("two").status_reason == WAITING

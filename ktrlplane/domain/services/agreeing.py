@@ -24,7 +24,7 @@ from ktrlplane.domain.billing_accounts import BillingAccount, BillingFault
 from ktrlplane.domain.errors import PaymentRequired
 from ktrlplane.domain.ids import CustomerId, SubscriptionId
 from ktrlplane.domain.invoices import INVOICES, Invoice, InvoiceState
-from ktrlplane.ports.payments import DEFAULTS, Payments
+from ktrlplane.ports.payments import DEFAULTS, BillingChanged, Payments, SubscribedElsewhere
 
 TRIES_WITH_A_KEY: Final = 5
 
@@ -65,8 +65,8 @@ class Found:
 
 
 def agree(payments: Payments, wanted: Wanted) -> Found:
-    """Raises: UpstreamError, OutcomeUnknown, BillingChanged: it is tried again, from the
-    beginning."""
+    """Raises: UpstreamError, OutcomeUnknown, BillingChanged, SubscribedElsewhere: it is tried
+    again, from the beginning."""
     account = wanted.account
     customer = _customer(payments, wanted)
     if customer is None:
@@ -194,6 +194,19 @@ def _begun(payments: Payments, wanted: Wanted, customer: Customer) -> Subscripti
         return payments.subscribe(customer.customer_id, wanted.plan, trial_days=days)
     except PaymentRequired:
         return BillingFault.PAYMENT_FAILED
+    except BillingChanged:
+        _require_none_of_others(payments, customer)
+        raise
+
+
+def _require_none_of_others(payments: Payments, customer: Customer) -> None:
+    """Raises: SubscribedElsewhere."""
+    for one in payments.subscriptions(customer.customer_id):
+        if not one.revision:
+            raise SubscribedElsewhere(
+                f"The customer has the subscription {one.subscription_id}, which this platform "
+                "has not made. Cancel it at the payment provider."
+            )
 
 
 def _no_longer_tried(payments: Payments, own: Subscription, wanted: Wanted) -> Subscription:

@@ -26,7 +26,7 @@ from ktrlplane.domain.projects import Project
 from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services.payers import Payer, payer_of, quoted, terms_of
 from ktrlplane.domain.services.platform import Platform
-from ktrlplane.domain.services.trials import days_with, limit_trial, shortens
+from ktrlplane.domain.services.trials import days_with, is_last_of_a_trial, limit_trial, shortens
 from ktrlplane.domain.standings import Standing
 from ktrlplane.ports.payment_questions import (
     InvoicesOf,
@@ -61,7 +61,7 @@ def purchase(
     tier = tier_of(type, sku, platform)
     payer = payer_of(work, project, actor, platform.now())
     if tier is None or not tier.prices:
-        if instead_of is not None and _is_last_of_a_trial(work, payer, instead_of):
+        if instead_of is not None and is_last_of_a_trial(work, payer.account, instead_of):
             require_consent(payer, standing)
         return None
     account = payer.account
@@ -76,15 +76,6 @@ def purchase(
     require_not_too_many(work, payer, [price_id])
     limit_trial(work, payer.scope, days, platform)
     return price_id
-
-
-def _is_last_of_a_trial(work: UnitOfWork, payer: Payer, resource: Resource) -> bool:
-    """Whether the trial is over without it, since nothing else is tried or paid for."""
-    account = payer.account
-    if account is None or not account.trial_days or resource.stripe_price_id is None:
-        return False
-    paid_for = work.billing.paid_for(payer.scope)
-    return sum(one.count for one in paid_for if one.price_id is not None) == 1
 
 
 def require_not_too_many(work: UnitOfWork, payer: Payer, price_ids: Iterable[PriceId]) -> None:

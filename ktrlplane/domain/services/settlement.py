@@ -159,7 +159,11 @@ def _what_happened(before: BillingAccount, after: BillingAccount) -> Iterator[Ev
         yield EventType.BILLING_SUSPENDED
 
 
-_WELL: Final = (None, BillingFault.PROVIDER_UNAVAILABLE)
+_WELL: Final = (
+    None,
+    BillingFault.PROVIDER_UNAVAILABLE,
+    BillingFault.SUBSCRIPTION_UNKNOWN,
+)
 
 
 def _data(before: BillingAccount, after: BillingAccount) -> dict[str, object]:
@@ -205,6 +209,10 @@ NOT_SOLD: Final = (
     "It is not paid for yet: the payment provider refuses it. That is tried again, and the "
     "platform's operator sees why."
 )
+SUBSCRIBED_ELSEWHERE: Final = (
+    "It is not paid for yet: who pays for it has another subscription at the payment provider, "
+    "which the platform did not make. The platform's operator sees which."
+)
 
 
 def _without_excuse(
@@ -216,5 +224,5 @@ def _without_excuse(
     return [
         (one, evolve(one, status_reason=None))
         for one in waiting
-        if one.status_reason in (WAITING, NOT_SOLD)
+        if one.status_reason in (WAITING, NOT_SOLD, SUBSCRIBED_ELSEWHERE)
     ]

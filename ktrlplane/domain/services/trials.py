@@ -8,6 +8,7 @@ from ktrlplane.domain.billing_accounts import BillingAccount
 from ktrlplane.domain.catalog import Tier
 from ktrlplane.domain.lifecycle import ENDED
 from ktrlplane.domain.projects import Project
+from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
@@ -36,6 +37,17 @@ def limited(account: BillingAccount, days: int) -> int | None:
 def shortens(before: BillingAccount, days: int | None) -> bool:
     """Whether a trial that runs, or is about to, ends earlier with so many days."""
     return before.trial_days is not None and days is not None and days < before.trial_days
+
+
+def is_last_of_a_trial(
+    work: UnitOfWork, account: BillingAccount | None, resource: Resource
+) -> bool:
+    """Whether the trial of the account that pays for it is over without it, since nothing else
+    is tried or paid for."""
+    if account is None or not account.trial_days or resource.stripe_price_id is None:
+        return False
+    paid_for = work.billing.paid_for(account.scope)
+    return sum(one.count for one in paid_for if one.price_id is not None) == 1
 
 
 def limit_trial(work: UnitOfWork, scope: Scope, days: int | None, platform: Platform) -> None:
