@@ -31,9 +31,9 @@ GONE: Final = (
     "The payment provider does not have this customer any more. POST .../billing/customer has "
     "another one made; then add a payment method."
 )
-DEFAULTS: Final = "default"
-"""In the keys under which the platform itself makes a payment method the default one: whoever
-reads what the provider tells of that knows it by this, and not as its customer's wish."""
+PAID_BY: Final = "paid-by"
+"""In the keys under which the platform itself makes a payment method the default one, to pay by
+it: whoever reads what the provider tells of that knows it by this as nobody's wish."""
 
 
 class NotAccepted(UpstreamError):

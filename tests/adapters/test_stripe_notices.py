@@ -109,7 +109,8 @@ def test_what_is_signed_and_no_event_is_told_so(body: bytes) -> None:
         ({"id": None, "idempotency_key": None}, True),
         (None, True),
         ({"id": "req_1", "idempotency_key": "d1b5c1f0-6c9a"}, True),
-        ({"id": "req_2", "idempotency_key": "in_1/pay/7/default/pm_1"}, False),
+        ({"id": "req_3", "idempotency_key": "cus_7/default/pm_1/7"}, True),
+        ({"id": "req_2", "idempotency_key": "in_1/pay/7/paid-by/pm_1"}, False),
     ],
 )
 def test_a_default_of_the_platforms_own_is_nobodys_wish_to_pay(
