@@ -54,4 +54,4 @@ def _matcher(words: Words, metric: Word | None) -> bool:
     text = meaning(value)
     if name == _METRIC_NAME and text.startswith(INTERNAL):
         refuse(f"Metrics that begin with {INTERNAL} are the backend's own.", value.begin)
-    return selects_something(operator.kind, text, value.begin)
+    return selects_something(words, operator.kind, text, value.begin)

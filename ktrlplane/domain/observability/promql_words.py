@@ -12,6 +12,7 @@ from ktrlplane.domain.observability.words import (
     NAME,
     NUMBER,
     STRING,
+    Room,
     Word,
     Words,
     refuse,
@@ -40,7 +41,7 @@ _FILL: Final = re.compile(r"fill(?:_left|_right)?+[ \t\r\n]*+\(", re.IGNORECASE 
 _KINDS: Final = {"name": NAME, "number": NUMBER, "duration": DURATION, "string": STRING}
 
 
-def read_words(query: str, longest: float = math.inf) -> Words:
+def read_words(query: str, longest: float = math.inf, room: Room | None = None) -> Words:
     """``fill`` and its like have themselves as their kind. Raises: UnsafeQuery."""
     require_short(query)
     words: list[Word] = []
@@ -68,7 +69,7 @@ def read_words(query: str, longest: float = math.inf) -> Words:
     if found is None:
         _refuse_rest(query, at)
     words.append(Word(END, "", len(query)))
-    return Words(words, longest)
+    return Words(words, longest, room)
 
 
 def _refuse_rest(query: str, at: int) -> None:
