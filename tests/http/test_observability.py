@@ -171,6 +171,32 @@ def test_several_selectors(place: Place) -> None:
     assert selected == ['up{resource_id="one"}', 'down{resource_id="one"}']
 
 
+def test_selectors_share_what_a_query_may_have(place: Place) -> None:
+    """Else sixteen of them would cost as much as sixteen queries."""
+    large = "a=~`(a|b){900}`"
+
+    def told(*selectors: str) -> Any:
+        form = "&".join(f"match[]={quote(one)}" for one in selectors).encode()
+        return place.ada.post(f"{METRICS}/series", raw=form, headers=FORM)
+
+    result = told(*(f"{{{large},b='c'}}" for _ in range(3)))
+    assert refusal(result) == (400, "unsafe_query")
+    (fault,) = result.json["errors"]
+    assert (fault["pointer"], fault["position"]) == ("/match[]", 4)
+    assert "10,000 parts" in fault["detail"]
+    long = "a" * 4096
+    result = told(long, "é" * 2048, "b")
+    assert refusal(result) == (422, "validation_failed")
+    (fault,) = result.json["errors"]
+    assert fault["pointer"] == "/match[]"
+    assert fault["detail"] == (
+        "All selectors together have 8,192 bytes at most; these have 8,193."
+    )
+    assert place.telemetry.asked == []
+    assert told(long, long).status_code == 200
+    assert told(*[f"{{{large},b='c'}}"] * 2).status_code == 200
+
+
 def test_grafana_posts_forms(place: Place) -> None:
     form = b"query=up+%2B+1&time=1767225000"
     result = place.ada.post(f"{METRICS}/query", raw=form, headers=FORM)

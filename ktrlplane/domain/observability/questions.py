@@ -27,8 +27,9 @@ from ktrlplane.domain.observability.logql import scope_logql, scope_streams
 from ktrlplane.domain.observability.matchers import Matcher, quoted
 from ktrlplane.domain.observability.promql import scope_promql, scope_series
 from ktrlplane.domain.observability.times import LATEST, SECOND, Unit, in_seconds
+from ktrlplane.domain.observability.words import MAX_BYTES, Room
 
-Scoping = Callable[[str, Matcher], str]
+Scoping = Callable[[str, Matcher, Room], str]
 Bounded = Callable[[str, Matcher, float], str]
 Parameters = list[tuple[str, str]]
 
@@ -190,16 +191,22 @@ def _selected(dialect: _Dialect, reader: Reader, scope: Scope, name: str) -> Par
         detail = f"Send {MAX_SELECTORS} selectors at most."
         reader.faults.append(Fault("/match[]", "range", detail))
         return []
-    scoped = [_scoped_selector(dialect, text, scope, name) for text in texts]
+    length = sum(len(text.encode(errors="surrogatepass")) for text in texts)
+    if len(texts) > 1 and length > MAX_BYTES:
+        detail = f"All selectors together have {MAX_BYTES:,} bytes at most; these have {length:,}."
+        reader.faults.append(Fault("/match[]", "range", detail))
+        return []
+    room = Room()
+    scoped = [_scoped_selector(dialect, text, scope, name, room) for text in texts]
     return [(name, text) for text in scoped or (f"{{{scope.matcher}}}",)]
 
 
-def _scoped_selector(dialect: _Dialect, text: str, scope: Scope, name: str) -> str:
+def _scoped_selector(dialect: _Dialect, text: str, scope: Scope, name: str, room: Room) -> str:
     # Once our matcher is in it, {} selects by something.
     if text.strip() == "{}":
         return f"{{{scope.matcher}}}"
     try:
-        return dialect.scope_selector(text, scope.matcher)
+        return dialect.scope_selector(text, scope.matcher, room)
     except UnsafeQuery as refusal:
         raise UnsafeQuery(refusal.reason, refusal.position, f"/{name}") from refusal
 
