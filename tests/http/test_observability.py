@@ -125,6 +125,20 @@ def test_logs_without_knowing_logql(place: Place, asked: str, query: str) -> Non
     assert parameters["start"] == f"{int(NOW) - 900}000000000"
 
 
+def test_text_to_search_for_makes_no_longer_query_than_people_may_write(place: Place) -> None:
+    """What is not ASCII is ten times as long in it."""
+    around = len('{resource_id="one"} |= ""')
+    lawful = "%01" * ((8192 - around) // 10)
+    place.ada.sees(f"/resources/one/logs?search={lawful}")
+    assert 8180 < len(place.asked()[1]["query"]) <= 8192
+    result = place.ada.get(f"/resources/one/logs?search={lawful}%01")
+    assert refusal(result) == (422, "validation_failed")
+    (fault,) = result.json["errors"]
+    assert fault["pointer"] == "/search"
+    assert "8,192" in fault["detail"]
+    assert len(place.telemetry.asked) == 1
+
+
 def test_metrics_over_a_span_have_a_step(place: Place) -> None:
     place.ada.sees("/resources/one/metrics/query_range?query=up&start=1767200000&end=1767225000")
     assert place.asked()[1] == {

@@ -7,7 +7,7 @@ from typing import Final
 
 from attrs import frozen
 
-from ktrlplane.domain.errors import Fault, UnsafeQuery
+from ktrlplane.domain.errors import Fault, UnsafeQuery, ValidationFailed
 from ktrlplane.domain.observability.backend_queries import (
     ROOTS,
     Backend,
@@ -120,13 +120,21 @@ def logs_question(given: Given, scope: Scope) -> BackendQuery:
     reader.finish()
     if given.query is not None:
         return question(Backend.LOGS, Endpoint.QUERY_RANGE, given, scope)
-    query = f"{{{scope.matcher}}}"
-    if given.search:
-        query += f" |= {quoted(given.search)}"
+    query = _lines_with(given.search, level, scope.matcher)
+    if len(query) > MAX_BYTES:
+        detail = f"As a query this has {len(query):,} bytes, and {MAX_BYTES:,} are the most."
+        raise ValidationFailed([Fault("/search", "range", detail)])
+    return question(Backend.LOGS, Endpoint.QUERY_RANGE, given, scope, made=query)
+
+
+def _lines_with(search: str | None, level: str | None, matcher: Matcher) -> str:
+    query = f"{{{matcher}}}"
+    if search:
+        query += f" |= {quoted(search)}"
     if level is not None:
         named = quoted(f"(?i)({LEVELS[_NAMES_OF_LEVELS[level]]})")
         query += f" | level=~{named} or detected_level=~{named}"
-    return question(Backend.LOGS, Endpoint.QUERY_RANGE, given, scope, made=query)
+    return query
 
 
 def _over(dialect: _Dialect, over: Span) -> Parameters:
