@@ -218,6 +218,18 @@ def test_grafana_posts_forms(place: Place) -> None:
     assert place.asked()[1] == {"query": 'up{resource_id="one"} + 1', "time": "1767225000"}
 
 
+@pytest.mark.parametrize("told", [{}, {"Content-Length": "99999999"}])
+def test_a_form_has_64_kib_at_most(place: Place, told: dict[str, str]) -> None:
+    around = "query=up%20%23"
+    form = (around + "a" * (64 * 1024 - len(around))).encode()
+    result = place.ada.post(f"{METRICS}/query", raw=form, headers=FORM)
+    assert refusal(result) == (400, "unsafe_query"), "by its own length"
+    result = place.ada.post(f"{METRICS}/query", raw=form + b"a", headers=FORM | told)
+    assert refusal(result) == (413, "payload_too_large")
+    assert "64 KiB" in result.json["detail"]
+    assert place.telemetry.asked == []
+
+
 @pytest.mark.parametrize(
     ("path", "form", "headers"),
     [

@@ -229,12 +229,12 @@ def _done_within(future: "Future[Any]", seconds: float) -> bool:
 
 
 def raw_form(req: falcon.Request) -> bytes:
-    """The body of a request; that of one that was put aside is read already. Raises:
-    EdgeError."""
+    """The body of a request, 64 KiB at most; that of one that was put aside is read already.
+    Raises: EdgeError."""
     seat = waiting.seat_here()
     if seat is not None and isinstance(seat.carried, Exchange):
         return seat.carried.raw
-    return bodies.raw_body(req)
+    return bodies.raw_body(req, bodies.MAX_FORM_BYTES)
 
 
 def _trace(req: falcon.Request) -> str:
