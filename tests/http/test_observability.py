@@ -18,6 +18,7 @@ from ktrlplane.domain.observability.backend_queries import Backend
 from ktrlplane.domain.services.platform import Observability
 from ktrlplane.entrypoints.http import proxying
 from ktrlplane.entrypoints.http.proxying import Proxy
+from ktrlplane.entrypoints.http.streaming import AT_ONCE as EXPORTS
 from ktrlplane.entrypoints.http.turns import Turns
 from ktrlplane.entrypoints.http.waiting import AT_ONCE, Parked, Seat, seated
 from ktrlplane.ports.telemetry import Answer, Body, Outgoing, Telemetry
@@ -619,6 +620,10 @@ def test_a_long_answer_that_breaks_off_is_not_taken_for_all(place: Place) -> Non
     assert parts.is_closed
 
 
+def of_each(of_each: int, at_once: int) -> dict[Backend, Turns]:
+    return {one: Turns(of_each, at_once) for one in Backend}
+
+
 class Standing(Telemetry):
     """Backends that never answer."""
 
@@ -706,7 +711,7 @@ def test_a_client_that_goes_away_ends_the_query(place: Place) -> None:
 
 def test_one_asks_only_so_much_at_once(place: Place) -> None:
     standing = Standing()
-    world = place.world.with_edge(proxy=Proxy(standing, turns=Turns(2, 100)))
+    world = place.world.with_edge(proxy=Proxy(standing, turns=of_each(2, 100)))
     ada, grace = evolve(place.ada, client=world.client), world.person("grace")
     grace.sees("/users/me")
     ada.makes("/resources/one/rbac", {"user_id": grace.principal, "role_id": "Viewer"})
@@ -737,7 +742,7 @@ def test_whose_turn_does_not_come_is_told_so(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(proxying, "TURN_WITHIN_S", 0.0)
-    world = place.world.with_edge(proxy=Proxy(Standing(), turns=Turns(1, 100)))
+    world = place.world.with_edge(proxy=Proxy(Standing(), turns=of_each(1, 100)))
     ada = evolve(place.ada, client=world.client)
     with seated(Seat()), pytest.raises(Parked):
         ada.get(f"{METRICS}/query?query=up")
@@ -753,16 +758,64 @@ def test_long_answers_wait_for_their_turn_to_be_passed_on(place: Place) -> None:
     ada = evolve(place.ada, client=world.client)
     place.answers(200, b"a", media_type="application/json", rest=Parts(b"b"))
     somebody = "somebody"
-    turn = proxy.passing.ask(somebody)
+    passing = proxy.passing[Backend.METRICS]
+    turn = passing.ask(somebody)
     with seated(Seat()), pytest.raises(Parked) as parked:
         ada.get(f"{METRICS}/query?query=up")
     assert parked.value.signal is not None
-    proxy.passing.leave(somebody, turn)
+    passing.leave(somebody, turn)
     assert parked.value.signal.done()
     with seated(Seat(since=parked.value.since, carried=parked.value.carried)):
         assert ada.get(f"{METRICS}/query?query=up").content == b"ab"
     assert len(place.telemetry.asked) == 1
-    assert proxy.passing.ask(somebody).done(), "it has left"
+    assert passing.ask(somebody).done(), "it has left"
+
+
+def test_long_answers_of_one_backend_keep_out_none_of_the_other(place: Place) -> None:
+    proxy = Proxy(place.telemetry, threads=2)
+    world = place.world.with_edge(proxy=proxy)
+    ada = evolve(place.ada, client=world.client)
+    place.answers(200, b"a", media_type="application/json", rest=Parts(b"b"))
+    proxy.passing[Backend.LOGS].ask(ada.principal)
+    with seated(Seat()):
+        assert ada.get(f"{METRICS}/query?query=up").content == b"ab"
+
+
+def test_queries_of_a_backend_that_stands_still_keep_out_none_of_the_other(place: Place) -> None:
+    standing = Standing()
+    world = place.world.with_edge(proxy=Proxy(standing, turns=of_each(3, 3)))
+    ada = evolve(place.ada, client=world.client)
+    for _ in range(4):
+        with seated(Seat()), pytest.raises(Parked):
+            ada.get(f"{LOGS}/labels")
+    assert len(standing.futures) == 3
+    with seated(Seat()), pytest.raises(Parked) as parked:
+        ada.get(f"{METRICS}/query?query=up")
+    assert parked.value.signal is standing.futures[3]
+
+
+@pytest.mark.parametrize(
+    ("threads", "spare", "passing", "waits"),
+    [
+        (1, 0, 1, 1),
+        (4, 0, 1, 1),
+        (8, 0, 2, 1),
+        (32, 0, 8, 4),
+        (8, 32, 8, 16),
+        (1, 2, 1, 1),
+    ],
+)
+def test_the_shares_of_the_threads(threads: int, spare: int, passing: int, waits: int) -> None:
+    """With the default of eight they leave one beside two exports."""
+    proxy = Proxy(Standing(), threads=threads, spare=spare)
+    assert {turns.at_once for turns in proxy.passing.values()} == {passing}
+    taken = 0
+    while proxy._threads_to_wait_in.acquire(blocking=False):
+        taken += 1
+    assert taken == waits
+    if threads >= 8:
+        together = waits + passing * len(Backend)
+        assert together <= spare or together + EXPORTS < threads
 
 
 def test_what_is_asked_again_keeps_its_id(place: Place) -> None:
