@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
+from ktrlplane.domain.observability.label_names import INTERNAL
 from ktrlplane.domain.observability.matchers import Matcher, Place, spliced
 from ktrlplane.domain.observability.matching import meaning, require_regex
 from ktrlplane.domain.observability.promql_durations import (
@@ -26,7 +27,7 @@ from ktrlplane.domain.observability.promql_operators import (
     matching,
     precedence_of,
 )
-from ktrlplane.domain.observability.promql_selectors import INTERNAL, read_braces
+from ktrlplane.domain.observability.promql_selectors import read_braces
 from ktrlplane.domain.observability.promql_types import Expression, Form, Type
 from ktrlplane.domain.observability.promql_words import read_words
 from ktrlplane.domain.observability.words import (

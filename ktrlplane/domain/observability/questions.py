@@ -1,6 +1,5 @@
 """From what was asked to what a backend is asked, with the matcher in every selector."""
 
-import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
@@ -33,9 +32,6 @@ Scoping = Callable[[str, Matcher, Room], str]
 Bounded = Callable[[str, Matcher, float], str]
 Parameters = list[tuple[str, str]]
 
-LABEL_NAME: Final = re.compile(r"(?!__tenant_id__\Z)[A-Za-z_][A-Za-z0-9_]{0,254}")
-"""But for the one that backends tell tenants by, which they answer without looking at
-selectors."""
 DIRECTIONS: Final = ("forward", "backward")
 _USUAL_POINTS: Final = 250
 
