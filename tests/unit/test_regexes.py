@@ -59,6 +59,11 @@ def test_more_often_nothing_is_repeated(text: str) -> None:
         ("a{5}", 6),
         ("(ab{2}){3}b", 17),
         ("a{3,}b{0}", 6),
+        ("\\pL{2}", 53),
+        ("[^\\pL\\p{Nd}]", 101),
+        ("[a-z]", 1),
+        ("[一-龥]", 164),
+        ("[\\x00-\\x{10FFFF}]", 1001),
     ],
 )
 def test_each_part_counts_as_often_as_it_may_be_repeated(text: str, size: int) -> None:
@@ -70,6 +75,19 @@ def test_without_numbers_no_query_is_too_large() -> None:
         text = one * ((MAX_BYTES - 20) // len(one))
         assert read_regex(text.replace("\\\\", "\\")).size <= MAX_REGEX_PARTS
         scope_promql(f'{{b="c",a=~"{text}"}}', ONE)
+
+
+@pytest.mark.parametrize("text", ["(?i)[B-\\x{1e942}]", "(?i)\\PL"])
+def test_large_classes_count_for_more(text: str) -> None:
+    """A backend would look at each character of the first for a hundredth of a second."""
+    allowed = MAX_REGEX_PARTS // read_regex(text).size
+    for count in (allowed, allowed + 1):
+        query = f'{{b="c",a=~`{text * count}`}}'
+        if count == allowed:
+            scope_promql(query, ONE)
+        else:
+            with pytest.raises(UnsafeQuery, match="10,000 parts"):
+                scope_promql(query, ONE)
 
 
 LARGE = "(a|b){900}"

@@ -23,6 +23,13 @@ _CONTROLS: Final = {"a": "\a", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": 
 _CLASSES: Final = frozenset("dDsSwW")
 _BEYOND: Final = 0x10FFFF
 
+_CATEGORY_SIZE: Final = 50
+"""Of characters, in hundreds of ranges."""
+_PER_PART: Final = 128
+_WIDEST: Final = 1000
+"""Backends look at each character of a range where upper and lower case are the same, and as far
+only as there are both."""
+
 
 @define
 class Characters:
@@ -30,6 +37,8 @@ class Characters:
 
     text: str
     at: int = 0
+    more: int = 0
+    """Parts that classes count for beyond the one that each is."""
     last_class: int = field(init=False)
     """Where the last name of a class ends."""
 
@@ -77,6 +86,7 @@ class Characters:
         if not _CATEGORY.match(name):
             raise BadRegex(f"{name!r} is no category of Unicode that is known.")
         self.at = after
+        self.more += _CATEGORY_SIZE
 
     def bracketed(self) -> None:
         self.at += 1
@@ -107,6 +117,7 @@ class Characters:
         high = self.character()
         if high is None or high < low:
             raise BadRegex("The end of a range in brackets comes before its beginning.")
+        self.more += min((high - low) // _PER_PART, _WIDEST)
 
     def _is_first(self) -> bool:
         return self.text[self.at - 1] == "[" or self.text[self.at - 2 : self.at] == "[^"

@@ -19,7 +19,7 @@ MAX_REPEAT: Final = 1000
 class Regex(NamedTuple):
     """``takes_nothing`` tells whether all of the empty text matches; ``groups`` are the names of
     those that capture, or None, in order; ``size`` counts what it has once each part is written
-    as often as it may be repeated."""
+    as often as it may be repeated, and large classes of characters for more than one."""
 
     takes_nothing: bool
     groups: tuple[str | None, ...]
@@ -169,4 +169,4 @@ def read_regex(text: str) -> Regex:
     whole = reader.alternatives()
     if reader.at < len(text):
         raise BadRegex("A parenthesis is closed that was not opened.")
-    return Regex(whole.takes_nothing, tuple(reader.groups), whole.size)
+    return Regex(whole.takes_nothing, tuple(reader.groups), whole.size + reader.more)
