@@ -17,8 +17,7 @@ LONGEST_LINE: Final = 8 * 1024
 
 _END: Final = b"\r\n\r\n"
 _FRAMING: Final = re.compile(
-    rb"\r\n(content-length|transfer-encoding|expect):[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)",
-    re.IGNORECASE,
+    rb"\n(content-length|transfer-encoding|expect):[ \t]*([^\r\n]*?)[ \t]*\r"
 )
 _LENGTH: Final = re.compile(rb"[0-9]{1,9}")
 _SIZE: Final = re.compile(rb"([0-9a-fA-F]{1,8})[ \t]*(?:;[^\r\n]*)?\r\n")
@@ -57,8 +56,8 @@ def head_of(arrived: bytes) -> Head | None:
         return None
     end += len(_END)
     said: dict[bytes, list[bytes]] = {}
-    for name, value in _FRAMING.findall(arrived, 0, end):
-        said.setdefault(name.lower(), []).append(value.lower())
+    for name, value in _FRAMING.findall(arrived[:end].lower()):
+        said.setdefault(name, []).append(value)
     expects = said.pop(b"expect", []) == [b"100-continue"] and b" HTTP/1.0\r\n" not in arrived
     if said == {b"transfer-encoding": [b"chunked"]}:
         return Head(end, None, expects)
