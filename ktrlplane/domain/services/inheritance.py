@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from attrs import evolve, frozen
 
 from ktrlplane.domain.access import Action, Scope
+from ktrlplane.domain.billing_accounts import PaidChange
 from ktrlplane.domain.errors import Conflict, Fault, ValidationFailed
 from ktrlplane.domain.events import EventType
 from ktrlplane.domain.ids import PriceId, PrincipalId, ProjectId
@@ -109,7 +110,8 @@ def change_payer(
     if account is not None:
         days = _trial_days(work, was, paid, platform)
         limit_trial(work, is_now, limited(account, days), platform)
-    work.billing.touch({was, is_now}, platform.now())
+    work.billing.touch([was], platform.now(), paid=PaidChange.LESS)
+    work.billing.touch([is_now], platform.now(), paid=PaidChange.OTHER)
 
 
 def _trial_days(work: UnitOfWork, was: Scope, paid: Sequence[Resource], platform: Platform) -> int:
