@@ -77,6 +77,10 @@ class PostgresBillingAccounts(BillingAccounts):
         query, values = queries.RESOURCES_OF[scope.scope_type], {**_scope(scope), "unpaid": unpaid}
         return self._session.all(resource_of, query, values, row=args_row)
 
+    def unpriced(self, scope: Scope) -> Sequence[Resource]:
+        query = queries.UNPRICED[scope.scope_type]
+        return self._session.all(resource_of, query, _scope(scope), row=args_row)
+
     def note(self, notice_id: str, at: datetime) -> bool:
         return self._session.change(queries.NOTE, {"notice_id": notice_id, "at": at}) > 0
 

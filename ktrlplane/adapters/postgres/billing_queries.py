@@ -138,6 +138,20 @@ RESOURCES_OF: Final = {
     )
     for scope_type, pays in _PAYS.items()
 }
+UNPRICED: Final = {
+    scope_type: composed(
+        """
+        SELECT {columns} FROM ktrlplane.resources
+        WHERE came_unpriced AND status NOT IN ('Deleting', 'Deleted') AND project_id IN (
+            SELECT p.project_id FROM ktrlplane.projects p WHERE {pays}
+        )
+        ORDER BY resource_id
+        """,
+        columns=RESOURCE,
+        pays=pays,
+    )
+    for scope_type, pays in _PAYS.items()
+}
 # Each half has an index of its own.
 _TENANT: Final = {
     ScopeType.ORGANIZATION: SQL("%(scope_id)s"),

@@ -94,7 +94,7 @@ def change_payer(
     paid = [
         one
         for one in work.resources.of(before.project_id)
-        if one.status not in ENDED and one.stripe_price_id is not None
+        if one.status not in ENDED and _is_paid(one, platform)
     ]
     if not paid:
         return
@@ -112,6 +112,14 @@ def change_payer(
     work.billing.touch({was, is_now}, platform.now())
 
 
+def _is_paid(resource: Resource, platform: Platform) -> bool:
+    """Or is about to be."""
+    if resource.stripe_price_id is not None or not resource.came_unpriced:
+        return resource.stripe_price_id is not None
+    tier = tier_of(resource.type, resource.sku, platform)
+    return tier is not None and bool(tier.prices)
+
+
 def _trial_days(work: UnitOfWork, was: Scope, paid: Sequence[Resource], platform: Platform) -> int:
     """Of what somebody else pays for from now on: what was tried or paid for has none left."""
     if work.billing.have_subscribed(was):
@@ -127,7 +135,8 @@ def _at_prices_of(
     if tier is None or not tier.prices:
         _require_in_terms(work, payer, resource, platform)
         return resource  # of a tier that is sold no more; it costs what it cost
-    return evolve(resource, stripe_price_id=priced(work, tier, payer, platform).value)
+    price_id = priced(work, tier, payer, platform)
+    return evolve(resource, stripe_price_id=price_id.value, came_unpriced=False)
 
 
 def _require_in_terms(
