@@ -7,7 +7,7 @@ import pytest
 from attrs import evolve
 
 from ktrlplane.domain.access import Scope
-from ktrlplane.domain.billing import Interval, Plan, Profile, SubscriptionItems
+from ktrlplane.domain.billing import Interval, Money, Plan, Profile, SubscriptionItems
 from ktrlplane.domain.billing_accounts import BillingAccount, BillingFault
 from ktrlplane.domain.catalog import Price
 from ktrlplane.domain.errors import PaymentRequired
@@ -16,7 +16,7 @@ from ktrlplane.domain.offers import offers_of, products_of
 from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services import billing, subscribing
 from tests.builders import on
-from tests.buying import ACME, GOLD, Scene
+from tests.buying import ACME, GOLD, GRAND, PLANT, TYPE, Scene
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 OLD, SOLO = on("organization old"), on("project solo")
@@ -176,6 +176,12 @@ def test_who_came_with_a_subscription_keeps_their_price(scene: Scene) -> None:
     assert resource(scene).stripe_price_id == was.value
 
 
+def test_what_they_do_not_pay_for_yet_is_in_what_they_pay_in(scene: Scene) -> None:
+    gold, grand = price(scene, "gold-usd-month"), price(scene, "grand-usd-month")
+    came(scene, "r", sku="grand", **subscribed(scene, {gold: 1}))
+    assert scene.living(OLD).items == SubscriptionItems({grand: 1})
+
+
 def test_what_the_catalog_does_not_know_waits(scene: Scene) -> None:
     came(scene, "other", sku="unheard-of", customer_id=customer(scene, OLD))
     assert resource(scene, "other").came_unpriced
@@ -202,3 +208,42 @@ def test_an_organization_pays_for_what_comes_to_it_unpriced_when_it_says_so(scen
     scene.inherit("solo", inherits=True)
     assert not resource(scene).came_unpriced
     assert scene.billed(OLD) == [GOLD]
+
+
+# -- what is paid in ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("paid_in", ["usd-month", "eur-year"])
+def test_who_came_paying_in_something_goes_on_in_that(scene: Scene, paid_in: str) -> None:
+    gold, grand = (price(scene, f"{sku}-{paid_in}") for sku in ("gold", "grand"))
+    came(scene, "r", **subscribed(scene, {gold: 1}))
+    scene.buy("x", "grand", "oldp")
+    assert scene.living(OLD).items == SubscriptionItems({gold: 1, grand: 1})
+    assert scene.account(OLD).fault is None
+
+
+def test_who_buys_before_anybody_has_looked_does_too(scene: Scene) -> None:
+    gold, grand = price(scene, "gold-usd-month"), price(scene, "grand-usd-month")
+    known = subscribed(scene, {gold: 1})
+    with scene.control.transact.units.begin() as work:
+        work.billing.change(evolve(BillingAccount.of(OLD, scene.clock.now()), **known))
+    assert scene.estimate(OLD, type=TYPE, sku="grand").then == Money(GRAND, "usd")
+    assert scene.buy("x", "grand", "oldp").stripe_price_id == grand.value
+
+
+def test_what_is_sold_no_more_settles_what_its_next_payer_pays_in(scene: Scene) -> None:
+    scene.inherit("plant", inherits=False)
+    scene.act(subscribing.subscribe, PLANT, subscribing.Subscribe(currency="usd"))
+    gold, grand = price(scene, "gold-usd-month"), price(scene, "grand-usd-month")
+    scene.buy("two", "gold")
+    scene.buy("one", "grand")
+    kettle, *others = scene.catalog.resource_types
+    tiers = tuple(evolve(one, prices=()) if one.sku == "gold" else one for one in kettle.tiers)
+    changed = (evolve(kettle, tiers=tiers), *others)
+    scene.catalog = evolve(scene.catalog, resource_types=changed)
+    scene.serve()
+    scene.inherit("plant", inherits=True)
+    assert scene.account(ACME).terms.currency == "usd"
+    scene.buy("three", "grand", "mill")
+    assert scene.living().items == SubscriptionItems({gold: 1, grand: 2})
+    assert scene.account(ACME).fault is None

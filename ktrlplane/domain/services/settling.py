@@ -21,6 +21,7 @@ from ktrlplane.domain.services.agreeing import Wanted
 from ktrlplane.domain.services.payers import NOBODY, payer_at
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.services.settlement import NOT_SOLD, WAITING
+from ktrlplane.domain.services.terms import settle_terms, terms_in
 from ktrlplane.domain.services.transitions import keep
 from ktrlplane.domain.services.trials import may_try
 from ktrlplane.domain.services.unpriced import price_what_came
@@ -50,6 +51,7 @@ def wanted_of(work: UnitOfWork, claimed: BillingAccount, *, platform: Platform) 
     account = work.billing.find(claimed.scope)
     if account is None or account.leased_until != claimed.leased_until:
         return None
+    account = settle_terms(work, account, terms_in(work, account), platform)
     account = price_what_came(work, account, platform)
     items = _items(work.billing.paid_for(account.scope), platform)
     if not items and account.subscription_id is not None:
