@@ -108,6 +108,12 @@ class BillingAccount:
         return is_looked_at or is_wanted or self.pay_again
 
     @property
+    def has_ended(self) -> bool:
+        """Whether its subscription is known to be over, and nobody has asked for another one: it
+        is kept until then, though its customer be lost."""
+        return self.fault is BillingFault.SUBSCRIPTION_ENDED and self.subscription_id is not None
+
+    @property
     def is_settled(self) -> bool:
         """Whether nothing of its is left at the provider that costs anybody anything."""
         return self.subscription_id is None and not self.ending

@@ -70,11 +70,8 @@ def agree(payments: Payments, wanted: Wanted) -> Found:
     account = wanted.account
     customer = _customer(payments, wanted)
     if customer is None:
-        gone = account.customer_id is not None
-        why = BillingFault.CUSTOMER_GONE if gone else BillingFault.PAYMENT_METHOD_MISSING
-        return Found(
-            customer_id=None, cancelled=account.ending, fault=why if wanted.items else None
-        )
+        why = _why_nobody_pays(account) if wanted.items else None
+        return Found(customer_id=None, cancelled=account.ending, fault=why)
     customer = _with_default(payments, customer, account.revision)
     own = _without_ending(payments, wanted, customer.customer_id)
     subscription, fault = _agreed(payments, wanted, customer, own)
@@ -88,6 +85,13 @@ def agree(payments: Payments, wanted: Wanted) -> Found:
         has_subscribed=own is not None or subscription is not None,
         is_outgrown=subscription is not None and _is_outgrown(subscription, wanted),
     )
+
+
+def _why_nobody_pays(account: BillingAccount) -> BillingFault:
+    if account.has_ended:
+        return BillingFault.SUBSCRIPTION_ENDED
+    gone = account.customer_id is not None
+    return BillingFault.CUSTOMER_GONE if gone else BillingFault.PAYMENT_METHOD_MISSING
 
 
 def _was_never_paid(payments: Payments, one: Subscription) -> bool:
