@@ -77,12 +77,11 @@ def _after(
         updated_at=now,
     )
     if found.customer_id is None and present.customer_id is not None:
-        kept = account.subscription_id if account.has_ended else None
-        return evolve(account, customer_id=None, subscription_id=kept)
+        return account.without_customer()
     if found.customer_id is not None and not was_touched:
         account = evolve(account, opened_by=None)
     if found.customer_id is not None and present.customer_id is None:
-        account = evolve(account, customer_id=found.customer_id, customers=present.customers + 1)
+        account = account.with_customer(found.customer_id)
     if found.subscription is None:
         return account
     account = evolve(account, subscription_id=found.subscription.subscription_id)
