@@ -175,7 +175,7 @@ def _agreed(
         if own.state is SubscriptionState.INCOMPLETE:
             return own, BillingFault.PAYMENT_FAILED
         own = payments.amend(own.subscription_id, wanted.plan)
-    elif own is None and wanted.account.subscription_id is not None:
+    elif own is None and _had_one(wanted.account, customer):
         return None, BillingFault.SUBSCRIPTION_ENDED
     if own is None:
         begun = _begun(payments, wanted, customer)
@@ -185,6 +185,12 @@ def _agreed(
     elif not own.state.is_paid and wanted.account.pay_again:
         own = _paid_again(payments, own, wanted.account.revision)
     return _judged(_no_longer_tried(payments, own, wanted))
+
+
+def _had_one(account: BillingAccount, customer: Customer) -> bool:
+    """Who is a customer anew has had none, unless it had ended before."""
+    is_known = customer.customer_id in (account.customer_id, *account.lost)
+    return account.subscription_id is not None and (is_known or account.has_ended)
 
 
 def _judged(own: Subscription) -> tuple[Subscription | None, BillingFault | None]:
