@@ -3,7 +3,7 @@ they get an answer of ours."""
 
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection, HTTPResponse
 from urllib.parse import urlsplit
@@ -16,6 +16,8 @@ from tests.postgres import Databases, as_url
 pytestmark = pytest.mark.postgres
 MANY = 60
 """More than the threads of all workers together."""
+WEBHOOK = b"POST /api/v1/payments/webhook HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n9\r\n{"
+"""Of the payment provider, who has no token: its body is read to know who it is."""
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +66,9 @@ def is_served(served: Serving) -> bool:
         b"POST /api/v1/organizations HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{",
         b"POST /api/v1/organizations HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\n{",
         b"POST /api/v1/organizations HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n9",
+        WEBHOOK % b"Content-Length: 90000",
+        WEBHOOK % b"Content-Length: 9\r\nExpect: 100-continue",
+        WEBHOOK % b"Transfer-Encoding: chunked",
     ],
 )
 def test_who_stops_in_the_middle_keeps_nobody_out(served: Serving, beginning: bytes) -> None:
@@ -72,6 +77,48 @@ def test_who_stops_in_the_middle_keeps_nobody_out(served: Serving, beginning: by
             clients.enter_context(connected(served)).sendall(beginning)
         for _ in range(8):
             assert is_served(served)
+
+
+def test_who_does_not_take_an_answer_keeps_nobody_out(served: Serving) -> None:
+    """One of 400 KB, for which no token is needed."""
+    place = urlsplit(served.url)
+    with ExitStack() as clients:
+        for _ in range(MANY):
+            client = clients.enter_context(socket.socket())
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 88)
+            client.connect((place.hostname, place.port))
+            client.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n")
+        for _ in range(8):
+            assert is_served(served)
+
+
+def in_chunks(body: bytes) -> bytes:
+    pieces = [body[at : at + 5000] for at in range(0, len(body), 5000)]
+    return b"".join(b"%x\r\n%s\r\n" % (len(one), one) for one in pieces) + b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("framing", "framed"),
+    [
+        ("Content-Length: 900000", bytes),
+        ("Content-Length: 900000\r\nExpect: 100-continue", bytes),
+        ("Transfer-Encoding: chunked", in_chunks),
+    ],
+)
+def test_a_large_body_is_read(
+    served: Serving, token: str, framing: str, framed: Callable[[bytes], bytes]
+) -> None:
+    body = json.dumps({"id": "large", "name": "Large"}).encode().ljust(900_000)
+    head = (
+        "POST /api/v1/organizations?validate_only=true HTTP/1.1\r\nHost: x\r\n"
+        f"Authorization: Bearer {token}\r\nContent-Type: application/json\r\n{framing}\r\n\r\n"
+    )
+    with connected(served) as client:
+        client.sendall(head.encode())
+        client.sendall(framed(body))
+        response, content = answer(client)
+    assert (response.status, json.loads(content)["org_id"]) == (200, "large")
 
 
 def test_a_request_in_many_pieces_is_answered(served: Serving, token: str) -> None:
@@ -173,7 +220,7 @@ def test_after_a_large_body_left_unread_the_connection_ends_by_announcement(
     served: Serving,
 ) -> None:
     with connected(served) as client:
-        head = b"POST /api/v1/projects HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
+        head = b"POST /api/v1/projects HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n"
         client.sendall(head)
         response, _ = answer(client)
     assert (response.status, response.getheader("Connection")) == (401, "close")

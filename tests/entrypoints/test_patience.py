@@ -7,16 +7,23 @@ import selectors
 import socket
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from gunicorn.workers.gthread import PollableMethodQueue  # type: ignore[import-untyped]
+from gunicorn.http.unreader import SocketUnreader  # type: ignore[import-untyped]
+from gunicorn.workers.gthread import (  # type: ignore[import-untyped]
+    PollableMethodQueue,
+    ThreadWorker,
+)
 
 from ktrlplane.entrypoints.http.waiting import AT_ONCE, Parked, Seat
+from ktrlplane.entrypoints.serving import patience, receiving
+from ktrlplane.entrypoints.serving.arrivals import MOST_CHUNKS
 from ktrlplane.entrypoints.serving.parking import Parking, Place
-from ktrlplane.entrypoints.serving.patience import READ_WITHIN_S, PatientWorker
+from ktrlplane.entrypoints.serving.patience import ANSWER_WITHIN_S, READ_WITHIN_S, PatientWorker
+from ktrlplane.entrypoints.serving.sockets import Outbox
 
 
 class Conn:
@@ -25,8 +32,18 @@ class Conn:
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.parser: Any = None
+        self.client = ("127.0.0.1", 1)
         self.again: Seat | None = None
         self.seat = Seat()
+        self.outbox: Outbox | None = None
+        self.is_closed = False
+
+    def init(self) -> None:
+        """There is a parser already."""
+
+    def close(self) -> None:
+        self.is_closed = True
+        self.sock.close()
 
 
 class Loop:
@@ -35,6 +52,8 @@ class Loop:
 
     def __init__(self) -> None:
         self.worker: Any = PatientWorker.__new__(PatientWorker)
+        for name in ("_arriving", "_coming", "_taken", "_leaving", "_served", "_sending"):
+            setattr(self.worker, name, {})
         self.left: list[Conn] = []
         worker = self.worker
         worker.poller, worker.method_queue = selectors.DefaultSelector(), PollableMethodQueue()
@@ -117,7 +136,7 @@ def test_who_hangs_up_is_noticed_whatever_they_sent_before(loop: Loop, more: byt
 
 def test_what_came_with_the_request_before_is_waited_for_too(loop: Loop) -> None:
     """A thread that had to wait for the rest would be kept from everybody else."""
-    loop.worker._arriving, loop.worker._accepts_from = {}, 0.0
+    loop.worker._accepts_from = 0.0
     taken = io.BytesIO(b"GET / HTTP/1.1\r\nHo")
     loop.conn.parser = SimpleNamespace(unreader=SimpleNamespace(buf=taken))
     loop.worker.enqueue_req(loop.conn)
@@ -130,11 +149,166 @@ def test_what_came_with_the_request_before_is_waited_for_too(loop: Loop) -> None
     assert loop.left == [loop.conn]
 
 
+def source(loop: Loop) -> Any:
+    """As a parser reads."""
+    unreader = SocketUnreader(loop.here)
+    loop.conn.parser = SimpleNamespace(unreader=unreader)
+    return unreader
+
+
+HEAD = b"POST / HTTP/1.1\r\n%s\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        (b"Content-Length: 200000", b"a" * 200_000),
+        (b"Transfer-Encoding: chunked", b"186a0\r\n%s\r\n0\r\n\r\n" % (b"a" * 100_000)),
+        (b"Content-Length: 5\r\nExpect: 100-continue", b"hello"),
+    ],
+)
+def test_a_large_request_is_taken_as_it_comes(loop: Loop, head: bytes, body: bytes) -> None:
+    """No thread waits for it, and what follows it is not lost."""
+    unreader, loop.worker.alive = source(loop), True
+    whole, following = HEAD % head + body, b"GET /next"
+    loop.client.sendall(whole[:60])
+    loop.worker.enqueue_req(loop.conn)
+    sending = ThreadPoolExecutor(1).submit(loop.client.sendall, whole[60:] + following)
+    while not loop.left:
+        loop.turn()
+    sending.result()
+    read = b""
+    while len(read) < len(whole):
+        read += unreader.read()
+    if b"Expect" in head:
+        assert loop.client.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    loop.worker._take_back(loop.conn)
+    rest = unreader.take_buffered()
+    while len(read + rest) < len(whole + following):
+        rest += loop.here.recv(100)
+    assert (read + rest, loop.worker._taken) == (whole + following, {})
+
+
+def test_who_breaks_off_is_not_waited_for(loop: Loop) -> None:
+    unreader = source(loop)
+    loop.client.sendall(HEAD % b"Content-Length: 200000" + b"half")
+    loop.worker.enqueue_req(loop.conn)
+    assert loop.left == []
+    loop.client.close()
+    loop.turn()
+    assert loop.left == [loop.conn]
+    assert unreader.read().endswith(b"half")
+    assert unreader.read() == b""
+
+
+def test_large_requests_have_a_bound_together(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receiving, "MOST_TAKEN_OF_ALL", 1000)
+    source(loop)
+    loop.worker.nr_conns = 1
+    loop.client.sendall(HEAD % b"Content-Length: 200000" + b"a" * 1000)
+    loop.worker.enqueue_req(loop.conn)
+    assert loop.client.recv(1000).startswith(b"HTTP/1.1 429 ")
+    assert (loop.left, loop.worker._coming, loop.worker._taken) == ([], {}, {})
+
+
+def test_a_body_in_the_smallest_of_pieces_is_refused(loop: Loop) -> None:
+    source(loop)
+    loop.worker.nr_conns = 1
+    pieces = HEAD % b"Transfer-Encoding: chunked" + b"1\r\na\r\n" * (MOST_CHUNKS + 1)
+    sending = ThreadPoolExecutor(1).submit(loop.client.sendall, pieces)
+    loop.worker.enqueue_req(loop.conn)
+    while not loop.worker._leaving:
+        loop.turn()
+    sending.result()
+    assert loop.client.recv(1000).startswith(b"HTTP/1.1 413 ")
+
+
+def test_an_answer_that_is_not_taken_holds_no_thread(loop: Loop) -> None:
+    """It is sent on by the main thread, and the connection goes on after it."""
+    finished: list[Any] = []
+    loop.worker._finish = lambda conn, fs: finished.append(fs)
+    loop.conn.outbox = outbox = Outbox(loop.here)
+    answer = b"".join(b"%07d\n" % number for number in range(100_000))
+    outbox.sendall(answer[:100])
+    outbox.sendall(answer[100:])
+    assert outbox.size > 0
+    loop.worker.finish_request(loop.conn, "done")
+    assert finished == []
+    taken = b""
+    while len(taken) < len(answer):
+        taken += loop.client.recv(1 << 20)
+        loop.turn()
+    assert (taken == answer, finished, loop.worker._sending) == (True, ["done"], {})
+
+
+def test_answers_that_are_not_taken_have_a_bound_together(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "MOST_SENDING", 1_000_000)
+    loop.worker.nr_conns = 1
+    loop.conn.outbox = outbox = Outbox(loop.here)
+    outbox.sendall(b"a" * 3_000_000)
+    loop.worker.finish_request(loop.conn, "done")
+    assert (loop.worker._sending, loop.worker.nr_conns, loop.conn.is_closed) == ({}, 0, True)
+
+
+def test_an_answer_that_is_not_taken_has_an_end(loop: Loop) -> None:
+    loop.worker.nr_conns, loop.worker.alive = 1, True
+    loop.conn.outbox = outbox = Outbox(loop.here)
+    outbox.sendall(b"a" * 3_000_000)
+    loop.worker.finish_request(loop.conn, "done")
+    loop.worker._hang_up_on_the_slow(time.monotonic())
+    assert list(loop.worker._sending) == [loop.conn]
+    loop.worker._hang_up_on_the_slow(time.monotonic() + ANSWER_WITHIN_S + 1)
+    assert (loop.worker._sending, loop.worker.nr_conns) == ({}, 0)
+
+
+def test_where_nobody_else_can_come_in_the_slowest_make_room(loop: Loop) -> None:
+    loop.worker.nr_conns = 1
+    loop.client.send(b"GET")
+    loop.worker.enqueue_req(loop.conn)
+    loop.worker._hurry(time.monotonic())
+    assert loop.worker.nr_conns == 1
+    loop.worker._hurry(time.monotonic() + 2)
+    assert (loop.worker.nr_conns, loop.conn.is_closed) == (0, True)
+
+
+@pytest.mark.parametrize("version", [(1, 0), (1, 1)])
+def test_before_1_1_an_answer_that_is_broken_off_says_so(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch, version: tuple[int, int]
+) -> None:
+    """There is no other sign that a part is not all."""
+
+    def breaks_off(worker: Any, req: Any, conn: Any) -> bool:
+        conn.sock.sendall(b"a part")
+        raise ConnectionResetError
+
+    monkeypatch.setattr(ThreadWorker, "handle_request", breaks_off)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        client = socket.create_connection(server.getsockname())
+        here, _ = server.accept()
+    loop.worker.nr_conns = 1
+    conn = Conn(here)
+    request = SimpleNamespace(version=version, headers=[])
+    with pytest.raises(ConnectionResetError):
+        loop.worker.handle_request(request, conn)
+    assert (conn.sock, conn.outbox) == (here, None)
+    with client:
+        assert client.recv(100) == b"a part"
+        loop.worker._let_go(conn)
+        if version < (1, 1):
+            with pytest.raises(ConnectionResetError):
+                client.recv(100)
+        else:
+            assert client.recv(100) == b""
+    here.close()
+
+
 @pytest.mark.parametrize(("until", "hears"), [(math.inf, False), (1e12, True)])
 def test_who_takes_a_long_answer_is_listened_to(loop: Loop, until: float, *, hears: bool) -> None:
     """Else it would look as if they had gone."""
     worker = loop.worker
-    worker.alive, worker._arriving, worker._leaving = True, {}, {}
+    worker.alive = True
     worker._served = {loop.conn: time.monotonic() - READ_WITHIN_S - 1}
     loop.conn.seat = Seat(until=until)
     worker._hang_up_on_the_slow(time.monotonic())

@@ -3,35 +3,107 @@
 import re
 from typing import Final
 
+from attrs import define, field, frozen
+
+from ktrlplane.entrypoints.http.bodies import MAX_BYTES
+
 MOST_WAITED_FOR: Final = 32 * 1024
-"""Bytes of head and body. A head may not be larger; of a larger request the rest is read
-while it comes."""
+"""Bytes of head and body that are left where they are. A head may not be larger."""
+MOST_TAKEN: Final = MAX_BYTES + 128 * 1024
+"""Bytes of a request that says its length only as it comes, with what says it."""
+MOST_CHUNKS: Final = 16 * 1024
+LONGEST_LINE: Final = 8 * 1024
+"""Of those that say how long a chunk is."""
 
 _END: Final = b"\r\n\r\n"
-_LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*\r\n", re.IGNORECASE)
-_EXPECTS: Final = re.compile(rb"\r\nexpect:", re.IGNORECASE)
+_FRAMING: Final = re.compile(
+    rb"\n(content-length|transfer-encoding|expect):[ \t]*([^\r\n]*?)[ \t]*\r"
+)
+_LENGTH: Final = re.compile(rb"[0-9]{1,9}")
+_SIZE: Final = re.compile(rb"([0-9a-fA-F]{1,8})[ \t]*(?:;[^\r\n]*)?\r\n")
 
 
 class HeadTooLarge(Exception):
     """The head of a request has no end within what is waited for."""
 
 
-def still_missing(arrived: bytes) -> int:
-    """How many bytes at least must follow ``arrived``, the beginning of a request, before it is
-    worth reading; 0 if it is. Raises: HeadTooLarge."""
+class BodyTooLarge(Exception):
+    """Of a body that says its length only as it comes, more comes than anybody reads."""
+
+
+@frozen
+class Head:
+    """Of a request: ``end`` is where its body begins, ``length`` that of the body, None where it
+    comes in chunks. Of what nobody is going to read, or understand, no body is waited for. Who
+    ``expects`` it waits to be told before they send the body."""
+
+    end: int
+    length: int | None
+    expects: bool
+
+    @property
+    def is_large(self) -> bool:
+        """Whether all of it is more than is left where it is."""
+        return self.length is None or self.end + self.length > MOST_WAITED_FOR
+
+
+def head_of(arrived: bytes) -> Head | None:
+    """None where there is no end of it yet. Raises: HeadTooLarge."""
     end = arrived.find(_END)
     if end < 0:
         if len(arrived) >= MOST_WAITED_FOR:
             raise HeadTooLarge
-        return 1
-    whole = end + len(_END) + _body_length(arrived[: end + len(_END)])
-    return max(0, whole - len(arrived)) if whole <= MOST_WAITED_FOR else 0
+        return None
+    end += len(_END)
+    said: dict[bytes, list[bytes]] = {}
+    for name, value in _FRAMING.findall(arrived[:end].lower()):
+        said.setdefault(name, []).append(value)
+    expects = said.pop(b"expect", []) == [b"100-continue"] and b" HTTP/1.0\r\n" not in arrived
+    if said == {b"transfer-encoding": [b"chunked"]}:
+        return Head(end, None, expects)
+    lengths = said.pop(b"content-length", [])
+    if said or len(lengths) != 1 or not _LENGTH.fullmatch(lengths[0]):
+        return Head(end, 0, expects=False)
+    length = int(lengths[0])
+    return Head(end, length if length <= MAX_BYTES else 0, expects)
 
 
-def _body_length(head: bytes) -> int:
-    """0 also for who waits to be told before sending it, and for a body that says its length
-    only as it comes."""
-    found = _LENGTH.search(head)
-    if found is None or _EXPECTS.search(head):
-        return 0
-    return int(found[1])
+@define(eq=False)
+class Arrival:
+    """A request whose head is there."""
+
+    head: Head
+    _at: int = field(init=False)
+    """Where the next chunk begins."""
+    _chunks: int = 0
+
+    @_at.default
+    def _(self) -> int:
+        return self.head.end
+
+    def missing(self, arrived: bytes | bytearray) -> int:
+        """How many bytes at least must follow ``arrived``, from the beginning of the request,
+        before it is worth reading; 0 if it is. Raises: BodyTooLarge."""
+        if self.head.length is None:
+            return self._missing_of_chunks(arrived)
+        return max(0, self.head.end + self.head.length - len(arrived))
+
+    def _missing_of_chunks(self, arrived: bytes | bytearray) -> int:
+        while True:
+            end = arrived.find(b"\r\n", self._at, self._at + LONGEST_LINE)
+            if end < 0:
+                return int(len(arrived) - self._at < LONGEST_LINE)
+            said = _SIZE.match(arrived, self._at)
+            if said is None:
+                return 0  # who reads it says what is wrong
+            size = int(said[1], 16)
+            if size == 0:
+                is_coming = len(arrived) - end < MOST_WAITED_FOR
+                return int(is_coming and arrived.find(_END, end) < 0)
+            following = end + size + 4
+            if following > self.head.end + MOST_TAKEN or self._chunks >= MOST_CHUNKS:
+                raise BodyTooLarge
+            if following > len(arrived):
+                return following - len(arrived)
+            self._at = following
+            self._chunks += 1

@@ -23,6 +23,14 @@ _OURS: Final = (
 _log = structlog.get_logger(__name__)
 
 
+class TooMuch(Exception):
+    """A request is larger than anybody reads; or those ``of_all`` are, together."""
+
+    def __init__(self, *, of_all: bool = False) -> None:
+        super().__init__("too much")
+        self.of_all = of_all
+
+
 def answer_to(exc: BaseException, client: str | None) -> bytes:
     """All of it, head and body; the connection ends with it."""
     if isinstance(exc, errors.ParseException) and not isinstance(exc, _OURS):
@@ -31,6 +39,13 @@ def answer_to(exc: BaseException, client: str | None) -> bytes:
         code, detail = "malformed_request", f"This is not HTTP as it should be: {exc}."
         if status in {414, 431}:
             detail = "The address or the headers are too long."
+    elif isinstance(exc, TooMuch) and exc.of_all:
+        _log.warning("requests_too_large_together", client=client)
+        status, reason, code = 429, "Too Many Requests", "rate_limited"
+        detail = "Too many large requests arrive here at once. Try again."
+    elif isinstance(exc, TooMuch):
+        status, reason, code = 413, "Content Too Large", "payload_too_large"
+        detail = "Send at most 1 MiB, and not in the smallest of pieces."
     else:
         status, reason = 500, "Internal Server Error"
         _log.error("request_failed", exc_info=exc)

@@ -1,0 +1,263 @@
+"""gunicorn's threaded worker, made to receive requests in its main thread.
+
+Nobody is given a thread before all that they send is there, or they send what nobody reads. A
+request of ordinary size is left where it is until then; of a larger one the main thread takes
+what comes meanwhile.
+"""
+
+import errno
+import socket
+import time
+from contextlib import suppress
+from functools import partial
+from selectors import EVENT_READ
+from typing import Any, Final
+
+from attrs import define, field
+from gunicorn.http import errors  # type: ignore[import-untyped]
+from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
+
+from ktrlplane.entrypoints.serving.arrivals import (
+    MOST_WAITED_FOR,
+    Arrival,
+    BodyTooLarge,
+    HeadTooLarge,
+    head_of,
+)
+from ktrlplane.entrypoints.serving.sockets import Ahead
+from ktrlplane.entrypoints.serving.unreadable import TooMuch, answer_to
+
+WITHOUT_FILES_S: Final = 0.5
+"""Nobody comes in for so long where too many files are open."""
+ARRIVE_WITHIN_S: Final = 15.0
+HURRIED_S: Final = 1.0
+"""Where nobody else can come in, who takes longer than this makes room..."""
+HURRIED: Final = 32
+"""... so many at a time."""
+LEAVE_WITHIN_S: Final = 2.0
+"""The client, once it has its last answer."""
+MOST_TAKEN_OF_ALL: Final = 128 * 1024 * 1024
+"""Bytes of large requests, in one process: of those that are coming, and those that are there
+until they are answered."""
+
+_STEP: Final = 256 * 1024
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+@define(eq=False)
+class _Taken:
+    """Of a large request, by the main thread."""
+
+    arrival: Arrival
+    arrived: bytearray = field(factory=bytearray)
+
+
+class ReceivingWorker(ThreadWorker):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._arriving: dict[Any, float] = {}
+        """Connections whose request is not there yet, by when that began, oldest first."""
+        self._coming: dict[Any, _Taken] = {}
+        """Those of them whose request is large."""
+        self._taken: dict[Any, int] = {}
+        """How much was taken from whom, until it is answered."""
+        self._leaving: dict[Any, float] = {}
+        """Connections that were told that this is the end, by since when, oldest first."""
+        self._accepts_from = 0.0
+
+    # -- who comes -----------------------------------------------------------------------------
+
+    def accept(self, listener: Any) -> None:
+        """Where too many files are open, others come in when some are closed."""
+        try:
+            super().accept(listener)
+        except OSError as error:
+            if error.errno not in (errno.EMFILE, errno.ENFILE):
+                raise
+            self._accepts_from = time.monotonic() + WITHOUT_FILES_S
+            self.set_accept_enabled(False)
+
+    def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - as it is called
+        if not enabled or time.monotonic() >= self._accepts_from:
+            super().set_accept_enabled(enabled)
+
+    def enqueue_req(self, conn: Any) -> None:
+        """Called for whatever connection is readable, or new."""
+        self._hand_over_or_wait(conn, seen=0)
+
+    # -- what comes ----------------------------------------------------------------------------
+
+    def _hand_over_or_wait(self, conn: Any, *, seen: int) -> None:
+        # gunicorn has taken what came together with the request before.
+        taken = b"" if conn.parser is None else conn.parser.unreader.buf.getvalue()
+        arrived = glimpse(conn.sock)
+        if taken and arrived != b"":
+            arrived = taken + (arrived or b"")
+        try:
+            head = head_of(arrived) if arrived else None
+        except HeadTooLarge:
+            self._refuse(conn, errors.LimitRequestHeaders("too large"))
+            return
+        missing = int(arrived != b"")
+        if head is not None and arrived is not None:
+            arrival = Arrival(head)
+            missing = arrival.missing(arrived)
+            if missing and (head.is_large or head.expects):
+                self._begin_to_take(conn, arrival)
+                return
+        known = len(arrived or b"")
+        if missing == 0 or (seen and known <= seen):  # a client that has broken off
+            self._hand_over(conn)
+            return
+        self._arriving.setdefault(conn, time.monotonic())
+        wake_after(conn.sock, known + missing - len(taken))  # nor for each byte
+        self.poller.register(conn.sock, EVENT_READ, partial(self._more_came, conn, known))
+
+    def _more_came(self, conn: Any, seen: int, sock: socket.socket) -> None:
+        self.poller.unregister(sock)
+        self._hand_over_or_wait(conn, seen=seen)
+
+    def _begin_to_take(self, conn: Any, arrival: Arrival) -> None:
+        self._arriving.setdefault(conn, time.monotonic())
+        conn.init()
+        self._coming[conn] = _Taken(arrival, bytearray(conn.parser.unreader.take_buffered()))
+        if arrival.head.expects:
+            conn.was_told = True
+            with suppress(OSError):
+                conn.sock.send(_CONTINUE, socket.MSG_DONTWAIT)
+        self._take(conn)
+
+    def _more_to_take(self, conn: Any, sock: socket.socket) -> None:
+        self.poller.unregister(sock)
+        self._take(conn)
+
+    def _take(self, conn: Any) -> None:
+        taken = self._coming[conn]
+        part: bytes | None = b""
+        with suppress(OSError):
+            part = received(conn.sock, _STEP)
+        taken.arrived += part or b""
+        try:
+            missing = taken.arrival.missing(taken.arrived)
+        except BodyTooLarge:
+            self._refuse(conn, TooMuch())
+            return
+        self._taken[conn] = len(taken.arrived)
+        if missing == 0 or part == b"":
+            del self._coming[conn]
+            conn.parser.unreader.sock = Ahead(conn.sock, bytes(taken.arrived))
+            self._hand_over(conn)
+            return
+        wake_after(conn.sock, min(missing, _STEP // 4))
+        self.poller.register(conn.sock, EVENT_READ, partial(self._more_to_take, conn))
+        self._make_room_to_take()
+
+    def _make_room_to_take(self) -> None:
+        """Who has been at it for longest makes room."""
+        while self._coming and sum(self._taken.values()) > MOST_TAKEN_OF_ALL:
+            conn = next(iter(self._coming))
+            self.poller.unregister(conn.sock)
+            self._refuse(conn, TooMuch(of_all=True))
+
+    def _hand_over(self, conn: Any) -> None:
+        if self._arriving.pop(conn, None) is not None:
+            wake_after(conn.sock, 1)
+        conn.data_ready = True
+        super().enqueue_req(conn)
+
+    def _take_back(self, conn: Any) -> None:
+        """Once a thread has done with a request: what came with the next one."""
+        self._taken.pop(conn, None)
+        unreader = getattr(conn.parser, "unreader", None)
+        if unreader is not None and isinstance(ahead := unreader.sock, Ahead):
+            unreader.sock = conn.sock
+            unreader.unread(unreader.take_buffered() + ahead.rest())
+
+    # -- who does not come, and who goes -------------------------------------------------------
+
+    def _refuse(self, conn: Any, refusal: Exception) -> None:
+        self._forget(conn)
+        conn.sock.setblocking(False)  # noqa: FBT003 - its name
+        self.handle_error(None, conn.sock, conn.client, refusal)
+        self._let_go(conn)
+
+    def _forget(self, conn: Any) -> None:
+        for of_them in (self._arriving, self._coming, self._taken):
+            of_them.pop(conn, None)
+
+    def _hang_up_on_the_slow(self, now: float) -> None:
+        arrive_within_s = ARRIVE_WITHIN_S if self.alive else LEAVE_WITHIN_S
+        for waiting, limit_s in (
+            (self._arriving, arrive_within_s),
+            (self._leaving, LEAVE_WITHIN_S),
+        ):
+            self._hang_up_on_the_oldest(waiting, now - limit_s)
+
+    def _hurry(self, now: float) -> None:
+        """Where no more connections are taken."""
+        self._hang_up_on_the_oldest(self._arriving, now - HURRIED_S, most=HURRIED)
+
+    def _hang_up_on_the_oldest(
+        self, waiting: dict[Any, float], before: float, most: int | None = None
+    ) -> None:
+        for conn, since in list(waiting.items())[:most]:
+            if since > before:
+                break
+            del waiting[conn]
+            self._forget(conn)
+            self.poller.unregister(conn.sock)
+            self._close(conn)
+
+    def _let_go(self, conn: Any) -> None:
+        """Closes in the order of RFC 9112 section 9.6, so that no answer is cut short. gunicorn
+        would wait for the client here, in the main thread, with everybody else waiting too."""
+        try:
+            conn.sock.setblocking(False)  # noqa: FBT003 - its name
+            conn.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._close(conn)
+        else:
+            self._leaving[conn] = time.monotonic()
+            self.poller.register(conn.sock, EVENT_READ, partial(self._discard, conn))
+
+    def _discard(self, conn: Any, sock: socket.socket) -> None:
+        try:
+            more = received(sock, MOST_WAITED_FOR)
+        except OSError:
+            more = b""
+        if more == b"":
+            del self._leaving[conn]
+            self.poller.unregister(sock)
+            self._close(conn)
+
+    def _close(self, conn: Any) -> None:
+        self.nr_conns -= 1
+        conn.close()
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Answers what never reaches the application, in the application's words."""
+        with suppress(OSError):
+            client.sendall(answer_to(exc, addr and addr[0]))
+
+
+def wake_after(sock: socket.socket, count: int) -> None:
+    """Once so many bytes are there. What cannot be told that wakes for each: a connection that
+    is gone, for one."""
+    with suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
+
+
+def received(sock: socket.socket, size: int, flags: int = 0) -> bytes | None:
+    """None for nothing yet, empty at the end of the stream. Raises: OSError."""
+    try:
+        return sock.recv(size, flags | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return None
+
+
+def glimpse(sock: socket.socket) -> bytes | None:
+    """What has arrived, left where it is; empty also for a connection that is broken."""
+    try:
+        return received(sock, MOST_WAITED_FOR, socket.MSG_PEEK)
+    except OSError:
+        return b""
