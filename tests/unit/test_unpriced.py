@@ -49,13 +49,19 @@ def customer(scene: Scene, scope: Scope) -> CustomerId:
     return made
 
 
-def came(scene: Scene, *names: str, project: str = "oldp", sku: str = "gold", **but: Any) -> None:
-    """Resources without a price, and an account of the organization that knows ``but``."""
+def mark(scene: Scene, *names: str, project: str = "oldp", sku: str = "gold") -> None:
+    """Resources as they came, without a price."""
     for name in names:
         scene.buy(name, "free", project)
     with scene.control.transact.units.begin() as work:
         found = work.resources.among([ResourceId(name) for name in names])
         work.resources.replace_all([evolve(one, sku=sku, came_unpriced=True) for one in found])
+
+
+def came(scene: Scene, *names: str, sku: str = "gold", **but: Any) -> None:
+    """With an account of the organization that knows ``but``, looked at."""
+    mark(scene, *names, sku=sku)
+    with scene.control.transact.units.begin() as work:
         work.billing.change(evolve(BillingAccount.of(OLD, scene.clock.now()), **but))
         work.billing.touch([OLD], scene.clock.now())
     scene.control.catch_up()
@@ -167,6 +173,19 @@ def test_who_was_not_asked_has_time_although_they_are_a_customer_by_now(scene: S
     assert resource(scene).holds
 
 
+def test_what_is_suspended_already_does_not_run_for_that(scene: Scene) -> None:
+    scene.act(billing.open_customer, OLD)
+    add_card(scene, OLD)
+    scene.there.decline(scene.account(OLD).customer_id)
+    scene.buy("bad", "gold", "oldp")
+    scene.pass_time(HOUR)
+    assert resource(scene, "bad").holds
+    mark(scene, "r")
+    scene.pass_time(7 * HOUR)
+    assert resource(scene).holds
+    assert resource(scene, "bad").holds
+
+
 def test_who_came_with_a_subscription_keeps_their_price(scene: Scene) -> None:
     was = price(scene, "gold-eur-month")
     known = subscribed(scene, {was: 1})
@@ -196,10 +215,7 @@ def test_who_gives_it_another_tier_has_chosen(scene: Scene) -> None:
 
 def test_an_organization_pays_for_what_comes_to_it_unpriced_when_it_says_so(scene: Scene) -> None:
     """Before anybody has looked."""
-    scene.buy("r", "free", "solo")
-    with scene.control.transact.units.begin() as work:
-        one = work.resources.get(ResourceId("r"))
-        work.resources.replace_all([evolve(one, sku="gold", came_unpriced=True)])
+    mark(scene, "r", project="solo")
     scene.ada.move_project("solo", org_id="old")
     with pytest.raises(PaymentRequired):
         scene.inherit("solo", inherits=True)

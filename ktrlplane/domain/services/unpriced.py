@@ -41,9 +41,16 @@ def price_what_came(
     work.resources.replace_all(free)
     keep(work, changes, actor=None, platform=platform)
     if changes:
-        grace_until = account.grace_until or platform.now() + platform.payment_grace
-        work.billing.change(evolve(account, terms=terms, grace_until=grace_until))
+        work.billing.change(_asked(evolve(account, terms=terms), platform))
     return work.billing.find(account.scope) or account
+
+
+def _asked(account: BillingAccount, platform: Platform) -> BillingAccount:
+    now = platform.now()
+    if account.has_lapsed:
+        return evolve(account, updated_at=now)
+    grace_until = account.grace_until or now + platform.payment_grace
+    return evolve(account, grace_until=grace_until, updated_at=now)
 
 
 _Known = tuple[Resource, ResourceType, Tier]
