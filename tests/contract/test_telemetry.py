@@ -336,12 +336,33 @@ def test_what_a_backend_says_too_much_is_no_answer_to_the_next(stack: ExitStack)
     assert len({one.connection for one in arrived}) == 3
 
 
-def test_an_answer_that_does_not_say_where_it_ends_is_none(stack: ExitStack) -> None:
+@pytest.mark.parametrize(
+    "framing",
+    [
+        "",
+        "Transfer-Encoding: gzip\r\n",
+        "Transfer-Encoding: identity\r\n",
+        "Transfer-Encoding: chunked, gzip\r\n",
+    ],
+)
+def test_an_answer_that_does_not_say_where_it_ends_is_none(stack: ExitStack, framing: str) -> None:
     """It would look whole, wherever it broke off."""
-    said = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{"
-    telemetry, _ = asked_of(stack, answer_with(said))
+    said = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{framing}\r\n{{"
+
+    def break_off(line: Line) -> None:
+        line.request()
+        line.send(said.encode())
+
+    telemetry, _ = asked_of(stack, break_off)
     with pytest.raises(UpstreamError, match="where its answer ends"):
         telemetry.ask(Outgoing(query=QUERY)).result(IN_A_WHILE_S)
+
+
+def test_an_answer_in_chunks_says_where_it_ends(stack: ExitStack) -> None:
+    said = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: Chunked\r\n"
+    telemetry, _ = asked_of(stack, answer_with(said + b"\r\n2\r\n{}\r\n0\r\n\r\n"))
+    answer = telemetry.ask(Outgoing(query=QUERY)).result(IN_A_WHILE_S)
+    assert answer.beginning == b"{}"
 
 
 @pytest.mark.parametrize("kind", ["application/json; 0*", "a*²=x", "a*" + "1" * 5000])

@@ -18,7 +18,7 @@ from gunicorn.workers.gthread import (  # type: ignore[import-untyped]
     ThreadWorker,
 )
 
-from ktrlplane.entrypoints.http.waiting import AT_ONCE, Parked, Seat
+from ktrlplane.entrypoints.http.waiting import AT_ONCE, Parked, Seat, waited
 from ktrlplane.entrypoints.serving import patience, receiving
 from ktrlplane.entrypoints.serving.arrivals import MOST_CHUNKS
 from ktrlplane.entrypoints.serving.parking import Parking, Place
@@ -34,6 +34,7 @@ class Conn:
         self.parser: Any = None
         self.client = ("127.0.0.1", 1)
         self.again: Seat | None = None
+        self.request: Any = None
         self.seat = Seat()
         self.outbox: Outbox | None = None
         self.is_closed = False
@@ -318,6 +319,35 @@ def test_who_takes_a_long_answer_is_listened_to(loop: Loop, until: float, *, hea
             loop.here.recv(1)
     else:
         assert loop.here.recv(1) == b""
+
+
+def test_waits_leave_half_of_the_places_to_queries(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody may wait for what they can read, as often as they like."""
+
+    def wait_for_it(_: Any, conn: Conn) -> str:
+        seats.append(conn.seat)
+        return waited(60, lambda: "not yet", lambda _: False, "key", lambda _: ())
+
+    def ask() -> Place | str:
+        found: Place | str = worker.handle(loop.conn)
+        return found
+
+    seats: list[Seat] = []
+    worker = loop.worker
+    worker._served, loop.conn.request = {}, "request"
+    monkeypatch.setattr(ThreadWorker, "handle", wait_for_it)
+    monkeypatch.setattr(patience, "MOST_PARKED", 4)
+    for number in range(4):
+        place = ask()
+        assert isinstance(place, Place) == (number < 2)
+        assert seats[-1].has_room
+        worker._parking.put(Place(number, "request", Parked("k", None, 0, math.inf), Seat()))
+    assert ask() == "not yet", "as it is, at once"
+    assert not seats[-1].has_room
+    for number in range(4):
+        worker._parking.take_out(number)
 
 
 class Listener:

@@ -18,6 +18,7 @@ from ktrlplane.domain.observability.backend_queries import Backend
 from ktrlplane.domain.services.platform import Observability
 from ktrlplane.entrypoints.http import proxying
 from ktrlplane.entrypoints.http.proxying import Proxy
+from ktrlplane.entrypoints.http.streaming import AT_ONCE as EXPORTS
 from ktrlplane.entrypoints.http.turns import Turns
 from ktrlplane.entrypoints.http.waiting import AT_ONCE, Parked, Seat, seated
 from ktrlplane.ports.telemetry import Answer, Body, Outgoing, Telemetry
@@ -125,6 +126,20 @@ def test_logs_without_knowing_logql(place: Place, asked: str, query: str) -> Non
     assert parameters["start"] == f"{int(NOW) - 900}000000000"
 
 
+def test_text_to_search_for_makes_no_longer_query_than_people_may_write(place: Place) -> None:
+    """What is not ASCII is ten times as long in it."""
+    around = len('{resource_id="one"} |= ""')
+    lawful = "%01" * ((8192 - around) // 10)
+    place.ada.sees(f"/resources/one/logs?search={lawful}")
+    assert 8180 < len(place.asked()[1]["query"]) <= 8192
+    result = place.ada.get(f"/resources/one/logs?search={lawful}%01")
+    assert refusal(result) == (422, "validation_failed")
+    (fault,) = result.json["errors"]
+    assert fault["pointer"] == "/search"
+    assert "8,192" in fault["detail"]
+    assert len(place.telemetry.asked) == 1
+
+
 def test_metrics_over_a_span_have_a_step(place: Place) -> None:
     place.ada.sees("/resources/one/metrics/query_range?query=up&start=1767200000&end=1767225000")
     assert place.asked()[1] == {
@@ -171,11 +186,49 @@ def test_several_selectors(place: Place) -> None:
     assert selected == ['up{resource_id="one"}', 'down{resource_id="one"}']
 
 
+def test_selectors_share_what_a_query_may_have(place: Place) -> None:
+    """Else sixteen of them would cost as much as sixteen queries."""
+    large = "a=~`(a|b){900}`"
+
+    def told(*selectors: str) -> Any:
+        form = "&".join(f"match[]={quote(one)}" for one in selectors).encode()
+        return place.ada.post(f"{METRICS}/series", raw=form, headers=FORM)
+
+    result = told(*(f"{{{large},b='c'}}" for _ in range(3)))
+    assert refusal(result) == (400, "unsafe_query")
+    (fault,) = result.json["errors"]
+    assert (fault["pointer"], fault["position"]) == ("/match[]", 4)
+    assert "10,000 parts" in fault["detail"]
+    long = "a" * 4096
+    result = told(long, "é" * 2048, "b")
+    assert refusal(result) == (422, "validation_failed")
+    (fault,) = result.json["errors"]
+    assert fault["pointer"] == "/match[]"
+    assert fault["detail"] == (
+        "All selectors together have 8,192 bytes at most; these have 8,193."
+    )
+    assert place.telemetry.asked == []
+    assert told(long, long).status_code == 200
+    assert told(*[f"{{{large},b='c'}}"] * 2).status_code == 200
+
+
 def test_grafana_posts_forms(place: Place) -> None:
     form = b"query=up+%2B+1&time=1767225000"
     result = place.ada.post(f"{METRICS}/query", raw=form, headers=FORM)
     assert result.status_code == 200
     assert place.asked()[1] == {"query": 'up{resource_id="one"} + 1', "time": "1767225000"}
+
+
+@pytest.mark.parametrize("told", [{}, {"Content-Length": "99999999"}])
+def test_a_form_has_64_kib_at_most(place: Place, told: dict[str, str]) -> None:
+    around = "query=up%20%23"
+    form = (around + "a" * (64 * 1024 - len(around))).encode()
+    result = place.ada.post(f"{METRICS}/query", raw=form, headers=FORM)
+    assert refusal(result) == (400, "unsafe_query"), "by its own length"
+    result = place.ada.post(f"{METRICS}/query", raw=form + b"a", headers=FORM | told)
+    assert refusal(result) == (413, "payload_too_large")
+    assert "64 KiB" in result.json["detail"]
+    assert place.telemetry.asked == []
 
 
 @pytest.mark.parametrize(
@@ -226,6 +279,13 @@ def test_a_parameter_that_is_not_listed_is_refused(place: Place, path: str) -> N
         f"{METRICS}/label/a-b/values",
         f"{METRICS}/admin/tsdb",
         f"{LOGS}/label/__tenant_id__/values",
+        f"{METRICS}/label/__tenant_id__/values",
+        f"{METRICS}/label/__embedded_queries__/values",
+        f"{METRICS}/label/U____tenant__id__/values",
+        f"{METRICS}/label/U______tenant__id____/values",
+        f"{METRICS}/label/U___5f__5f_tenant_5F_id__005f__/values",
+        f"{METRICS}/label/U___5f__a/values",
+        f"{METRICS}/label/U__{'a' * 300}/values",
     ],
 )
 def test_what_is_not_listed_is_not_there(place: Place, path: str) -> None:
@@ -240,6 +300,10 @@ def test_what_is_not_listed_is_not_there(place: Place, path: str) -> None:
         (f"{METRICS}/query_range?query=up&timeout=2h", {"timeout": "60"}),
         (f"{METRICS}/label/job/values?limit=0", {}),
         (f"{METRICS}/label/job/values?limit=40000", {"limit": "40000"}),
+        (f"{METRICS}/label/__name__/values", {"match[]": '{resource_id="one"}'}),
+        (f"{METRICS}/label/U______name____/values", {"match[]": '{resource_id="one"}'}),
+        (f"{METRICS}/label/U__my_2e_label/values", {"match[]": '{resource_id="one"}'}),
+        (f"{METRICS}/label/U__a_110000__5f_a/values", {"match[]": '{resource_id="one"}'}),
         (f"{LOGS}/query?query=vector(1)&direction=BACKWARD", {"direction": "backward"}),
         (f"{LOGS}/query_range?query=%7Ba%3D%22b%22%7D&interval=1m", {"interval": "60"}),
         (f"{LOGS}/labels?since=5m", {"start": f"{int(NOW) - 300}000000000"}),
@@ -567,6 +631,10 @@ def test_a_long_answer_that_breaks_off_is_not_taken_for_all(place: Place) -> Non
     assert parts.is_closed
 
 
+def of_each(of_each: int, at_once: int) -> dict[Backend, Turns]:
+    return {one: Turns(of_each, at_once) for one in Backend}
+
+
 class Standing(Telemetry):
     """Backends that never answer."""
 
@@ -654,7 +722,7 @@ def test_a_client_that_goes_away_ends_the_query(place: Place) -> None:
 
 def test_one_asks_only_so_much_at_once(place: Place) -> None:
     standing = Standing()
-    world = place.world.with_edge(proxy=Proxy(standing, turns=Turns(2, 100)))
+    world = place.world.with_edge(proxy=Proxy(standing, turns=of_each(2, 100)))
     ada, grace = evolve(place.ada, client=world.client), world.person("grace")
     grace.sees("/users/me")
     ada.makes("/resources/one/rbac", {"user_id": grace.principal, "role_id": "Viewer"})
@@ -685,7 +753,7 @@ def test_whose_turn_does_not_come_is_told_so(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(proxying, "TURN_WITHIN_S", 0.0)
-    world = place.world.with_edge(proxy=Proxy(Standing(), turns=Turns(1, 100)))
+    world = place.world.with_edge(proxy=Proxy(Standing(), turns=of_each(1, 100)))
     ada = evolve(place.ada, client=world.client)
     with seated(Seat()), pytest.raises(Parked):
         ada.get(f"{METRICS}/query?query=up")
@@ -701,16 +769,64 @@ def test_long_answers_wait_for_their_turn_to_be_passed_on(place: Place) -> None:
     ada = evolve(place.ada, client=world.client)
     place.answers(200, b"a", media_type="application/json", rest=Parts(b"b"))
     somebody = "somebody"
-    turn = proxy.passing.ask(somebody)
+    passing = proxy.passing[Backend.METRICS]
+    turn = passing.ask(somebody)
     with seated(Seat()), pytest.raises(Parked) as parked:
         ada.get(f"{METRICS}/query?query=up")
     assert parked.value.signal is not None
-    proxy.passing.leave(somebody, turn)
+    passing.leave(somebody, turn)
     assert parked.value.signal.done()
     with seated(Seat(since=parked.value.since, carried=parked.value.carried)):
         assert ada.get(f"{METRICS}/query?query=up").content == b"ab"
     assert len(place.telemetry.asked) == 1
-    assert proxy.passing.ask(somebody).done(), "it has left"
+    assert passing.ask(somebody).done(), "it has left"
+
+
+def test_long_answers_of_one_backend_keep_out_none_of_the_other(place: Place) -> None:
+    proxy = Proxy(place.telemetry, threads=2)
+    world = place.world.with_edge(proxy=proxy)
+    ada = evolve(place.ada, client=world.client)
+    place.answers(200, b"a", media_type="application/json", rest=Parts(b"b"))
+    proxy.passing[Backend.LOGS].ask(ada.principal)
+    with seated(Seat()):
+        assert ada.get(f"{METRICS}/query?query=up").content == b"ab"
+
+
+def test_queries_of_a_backend_that_stands_still_keep_out_none_of_the_other(place: Place) -> None:
+    standing = Standing()
+    world = place.world.with_edge(proxy=Proxy(standing, turns=of_each(3, 3)))
+    ada = evolve(place.ada, client=world.client)
+    for _ in range(4):
+        with seated(Seat()), pytest.raises(Parked):
+            ada.get(f"{LOGS}/labels")
+    assert len(standing.futures) == 3
+    with seated(Seat()), pytest.raises(Parked) as parked:
+        ada.get(f"{METRICS}/query?query=up")
+    assert parked.value.signal is standing.futures[3]
+
+
+@pytest.mark.parametrize(
+    ("threads", "spare", "passing", "waits"),
+    [
+        (1, 0, 1, 1),
+        (4, 0, 1, 1),
+        (8, 0, 2, 1),
+        (32, 0, 8, 4),
+        (8, 32, 8, 16),
+        (1, 2, 1, 1),
+    ],
+)
+def test_the_shares_of_the_threads(threads: int, spare: int, passing: int, waits: int) -> None:
+    """With the default of eight they leave one beside two exports."""
+    proxy = Proxy(Standing(), threads=threads, spare=spare)
+    assert {turns.at_once for turns in proxy.passing.values()} == {passing}
+    taken = 0
+    while proxy._threads_to_wait_in.acquire(blocking=False):
+        taken += 1
+    assert taken == waits
+    if threads >= 8:
+        together = waits + passing * len(Backend)
+        assert together <= spare or together + EXPORTS < threads
 
 
 def test_what_is_asked_again_keeps_its_id(place: Place) -> None:

@@ -30,7 +30,18 @@ _STRANGE: Final = (
     *('{"a"}', "__name__", "a:b", "without", "by (a)", "1w2d", "1ms", "9999999999y", "step()"),
     *("max_of(1,2)", "| json", "| unwrap a", '!= "x"', '|= ip("1")', 'or "x"', '| a="b"', "ip"),
     *("rate", "sum", "vector(1)", "--strict", "1KB", "1.5GiB", "of", "variants(", "anchored"),
-    *("limitk(", "5mn", "'a'", "</", '"\\x00"', '"\\ud800"', '"\\377"', "# {\n", "[step():1m]"),
+    *(
+        "limitk(",
+        "5mn",
+        "'a'",
+        "</",
+        '"\\x00"',
+        '"\\ud800"',
+        '"\\377"',
+        "# {\n",
+        "[step():1m]",
+        "'\ufffd'",
+    ),
 )
 
 

@@ -15,6 +15,7 @@ _WHY: Final = {
     "A comment begins with #": "comments that no documentation has",
     "has an escape that is no character": "bytes that are no text",
     "has no meaning here": "names that are not in ASCII",
+    "This regular expression cannot be read": "fails when lines are filtered",
     "a backtick is written": "is printed as it stands by older ones, and read again",
 }
 """All that they take and we refuse."""

@@ -18,6 +18,7 @@ _WHY: Final = {
     "Put parentheses around": "is read in two ways by people",
     "has an escape that is no character": "bytes that are no text",
     "'#' has no meaning here": "a comment between brackets",
+    "This regular expression cannot be read": "fails when label_replace() is evaluated",
     "A label that is named here": "is printed without its quotes by older ones, and read again",
     "are the backend's own": "by what begins with __ backends talk to themselves",
 }

@@ -37,6 +37,8 @@ ONE = Matcher("id", "one")
         ),
         ("a #{\n+ b", 'a{id="one"} #{\n+ b{id="one"}'),
         ('a{b="}{"}', 'a{id="one",b="}{"}'),
+        ('up{a="\\ufffd"}', 'up{id="one",a="\\ufffd"}'),
+        ("up # \ufffd", 'up{id="one"} # \ufffd'),
         ("1 + 1", "1 + 1"),
         ("vector(1)", "vector(1)"),
         ("time() - 5m", "time() - 5m"),
@@ -79,6 +81,10 @@ def test_promql(query: str, scoped: str | None) -> None:
         ("up \u00a0", 3),
         ("\ufeffup", 0),
         ("up\0", 2),
+        ('up{a="b\ufffd"}', 7),
+        ("up{a=`\ufffd`}", 6),
+        ("{'\ufffd'=\"b\"}", 2),
+        ("up\ufffd", 2),
     ],
 )
 def test_promql_that_is_refused(query: str, position: int) -> None:

@@ -92,7 +92,8 @@ class Exchange:
 
 def _has_an_end(response: aiohttp.ClientResponse) -> bool:
     """Else one that breaks off looks whole."""
-    framed = response.content_length is not None or "Transfer-Encoding" in response.headers
+    codings = ",".join(response.headers.getall("Transfer-Encoding", ())).lower().split(",")
+    framed = response.content_length is not None or codings[-1].strip() == "chunked"
     return framed or response.status != _OK
 
 

@@ -26,6 +26,7 @@ from ktrlplane.domain.observability.words import (
     END,
     NUMBER,
     STRING,
+    Room,
     Word,
     Words,
     refuse,
@@ -57,9 +58,10 @@ def scope_logql(query: str, matcher: Matcher, longest: float = math.inf) -> str:
     return spliced(query, _Parser(query, longest).query(), matcher)
 
 
-def scope_streams(selector: str, matcher: Matcher) -> str:
-    """The same of a stream selector that stands alone. Raises: UnsafeQuery."""
-    return spliced(selector, _Parser(selector).only_selector(), matcher)
+def scope_streams(selector: str, matcher: Matcher, room: Room | None = None) -> str:
+    """The same of a stream selector that stands alone, in what ``room`` others have left. Raises:
+    UnsafeQuery."""
+    return spliced(selector, _Parser(selector, room=room).only_selector(), matcher)
 
 
 def asks_for_logs(query: str) -> bool:
@@ -70,8 +72,8 @@ def asks_for_logs(query: str) -> bool:
 class _Parser:
     __slots__ = ("places", "words")
 
-    def __init__(self, query: str, longest: float = math.inf) -> None:
-        self.words: Words = read_words(query, longest)
+    def __init__(self, query: str, longest: float = math.inf, room: Room | None = None) -> None:
+        self.words: Words = read_words(query, longest, room)
         self.places: list[Place] = []
 
     def query(self) -> list[Place]:
@@ -216,7 +218,7 @@ class _Parser:
         for _ in range(4):
             words.need(",")
             texts.append(words.need(STRING))
-        require_regex(meaning(texts[-1]), texts[-1].begin)
+        require_regex(words, meaning(texts[-1]), texts[-1].begin)
         words.need(")")
 
 

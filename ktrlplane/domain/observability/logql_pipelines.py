@@ -50,7 +50,7 @@ def _matched(words: Words) -> bool:
         words.unexpected("=, !=, =~ or !~")
     operator = words.take()
     value = words.need(STRING)
-    return selects_something(operator.kind, meaning(value), value.begin)
+    return selects_something(words, operator.kind, meaning(value), value.begin)
 
 
 def pipeline(words: Words) -> bool:
@@ -87,19 +87,22 @@ def unwrap(words: Words) -> bool:
 
 
 def _line_filter(words: Words) -> None:
-    words.take()
-    _line(words)
+    is_regex = words.take().kind in ("|~", "!~")
+    _line(words, is_regex=is_regex)
     while words.took("or"):
-        _line(words)
+        _line(words, is_regex=is_regex)
 
 
-def _line(words: Words) -> None:
+def _line(words: Words, *, is_regex: bool) -> None:
     if words.took("ip"):
         words.need("(")
         words.need(STRING)
         words.need(")")
         return
-    meaning(words.need(STRING))
+    word = words.need(STRING)
+    text = meaning(word)
+    if is_regex:
+        require_regex(words, text, word.begin)
 
 
 def _stage(words: Words) -> None:
@@ -187,7 +190,7 @@ def _logfmt(words: Words) -> None:
 
 def _regexp(words: Words) -> None:
     word = words.need(STRING)
-    names = [name for name in require_regex(meaning(word), word.begin) if name]
+    names = [name for name in require_regex(words, meaning(word), word.begin) if name]
     if not names:
         refuse("regexp needs a group with a name, as in (?P<name>.*).", word.begin)
     if len(set(names)) < len(names):

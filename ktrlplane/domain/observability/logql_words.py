@@ -18,6 +18,7 @@ from ktrlplane.domain.observability.words import (
     NAME,
     NUMBER,
     STRING,
+    Room,
     Word,
     Words,
     refuse,
@@ -125,7 +126,7 @@ _KINDS: Final = {
 _IS_CALL: Final = re.compile(r"\s*+(?:\(|(?:by|without)\s*+\()", re.IGNORECASE)
 
 
-def read_words(query: str, longest: float = math.inf) -> Words:
+def read_words(query: str, longest: float = math.inf, room: Room | None = None) -> Words:
     """Keywords have themselves as their kind, in lower case. Raises: UnsafeQuery."""
     require_short(query)
     words: list[Word] = []
@@ -149,7 +150,7 @@ def read_words(query: str, longest: float = math.inf) -> Words:
     if found is None:
         _refuse_rest(query, at)
     words.append(Word(END, "", len(query)))
-    return Words(words, longest)
+    return Words(words, longest, room)
 
 
 def _require_countable(text: str, at: int) -> None:

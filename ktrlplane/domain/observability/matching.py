@@ -2,8 +2,9 @@
 has: the same in both languages."""
 
 from ktrlplane.domain.observability.literals import unquoted
-from ktrlplane.domain.observability.regexes import BadRegex, Regex, read_regex
-from ktrlplane.domain.observability.words import Word, refuse
+from ktrlplane.domain.observability.regex_characters import BadRegex
+from ktrlplane.domain.observability.regexes import Regex, read_regex
+from ktrlplane.domain.observability.words import Word, Words, refuse
 
 
 def meaning(string: Word) -> str:
@@ -14,24 +15,26 @@ def meaning(string: Word) -> str:
     return meant
 
 
-def selects_something(operator: str, value: str, position: int) -> bool:
+def selects_something(words: Words, operator: str, value: str, position: int) -> bool:
     """Whether the empty value does not match. Raises: UnsafeQuery where ``value`` is not the
-    regular expression that it should be."""
+    regular expression that it should be, or too large a one beside the others."""
     if operator == "=":
         return bool(value)
     if operator == "!=":
         return not value
-    takes_nothing = _read(value, position).takes_nothing
+    takes_nothing = _read(words, value, position).takes_nothing
     return takes_nothing if operator == "!~" else not takes_nothing
 
 
-def require_regex(text: str, position: int) -> tuple[str | None, ...]:
+def require_regex(words: Words, text: str, position: int) -> tuple[str | None, ...]:
     """The names of its groups, None where one has none. Raises: UnsafeQuery."""
-    return _read(text, position).groups
+    return _read(words, text, position).groups
 
 
-def _read(text: str, position: int) -> Regex:
+def _read(words: Words, text: str, position: int) -> Regex:
     try:
-        return read_regex(text)
+        found = read_regex(text)
     except BadRegex as exc:
         refuse(f"This regular expression cannot be read. {exc.args[0]}", position)
+    words.require_room(found.size, position)
+    return found

@@ -9,8 +9,9 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
+from ktrlplane.domain.observability.label_names import INTERNAL
 from ktrlplane.domain.observability.matchers import Matcher, Place, spliced
-from ktrlplane.domain.observability.matching import meaning
+from ktrlplane.domain.observability.matching import meaning, require_regex
 from ktrlplane.domain.observability.promql_durations import (
     modifier_duration,
     number,
@@ -26,13 +27,14 @@ from ktrlplane.domain.observability.promql_operators import (
     matching,
     precedence_of,
 )
-from ktrlplane.domain.observability.promql_selectors import INTERNAL, read_braces
+from ktrlplane.domain.observability.promql_selectors import read_braces
 from ktrlplane.domain.observability.promql_types import Expression, Form, Type
 from ktrlplane.domain.observability.promql_words import read_words
 from ktrlplane.domain.observability.words import (
     END,
     NAME,
     STRING,
+    Room,
     Word,
     Words,
     refuse,
@@ -48,6 +50,8 @@ _LAST_MOMENT: Final = 2**63
 _NO_METRIC: Final = frozenset(
     {"bool", "on", "ignoring", "group_left", "group_right", "atan2", *NUMBERS}
 )
+_WITH_REGEX: Final = "label_replace"
+"""Its last argument is one."""
 _MODIFIERS: Final = frozenset({"offset", "anchored", "smoothed"})
 _MODIFIABLE: Final = frozenset({Form.SELECTOR, Form.RANGE, Form.SUBQUERY})
 
@@ -58,9 +62,10 @@ def scope_promql(query: str, matcher: Matcher, longest: float = math.inf) -> str
     return spliced(query, _Parser(query, longest).query(), matcher)
 
 
-def scope_series(selector: str, matcher: Matcher) -> str:
-    """The same of a selector that stands alone. Raises: UnsafeQuery."""
-    return spliced(selector, _Parser(selector).only_selector(), matcher)
+def scope_series(selector: str, matcher: Matcher, room: Room | None = None) -> str:
+    """The same of a selector that stands alone, in what ``room`` others have left. Raises:
+    UnsafeQuery."""
+    return spliced(selector, _Parser(selector, room=room).only_selector(), matcher)
 
 
 def gives(query: str) -> Type:
@@ -71,8 +76,8 @@ def gives(query: str) -> Type:
 class _Parser:
     __slots__ = ("places", "words")
 
-    def __init__(self, query: str, longest: float = math.inf) -> None:
-        self.words: Words = read_words(query, longest)
+    def __init__(self, query: str, longest: float = math.inf, room: Room | None = None) -> None:
+        self.words: Words = read_words(query, longest, room)
         self.places: list[Place] = []
 
     def query(self) -> list[Place]:
@@ -179,10 +184,10 @@ class _Parser:
             self.words.take()
             of = self.binary(1)
             self.words.need(")")
-            return Expression(of.type, Form.OTHER, word.begin)
+            return Expression(of.type, Form.OTHER, word.begin, of.text)
         if word.kind == STRING:
-            meaning(self.words.take())
-            return Expression(Type.STRING, Form.OTHER, word.begin)
+            text = meaning(self.words.take())
+            return Expression(Type.STRING, Form.OTHER, word.begin, text)
         number(self.words)
         return Expression(Type.SCALAR, Form.OTHER, word.begin)
 
@@ -224,6 +229,8 @@ class _Parser:
         last = function.takes[-1:]
         wanted = [*function.takes, *(last * (count - len(function.takes)))][:count]
         _require_types(word.text, word.begin, wanted, arguments)
+        if word.text == _WITH_REGEX:
+            require_regex(self.words, arguments[-1].text or "", arguments[-1].begin)
         return Expression(function.gives, Form.OTHER, word.begin)
 
     def arguments(self) -> list[Expression]:

@@ -2,15 +2,11 @@
 
 from typing import Final
 
+from ktrlplane.domain.observability.label_names import INTERNAL, METRIC_NAME, is_internal
 from ktrlplane.domain.observability.matchers import Place
 from ktrlplane.domain.observability.matching import meaning, selects_something
 from ktrlplane.domain.observability.words import NAME, STRING, Word, Words, refuse
 
-_METRIC_NAME: Final = "__name__"
-INTERNAL: Final = "__"
-"""How names begin by which backends talk to themselves: Mimir keeps whole queries in labels of a
-metric ``__embedded_queries__``."""
-_KNOWN: Final = frozenset({_METRIC_NAME, "__type__", "__unit__"})
 _OPERATORS: Final = frozenset({"=", "!=", "=~", "!~"})
 
 
@@ -40,10 +36,10 @@ def _matcher(words: Words, metric: Word | None) -> bool:
         words.unexpected("a matcher")
     if not name:
         refuse("This name is empty.", word.begin)
-    if name.startswith(INTERNAL) and name not in _KNOWN:
+    if is_internal(name):
         refuse(f"Labels that begin with {INTERNAL} are the backend's own.", word.begin)
     is_metric = word.kind == STRING and words.now.kind not in _OPERATORS
-    if metric is not None and (is_metric or name == _METRIC_NAME):
+    if metric is not None and (is_metric or name == METRIC_NAME):
         refuse("The metric is named twice.", word.begin)
     if is_metric:
         return True
@@ -52,6 +48,6 @@ def _matcher(words: Words, metric: Word | None) -> bool:
     operator = words.take()
     value = words.need(STRING)
     text = meaning(value)
-    if name == _METRIC_NAME and text.startswith(INTERNAL):
+    if name == METRIC_NAME and text.startswith(INTERNAL):
         refuse(f"Metrics that begin with {INTERNAL} are the backend's own.", value.begin)
-    return selects_something(operator.kind, text, value.begin)
+    return selects_something(words, operator.kind, text, value.begin)

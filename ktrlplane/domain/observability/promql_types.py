@@ -21,6 +21,9 @@ class Form(Enum):
 
 
 class Expression(NamedTuple):
+    """``text`` is what a string means that stands alone, be it in parentheses."""
+
     type: Type
     form: Form
     begin: int
+    text: str | None = None

@@ -12,6 +12,7 @@ from ktrlplane.domain.observability.words import (
     NAME,
     NUMBER,
     STRING,
+    Room,
     Word,
     Words,
     refuse,
@@ -37,10 +38,11 @@ _IN_BRACKETS: Final = re.compile(
 )
 _FILL: Final = re.compile(r"fill(?:_left|_right)?+[ \t\r\n]*+\(", re.IGNORECASE | re.ASCII)
 """Words like any others, unless a parenthesis follows."""
+_UNREADABLE: Final = "\ufffd"
 _KINDS: Final = {"name": NAME, "number": NUMBER, "duration": DURATION, "string": STRING}
 
 
-def read_words(query: str, longest: float = math.inf) -> Words:
+def read_words(query: str, longest: float = math.inf, room: Room | None = None) -> Words:
     """``fill`` and its like have themselves as their kind. Raises: UnsafeQuery."""
     require_short(query)
     words: list[Word] = []
@@ -67,8 +69,19 @@ def read_words(query: str, longest: float = math.inf) -> Words:
             refuse(f"A query has at most {MAX_WORDS} words.", at)
     if found is None:
         _refuse_rest(query, at)
+    _require_readable(query, words)
     words.append(Word(END, "", len(query)))
-    return Words(words, longest)
+    return Words(words, longest, room)
+
+
+def _require_readable(query: str, words: list[Word]) -> None:
+    """The backend takes U+FFFD in a string for what stands in for a byte that is no text. Raises:
+    UnsafeQuery."""
+    if _UNREADABLE not in query:
+        return
+    for word in words:
+        if (at := word.text.find(_UNREADABLE)) >= 0:
+            refuse("In a string, U+FFFD is written \\ufffd here.", word.begin + at)
 
 
 def _refuse_rest(query: str, at: int) -> None:

@@ -1,13 +1,12 @@
 """From what was asked to what a backend is asked, with the matcher in every selector."""
 
-import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
 from attrs import frozen
 
-from ktrlplane.domain.errors import Fault, UnsafeQuery
+from ktrlplane.domain.errors import Fault, UnsafeQuery, ValidationFailed
 from ktrlplane.domain.observability.backend_queries import (
     ROOTS,
     Backend,
@@ -27,14 +26,12 @@ from ktrlplane.domain.observability.logql import scope_logql, scope_streams
 from ktrlplane.domain.observability.matchers import Matcher, quoted
 from ktrlplane.domain.observability.promql import scope_promql, scope_series
 from ktrlplane.domain.observability.times import LATEST, SECOND, Unit, in_seconds
+from ktrlplane.domain.observability.words import MAX_BYTES, Room
 
-Scoping = Callable[[str, Matcher], str]
+Scoping = Callable[[str, Matcher, Room], str]
 Bounded = Callable[[str, Matcher, float], str]
 Parameters = list[tuple[str, str]]
 
-LABEL_NAME: Final = re.compile(r"(?!__tenant_id__\Z)[A-Za-z_][A-Za-z0-9_]{0,254}")
-"""But for the one that backends tell tenants by, which they answer without looking at
-selectors."""
 DIRECTIONS: Final = ("forward", "backward")
 _USUAL_POINTS: Final = 250
 
@@ -119,13 +116,21 @@ def logs_question(given: Given, scope: Scope) -> BackendQuery:
     reader.finish()
     if given.query is not None:
         return question(Backend.LOGS, Endpoint.QUERY_RANGE, given, scope)
-    query = f"{{{scope.matcher}}}"
-    if given.search:
-        query += f" |= {quoted(given.search)}"
+    query = _lines_with(given.search, level, scope.matcher)
+    if len(query) > MAX_BYTES:
+        detail = f"As a query this has {len(query):,} bytes, and {MAX_BYTES:,} are the most."
+        raise ValidationFailed([Fault("/search", "range", detail)])
+    return question(Backend.LOGS, Endpoint.QUERY_RANGE, given, scope, made=query)
+
+
+def _lines_with(search: str | None, level: str | None, matcher: Matcher) -> str:
+    query = f"{{{matcher}}}"
+    if search:
+        query += f" |= {quoted(search)}"
     if level is not None:
         named = quoted(f"(?i)({LEVELS[_NAMES_OF_LEVELS[level]]})")
         query += f" | level=~{named} or detected_level=~{named}"
-    return question(Backend.LOGS, Endpoint.QUERY_RANGE, given, scope, made=query)
+    return query
 
 
 def _over(dialect: _Dialect, over: Span) -> Parameters:
@@ -190,16 +195,22 @@ def _selected(dialect: _Dialect, reader: Reader, scope: Scope, name: str) -> Par
         detail = f"Send {MAX_SELECTORS} selectors at most."
         reader.faults.append(Fault("/match[]", "range", detail))
         return []
-    scoped = [_scoped_selector(dialect, text, scope, name) for text in texts]
+    length = sum(len(text.encode(errors="surrogatepass")) for text in texts)
+    if len(texts) > 1 and length > MAX_BYTES:
+        detail = f"All selectors together have {MAX_BYTES:,} bytes at most; these have {length:,}."
+        reader.faults.append(Fault("/match[]", "range", detail))
+        return []
+    room = Room()
+    scoped = [_scoped_selector(dialect, text, scope, name, room) for text in texts]
     return [(name, text) for text in scoped or (f"{{{scope.matcher}}}",)]
 
 
-def _scoped_selector(dialect: _Dialect, text: str, scope: Scope, name: str) -> str:
+def _scoped_selector(dialect: _Dialect, text: str, scope: Scope, name: str, room: Room) -> str:
     # Once our matcher is in it, {} selects by something.
     if text.strip() == "{}":
         return f"{{{scope.matcher}}}"
     try:
-        return dialect.scope_selector(text, scope.matcher)
+        return dialect.scope_selector(text, scope.matcher, room)
     except UnsafeQuery as refusal:
         raise UnsafeQuery(refusal.reason, refusal.position, f"/{name}") from refusal
 

@@ -3,12 +3,15 @@
 import math
 from typing import Final, NamedTuple, NoReturn
 
+from attrs import define
+
 from ktrlplane.domain.errors import UnsafeQuery
 from ktrlplane.domain.observability.literals import said_in_days
 
 MAX_BYTES: Final = 8192
 MAX_WORDS: Final = 2000
 MAX_NESTING: Final = 64
+MAX_REGEX_PARTS: Final = 10_000
 
 END: Final = "the end of the query"
 NAME: Final = "a name"
@@ -52,14 +55,25 @@ def require_short(query: str) -> None:
         refuse(f"A query has at most {MAX_BYTES} bytes; this one has {length}.", MAX_BYTES)
 
 
+@define
+class Room:
+    """For the regular expressions of one request: how many parts all that come may have, each
+    counted as often as it may be repeated. A backend makes so many instructions of them."""
+
+    parts: int = MAX_REGEX_PARTS
+
+
 class Words:
     """Of one query, read from the left. ``now`` is the next one. A range in it is ``longest``
-    milliseconds long at most."""
+    milliseconds long at most; its regular expressions have the ``room`` for them."""
 
-    __slots__ = ("_at", "_depth", "_words", "longest", "now")
+    __slots__ = ("_at", "_depth", "_words", "longest", "now", "room")
 
-    def __init__(self, words: list[Word], longest: float = math.inf) -> None:
+    def __init__(
+        self, words: list[Word], longest: float = math.inf, room: Room | None = None
+    ) -> None:
         self.longest = longest
+        self.room = Room() if room is None else room
         self._words = words
         self._at = 0
         self._depth = 0
@@ -107,6 +121,16 @@ class Words:
         """Raises: UnsafeQuery where one is too long."""
         if milliseconds > self.longest:
             refuse(f"A range is {said_in_days(self.longest)} long at most.", begin)
+
+    def require_room(self, parts: int, begin: int) -> None:
+        """Raises: UnsafeQuery where it is not there; else it is taken."""
+        self.room.parts -= parts
+        if self.room.parts < 0:
+            refuse(
+                f"The regular expressions of one request have {MAX_REGEX_PARTS:,} parts at most, "
+                "each counted as often as it may be repeated.",
+                begin,
+            )
 
     def back(self) -> None:
         self._depth -= 1

@@ -12,26 +12,34 @@ from ktrlplane.entrypoints.http import parsing, repeats, wire
 from ktrlplane.entrypoints.http.problems import EdgeError
 from ktrlplane.entrypoints.http.wire import Reading
 
-MAX_BYTES: Final = 1024 * 1024
+_KIB: Final = 1024
+MAX_BYTES: Final = 1024 * _KIB
+MAX_FORM_BYTES: Final = 64 * _KIB
+"""Of parameters of a query: 8 KiB of it are 24 in percent-encoding."""
 JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"
 
 
-def raw_body(req: falcon.Request) -> bytes:
-    """At most 1 MiB. Raises: EdgeError."""
-    if (req.content_length or 0) > MAX_BYTES:
-        raise EdgeError("payload_too_large", "Send at most 1 MiB.")
+def raw_body(req: falcon.Request, most: int = MAX_BYTES) -> bytes:
+    """``most`` counts bytes. Raises: EdgeError."""
+    if (req.content_length or 0) > most:
+        raise _too_large(most)
     terminated = req.content_length is None and req.env.get("wsgi.input_terminated", False)
     stream = req.stream if terminated else req.bounded_stream
     try:
-        raw: bytes = stream.read(MAX_BYTES + 1)
+        raw: bytes = stream.read(most + 1)
     except Exception as exc:  # each server has its own for what a client did
         raise EdgeError(
             "malformed_request", "The body breaks off, or is not framed as HTTP says."
         ) from exc
-    if len(raw) > MAX_BYTES:
-        raise EdgeError("payload_too_large", "Send at most 1 MiB.")
+    if len(raw) > most:
+        raise _too_large(most)
     return raw
+
+
+def _too_large(most: int) -> EdgeError:
+    said = "1 MiB" if most == MAX_BYTES else f"{most // _KIB} KiB"
+    return EdgeError("payload_too_large", f"Send at most {said}.")
 
 
 def read_body(req: falcon.Request, raw: bytes, kind: type) -> Reading:

@@ -10,7 +10,7 @@ from attrs import field, frozen
 from ktrlplane.domain import errors
 from ktrlplane.domain.access import Action
 from ktrlplane.domain.observability.backend_queries import Backend, Endpoint, Given
-from ktrlplane.domain.observability.questions import LABEL_NAME
+from ktrlplane.domain.observability.label_names import has_values
 from ktrlplane.domain.services import observability as service
 from ktrlplane.entrypoints.http.operations import Call, Operation, Reply, needs, no_such
 from ktrlplane.entrypoints.http.parameters import Parameters, said
@@ -107,7 +107,7 @@ def _given(call: Call) -> Given:
     asked = attrs.asdict(call.query, recurse=False)
     asked["match"] = (*asked.get("match", ()), *asked.pop("also_match", ()))
     name = call.path.get("name")
-    if name is not None and LABEL_NAME.fullmatch(name) is None:
+    if name is not None and not has_values(name):
         raise no_such("label")
     return Given(name=name, **asked)
 

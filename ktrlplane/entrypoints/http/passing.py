@@ -21,7 +21,7 @@ from ktrlplane.ports.telemetry import Answer, Body
 PER_PRINCIPAL: Final = 16
 """Queries of each backend at once, in one process."""
 AT_ONCE: Final = 128
-"""Queries at once of all, in one process."""
+"""Queries of each backend at once, of all, in one process."""
 
 _log = structlog.get_logger("ktrlplane.http")
 
@@ -47,12 +47,7 @@ class Exchange:
 
     @turn.default
     def _(self) -> "Future[None]":
-        return self._turns.ask(self._whose)
-
-    @property
-    def _whose(self) -> str:
-        """By backend: one that stands still does not use up what is there for the other."""
-        return f"{self.query.backend} {self.actor}"
+        return self._turns.ask(self.actor.value)
 
     def pass_in(self, turns: Turns) -> "Future[None]":
         """Its turn to be passed on, asked for once. Raises: TooManyWait."""
@@ -68,7 +63,7 @@ class Exchange:
             was_open, self._is_open = self._is_open, False
         if not was_open:
             return
-        self._turns.leave(self._whose, self.turn)
+        self._turns.leave(self.actor.value, self.turn)
         for act in self._also:
             act()
         future = self.future

@@ -114,7 +114,12 @@ DEFINITIONS: Final[dict[str, Definition]] = {
         _of(errors.NotEmpty, "Delete what is in it first, or send cascade=true."),
         _of(errors.IdempotencyInProgress, "Wait for the first request, then send this again."),
         _of(errors.PreconditionFailed, "Read it again and send its new ETag in If-Match."),
-        Definition("payload_too_large", 413, "The body is too large", "Send at most 1 MiB."),
+        Definition(
+            "payload_too_large",
+            413,
+            "The body is too large",
+            "Send at most 1 MiB, and 64 KiB of parameters as a form.",
+        ),
         Definition(
             "unsupported_media_type",
             415,

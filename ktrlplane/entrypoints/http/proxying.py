@@ -10,7 +10,7 @@ import hashlib
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import CancelledError, Future, wait
 from contextlib import contextmanager
 from typing import Any, Final
@@ -21,7 +21,7 @@ from attrs import field, frozen
 
 from ktrlplane.domain.errors import OutcomeUnknown, UpstreamError
 from ktrlplane.domain.ids import PrincipalId
-from ktrlplane.domain.observability.backend_queries import BackendQuery
+from ktrlplane.domain.observability.backend_queries import Backend, BackendQuery
 from ktrlplane.entrypoints.http import bodies, waiting
 from ktrlplane.entrypoints.http.backend_refusals import JSON, cause_of, require_good
 from ktrlplane.entrypoints.http.passing import AT_ONCE, PER_PRINCIPAL, Exchange, Passing
@@ -51,29 +51,36 @@ _log = structlog.get_logger("ktrlplane.http")
 
 @frozen
 class Proxy:
-    """``threads`` are those that a process has for requests: half of them, at most, wait for a
-    moment, and half pass long answers on. ``spare`` ones are there beside them to wait in."""
+    """``threads`` are those that a process has for requests: of each backend a quarter of them,
+    at most, pass long answers on, and an eighth wait where no more requests can be put aside, so
+    that of eight one is left beside two exports; a quarter wait for a moment. Where there are
+    ``spare`` ones beside them, a quarter of those pass answers on of each backend, and half wait.
+
+    Each backend has its own ``turns``, and turns of ``passing`` long answers on: one that stands
+    still does not use up what is there for the other."""
 
     telemetry: Telemetry
     threads: int = 8
-    turns: Turns = field(factory=lambda: Turns(PER_PRINCIPAL, AT_ONCE))
+    turns: Mapping[Backend, Turns] = field(
+        factory=lambda: {one: Turns(PER_PRINCIPAL, AT_ONCE) for one in Backend}
+    )
     spare: int = field(factory=lambda: waiting.spare_threads)
-    passing: Turns = field(init=False)
+    passing: Mapping[Backend, Turns] = field(init=False)
     _moments: threading.BoundedSemaphore = field(init=False)
     _threads_to_wait_in: threading.BoundedSemaphore = field(init=False)
 
     @passing.default
-    def _(self) -> Turns:
-        most = self.spare or max(1, self.threads // 2)
-        return Turns(max(1, most // 4), most)
+    def _(self) -> Mapping[Backend, Turns]:
+        most = max(1, (self.spare or self.threads) // 4)
+        return {one: Turns(max(1, most // 4), most) for one in Backend}
 
     @_moments.default
     def _(self) -> threading.BoundedSemaphore:
-        return threading.BoundedSemaphore(max(1, self.threads // 2))
+        return threading.BoundedSemaphore(max(1, self.threads // 4))
 
     @_threads_to_wait_in.default
     def _(self) -> threading.BoundedSemaphore:
-        return threading.BoundedSemaphore(self.spare or max(1, self.threads // 2))
+        return threading.BoundedSemaphore(max(1, self.spare // 2 or self.threads // 8))
 
     def answer(
         self,
@@ -122,7 +129,7 @@ class Proxy:
             # The id has come to mean something else meanwhile.
             before.end()
         try:
-            return Exchange(query, raw, actor, self.turns)
+            return Exchange(query, raw, actor, self.turns[query.backend])
         except TooManyWait:
             raise _too_many() from None
 
@@ -172,7 +179,7 @@ class Proxy:
         if answer.rest is None:
             return None
         try:
-            turn = exchange.pass_in(self.passing)
+            turn = exchange.pass_in(self.passing[exchange.query.backend])
         except TooManyWait:
             raise _too_many() from None
         until = (exchange.passing_since or 0.0) + PASS_WITHIN_S
@@ -229,12 +236,12 @@ def _done_within(future: "Future[Any]", seconds: float) -> bool:
 
 
 def raw_form(req: falcon.Request) -> bytes:
-    """The body of a request; that of one that was put aside is read already. Raises:
-    EdgeError."""
+    """The body of a request, 64 KiB at most; that of one that was put aside is read already.
+    Raises: EdgeError."""
     seat = waiting.seat_here()
     if seat is not None and isinstance(seat.carried, Exchange):
         return seat.carried.raw
-    return bodies.raw_body(req)
+    return bodies.raw_body(req, bodies.MAX_FORM_BYTES)
 
 
 def _trace(req: falcon.Request) -> str:

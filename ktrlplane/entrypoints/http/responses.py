@@ -218,7 +218,7 @@ def _codes(operation: Operation) -> Iterable[str]:
         yield errors.Interrupted.code
     if operation.tagged and (operation.conditional or not operation.writes):
         yield errors.PreconditionFailed.code
-    if operation.writes or operation.body is not None:
+    if operation.writes or operation.takes_form or operation.body is not None:
         yield "payload_too_large"
     if operation.body is not None:
         yield "unsupported_media_type"

@@ -59,12 +59,14 @@ AT_ONCE: Final = float("-inf")
 
 @define(eq=False)
 class Seat:
-    """Of a request that can be put aside, if there is room; ``since`` is when it first was, with
-    what it ``carried``. ``request_id`` and ``began`` are those of its first asking; it is broken
-    off where its answer is not taken ``until`` then. ``is_gone`` looks whether its client is."""
+    """Of a request that can be put aside, if there is room; for something to happen only where
+    it ``may_wait``, which leaves room for queries. ``since`` is when it first was, with what it
+    ``carried``. ``request_id`` and ``began`` are those of its first asking; it is broken off where
+    its answer is not taken ``until`` then. ``is_gone`` looks whether its client is."""
 
     since: float | None = None
     has_room: bool = True
+    may_wait: bool = True
     carried: Carried | None = None
     request_id: str | None = None
     began: float | None = None
@@ -114,7 +116,7 @@ def waited(
     found = ask()
     if is_over(found) or now - since >= wait_s:
         return found
-    if seat is not None and seat.has_room:
+    if seat is not None and seat.may_wait:
         raise Parked(key, look, since, since + wait_s)
     if seat is not None:
         return found

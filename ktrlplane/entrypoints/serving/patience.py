@@ -125,7 +125,8 @@ class PatientWorker(ReceivingWorker):
         """Gives a place in the parking, too."""
         seat = getattr(conn, "again", None) or Seat(is_gone=partial(_is_gone, conn.sock))
         conn.again = None
-        seat.has_room = len(self._parking) < MOST_PARKED
+        taken = len(self._parking)
+        seat.has_room, seat.may_wait = taken < MOST_PARKED, taken < MOST_PARKED // 2
         conn.seat = seat
         self._served[conn] = time.monotonic()
         try:
