@@ -37,6 +37,17 @@ class BillingFault(enum.StrEnum):
     PRICE_MISSING = "price_missing"
     """The provider refuses what is to be paid for: a price that it does not have, or cannot sell
     together with the others."""
+    SUBSCRIPTION_UNKNOWN = "subscription_unknown"
+    """The customer has a subscription that nobody here has made, and may have no other."""
+
+
+class PaidChange(enum.Enum):
+    """Of what an account is to pay for."""
+
+    OTHER = "other"
+    """More of it, or something else: from now on, whatever was to change before."""
+    LESS = "less"
+    """Nobody pays for what they have given up, however long it takes until that is heard."""
 
 
 @frozen(kw_only=True)
@@ -52,7 +63,7 @@ class BillingAccount:
     ``lost`` are customers whom the provider did not have when it was asked, and may have again.
     ``ending`` are subscriptions of its own that are to be cancelled. ``grace_until`` is set
     while a payment is failing; once ``has_lapsed``, what it pays for is suspended.
-    ``touched_at`` is when what it is to pay for changed last, None once that is so;
+    ``touched_at`` is from when on it is to pay for what changed last, None once it does so;
     ``pay_again`` asks for what is open to be paid once more. ``due_at`` is when somebody looks
     at it next, and ``leased_until`` set while somebody does.
     """
@@ -85,11 +96,18 @@ class BillingAccount:
         account_id = BillingAccountId(f"bill_{scope.scope_type}_{scope.scope_id}")
         return cls(billing_account_id=account_id, scope=scope, created_at=now, updated_at=now)
 
-    def touched(self, now: datetime) -> Self:
-        """Somebody is to look at it now."""
+    def touched(self, now: datetime, paid: PaidChange | None = None) -> Self:
+        """Somebody is to look at it now. ``paid`` is how what it pays for changes by that."""
         due_at = now if self.due_at is None else min(self.due_at, now)
+        touched_at = now if paid is PaidChange.OTHER else self.touched_at
+        if paid is PaidChange.LESS and touched_at is None:
+            touched_at = now
         return evolve(
-            self, revision=self.revision + 1, due_at=due_at, touched_at=now, updated_at=now
+            self,
+            revision=self.revision + 1,
+            due_at=due_at,
+            touched_at=touched_at,
+            updated_at=now,
         )
 
     def claimed(self, until: datetime) -> Self:
@@ -121,7 +139,8 @@ class BillingAccount:
         """Whether a subscription may be being made, or is about to be, of which nothing is known
         here yet."""
         is_looked_at = self.leased_until is not None and self.leased_until > now
-        is_wanted = self.touched_at is not None and not self.has_lapsed
+        is_tried = self.touched_at is not None or self.attempts > 0
+        is_wanted = is_tried and not self.has_lapsed
         return is_looked_at or is_wanted or self.pay_again
 
     @property

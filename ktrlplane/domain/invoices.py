@@ -50,6 +50,12 @@ class Invoice:
     url: str | None = field(default=None, repr=False)
     pdf_url: str | None = field(default=None, repr=False)
 
+    @property
+    def is_owed(self) -> bool:
+        """Open, and for what is bought here. What somebody has written by hand at the provider
+        is paid as they have agreed upon."""
+        return self.state is InvoiceState.OPEN and self.subscription_id is not None
+
 
 @frozen(kw_only=True)
 class Preview:

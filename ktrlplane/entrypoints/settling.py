@@ -18,7 +18,7 @@ from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.services.settlement import settle_account
 from ktrlplane.domain.services.settling import claim_accounts, put_off, wanted_of
 from ktrlplane.entrypoints.transactions import Transact
-from ktrlplane.ports.payments import BillingChanged, NotAccepted, Payments
+from ktrlplane.ports.payments import BillingChanged, NotAccepted, Payments, SubscribedElsewhere
 
 AT_ONCE: Final = 10
 LEASE: Final = timedelta(minutes=1)
@@ -98,4 +98,6 @@ def _fault(error: UpstreamError | BillingChanged) -> BillingFault | None:
     """None for what is only to be looked at again."""
     if isinstance(error, NotAccepted):
         return BillingFault.PRICE_MISSING
+    if isinstance(error, SubscribedElsewhere):
+        return BillingFault.SUBSCRIPTION_UNKNOWN
     return BillingFault.PROVIDER_UNAVAILABLE if isinstance(error, UpstreamError) else None

@@ -8,7 +8,7 @@ from typing import Protocol
 from attrs import frozen
 
 from ktrlplane.domain.access import Scope
-from ktrlplane.domain.billing_accounts import BillingAccount
+from ktrlplane.domain.billing_accounts import BillingAccount, PaidChange
 from ktrlplane.domain.ids import CustomerId, PriceId
 from ktrlplane.domain.resources import Resource
 
@@ -51,14 +51,21 @@ class BillingAccounts(Protocol):
         ``touched_at``, ``due_at``, ``leased_until``, ``attempts``. Added where there is none."""
 
     @abstractmethod
-    def touch(self, scopes: Collection[Scope], at: datetime) -> None:
+    def touch(
+        self, scopes: Collection[Scope], at: datetime, *, paid: PaidChange | None = None
+    ) -> None:
         """Somebody is to look at these (see ``BillingAccount.touched``). Made where they are
         not there."""
+
+    @abstractmethod
+    def look_at(self, scope: Scope, at: datetime) -> None:
+        """As ``touch``, of one that is there, where nothing else is wanted than before: only
+        what it has at the provider may be something else, be it by what was done there for it."""
 
     @property
     @abstractmethod
     def touched(self) -> Collection[Scope]:
-        """What this unit of work has touched."""
+        """What this unit of work has touched, or has somebody look at."""
 
     @abstractmethod
     def claim(
@@ -70,8 +77,8 @@ class BillingAccounts(Protocol):
     @abstractmethod
     def settle(self, claimed: BillingAccount, account: BillingAccount, due_at: datetime) -> bool:
         """``account`` is what ``claimed`` has become, kept where the lease is still the same:
-        whether it was. Its lease ends; it is due at ``due_at``, or at once if it was touched
-        since, and then ``touched_at`` stays."""
+        whether it was. Its lease ends; it is due at ``due_at``, or when somebody was to look
+        at it again since; ``touched_at`` stays if it was touched since."""
 
     @abstractmethod
     def paid_for(self, scope: Scope) -> Sequence[Paid]:

@@ -31,6 +31,9 @@ GONE: Final = (
     "The payment provider does not have this customer any more. POST .../billing/customer has "
     "another one made; then add a payment method."
 )
+PAID_BY: Final = "paid-by"
+"""In the keys under which the platform itself makes a payment method the default one, to pay by
+it: whoever reads what the provider tells of that knows it by this as nobody's wish."""
 
 
 class NotAccepted(UpstreamError):
@@ -42,6 +45,11 @@ class BillingChanged(Conflict):
     plan. Nothing was done; read it again and decide again."""
 
     title = "Billing changed at the same time"
+
+
+class SubscribedElsewhere(BillingChanged):
+    """The customer has a subscription that is none of this platform's, and can have no other
+    while that lives. To ask again changes nothing."""
 
 
 class Customers(Protocol):

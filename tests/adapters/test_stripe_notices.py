@@ -101,3 +101,23 @@ def test_bytes_that_are_no_text_are_refused(body: bytes) -> None:
 def test_what_is_signed_and_no_event_is_told_so(body: bytes) -> None:
     with pytest.raises(ValidationFailed):
         StripeNotices(SECRET).read(body, signed(body))
+
+
+@pytest.mark.parametrize(
+    ("request_of", "is_about"),
+    [
+        ({"id": None, "idempotency_key": None}, True),
+        (None, True),
+        ({"id": "req_1", "idempotency_key": "d1b5c1f0-6c9a"}, True),
+        ({"id": "req_3", "idempotency_key": "cus_7/default/pm_1/7"}, True),
+        ({"id": "req_2", "idempotency_key": "in_1/pay/7/paid-by/pm_1"}, False),
+    ],
+)
+def test_a_default_of_the_platforms_own_is_nobodys_wish_to_pay(
+    request_of: dict[str, Any] | None, *, is_about: bool
+) -> None:
+    told = json.loads(event("customer.updated", object="customer", id="cus_7"))
+    before = {"invoice_settings": {"default_payment_method": "pm_0"}}
+    told["data"]["previous_attributes"] = before
+    body = json.dumps(told | {"request": request_of}).encode()
+    assert StripeNotices(SECRET).read(body, signed(body)).about_method is is_about

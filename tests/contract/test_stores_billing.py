@@ -5,7 +5,7 @@ from attrs import evolve
 
 from ktrlplane.domain.access import Scope
 from ktrlplane.domain.billing import Interval
-from ktrlplane.domain.billing_accounts import BillingAccount, BillingFault, Terms
+from ktrlplane.domain.billing_accounts import BillingAccount, BillingFault, PaidChange, Terms
 from ktrlplane.domain.ids import (
     BillingAccountId,
     CustomerId,
@@ -36,9 +36,11 @@ def changed(units: UnitsOfWork, *accounts: BillingAccount) -> None:
             work.billing.change(one)
 
 
-def touched(units: UnitsOfWork, *scopes: Scope, at: Any = NOW) -> None:
+def touched(
+    units: UnitsOfWork, *scopes: Scope, at: Any = NOW, paid: PaidChange | None = None
+) -> None:
     with units.begin() as work:
-        work.billing.touch(scopes, at)
+        work.billing.touch(scopes, at, paid=paid)
 
 
 def claimed(units: UnitsOfWork, now: Any = NOW, **but: Any) -> list[BillingAccount]:
@@ -88,16 +90,28 @@ def test_what_is_touched_is_due_and_has_another_revision(bare: UnitsOfWork) -> N
     with bare.begin() as work:
         work.billing.touch([ACME, WEB], NOW)
         assert set(work.billing.touched) == {ACME, WEB}
-    assert found(bare) == evolve(an_account(), revision=1, due_at=NOW, touched_at=NOW)
+    assert found(bare) == evolve(an_account(), revision=1, due_at=NOW)
     touched(bare, ACME, at=NOW + HOUR)
     account = found(bare)
     assert account is not None
-    assert (account.revision, account.due_at) == (2, NOW)
-    assert account.touched_at == NOW + HOUR
+    assert (account.revision, account.due_at, account.touched_at) == (2, NOW, None)
     changed(bare, evolve(account, revision=77, due_at=None, leased_until=NOW, attempts=9))
     assert found(bare) == account
     with bare.begin() as work:
         assert work.billing.touched == frozenset()
+
+
+def test_it_is_kept_from_when_on_something_else_is_paid_for(bare: UnitsOfWork) -> None:
+    less, other = PaidChange.LESS, PaidChange.OTHER
+    said = [(less, 1), (None, 2), (less, 3), (other, 4), (None, 5), (other, 6), (less, 7)]
+    kept = []
+    for paid, hours in said:
+        touched(bare, ACME, at=NOW + hours * HOUR, paid=paid)
+        account = found(bare)
+        assert account is not None
+        assert account.touched_at is not None
+        kept.append((account.touched_at - NOW) // HOUR)
+    assert kept == [1, 1, 1, 4, 4, 6, 6]
 
 
 def test_what_is_claimed_is_nobody_elses_until_its_lease_ends(bare: UnitsOfWork) -> None:
@@ -148,7 +162,7 @@ def test_what_was_found_is_kept_by_who_has_the_lease(bare: UnitsOfWork) -> None:
 def test_what_is_touched_meanwhile_is_looked_at_again_at_once(bare: UnitsOfWork) -> None:
     touched(bare, ACME)
     (claim,) = claimed(bare)
-    touched(bare, ACME, at=NOW + timedelta(seconds=1))
+    touched(bare, ACME, at=NOW + timedelta(seconds=1), paid=PaidChange.OTHER)
     assert settled(bare, claim, evolve(claim, touched_at=None), NOW + HOUR)
     (again,) = claimed(bare, NOW + MINUTE)
     assert (again.revision, again.touched_at) == (4, NOW + timedelta(seconds=1))
@@ -156,6 +170,31 @@ def test_what_is_touched_meanwhile_is_looked_at_again_at_once(bare: UnitsOfWork)
     account = found(bare)
     assert account is not None
     assert (account.touched_at, account.due_at) == (None, NOW + HOUR)
+
+
+def test_what_is_only_looked_at_again_is_wanted_as_it_was(bare: UnitsOfWork) -> None:
+    touched(bare, ACME)
+    (claim,) = claimed(bare)
+    assert settled(bare, claim, evolve(claim, touched_at=None), NOW + HOUR)
+
+    def look_at(*scopes: Scope, at: Any) -> None:
+        with bare.begin() as work:
+            for scope in scopes:
+                work.billing.look_at(scope, at)
+            assert work.billing.touched == {ACME}
+
+    look_at(ACME, WEB, at=NOW + 2 * HOUR)
+    account = found(bare)
+    assert account is not None
+    assert (account.revision, account.due_at, found(bare, WEB)) == (2, NOW + HOUR, None)
+    look_at(ACME, at=NOW + MINUTE)
+    (again,) = claimed(bare, NOW + MINUTE)
+    assert again.touched_at is None
+    look_at(ACME, at=NOW + MINUTE + timedelta(seconds=1))
+    assert settled(bare, again, again, NOW + 2 * HOUR)
+    account = found(bare)
+    assert account is not None
+    assert (account.revision, account.due_at) == (3, NOW + MINUTE + timedelta(seconds=1))
 
 
 def test_who_pays_for_what(units: UnitsOfWork) -> None:

@@ -6,6 +6,7 @@ from typing import Any, Final
 import pytest
 from attrs import evolve
 
+from ktrlplane.domain.billing_accounts import PaidChange
 from ktrlplane.domain.errors import Unauthenticated
 from ktrlplane.domain.ids import CustomerId, ResourceId
 from ktrlplane.ports.payment_notices import Notice, PaymentNotices
@@ -222,7 +223,8 @@ def test_nobody_changes_the_terms_of_what_is_being_made(world: World, ada: Calle
     """Else it would be paid in one currency, and asked for in another."""
     world.pays("organization acme")
     with world.units.begin() as work:
-        work.billing.touch([on("organization acme")], world.clock.now())
+        scopes = [on("organization acme")]
+        work.billing.touch(scopes, world.clock.now(), paid=PaidChange.OTHER)
     yearly = {"interval": "year"}
     assert refusal(ada.post(f"{ACME}/subscription", yearly)) == (409, "conflict")
     world.settle()

@@ -11,7 +11,7 @@ from ktrlplane.domain.ids import ResourceId
 from ktrlplane.domain.services import billing, subscribing
 from ktrlplane.domain.services.estimates import Estimate
 from tests.builders import NOW
-from tests.buying import ACME, GOLD, GRAND, MILL, TYPE, Scene
+from tests.buying import ACME, GOLD, GRAND, MILL, OTHER, PLANT, TYPE, Scene
 
 ONE = ResourceId("one")
 HALF_A_MONTH = timedelta(days=15, hours=7)
@@ -192,3 +192,37 @@ def test_what_another_pays_for_is_asked_there(scene: Scene) -> None:
         scene.estimate(resource_id=ONE)
     assert [fault.code for fault in refused.value.faults] == ["paid_elsewhere"]
     assert scene.estimate(MILL, resource_id=ONE).now == Money(GOLD, "eur")
+
+
+@pytest.fixture
+def trying() -> Scene:
+    """Gold may be tried for twenty days."""
+    tried = Scene({"gold": 20})
+    tried.buy("one", "gold")
+    tried.buy("two", "gold")
+    tried.clock.advance(timedelta(days=1))
+    return tried
+
+
+@pytest.mark.parametrize("asked", [{"type": TYPE}, {"resource_id": ResourceId("two")}])
+def test_a_free_tier_leaves_a_trial_as_it_is(trying: Scene, asked: dict[str, Any]) -> None:
+    told = trying.estimate(**asked, sku="free")
+    if "type" in asked:
+        trying.buy("three", "free")
+    else:
+        trying.ada.update_resource("two", sku="free")
+    assert told.billed_at == trying.estimate().billed_at == NOW + timedelta(days=20)
+    assert trying.state() == "trialing"
+
+
+def test_whoever_is_asked_knows_what_was_tried_in_a_project(trying: Scene) -> None:
+    for name in ("one", "two"):
+        trying.ada.update_resource(name, sku="free")
+    trying.ada.create_project(id="far", name="P", org_id="other")
+    trying.buy("three", "gold", "far")
+    trying.ada.move_project("plant", org_id="other")
+    assert trying.state(OTHER) == "trialing"
+    told = [trying.estimate(scope, resource_id=ONE, sku="gold") for scope in (OTHER, PLANT)]
+    assert [one.billed_at for one in told] == [trying.clock.now()] * 2
+    trying.ada.update_resource("one", sku="gold")
+    assert trying.state(OTHER) == "active"

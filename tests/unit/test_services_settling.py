@@ -9,23 +9,26 @@ from attrs import evolve
 
 from ktrlplane.adapters.memory.clock import ManualClock
 from ktrlplane.domain.access import Scope
+from ktrlplane.domain.billing import Plan, SubscriptionItems
 from ktrlplane.domain.billing_accounts import BillingAccount, BillingFault, pause_after
 from ktrlplane.domain.errors import LimitExceeded, UpstreamError
 from ktrlplane.domain.ids import (
     CustomerId,
+    InvoiceId,
     OrganizationId,
     PrincipalId,
     ProjectId,
     ResourceId,
     SubscriptionId,
 )
+from ktrlplane.domain.invoices import InvoiceState
 from ktrlplane.domain.lifecycle import Hold
 from ktrlplane.domain.projects import ProjectStatus
 from ktrlplane.domain.resources import Resource
-from ktrlplane.domain.services import billing
+from ktrlplane.domain.services import billing, subscribing
 from ktrlplane.domain.services.agreeing import Found, agree
 from ktrlplane.domain.services.payment_notices import heed_notice
-from ktrlplane.domain.services.settlement import WAITING, settle_account
+from ktrlplane.domain.services.settlement import SUBSCRIBED_ELSEWHERE, WAITING, settle_account
 from ktrlplane.domain.services.settling import claim_accounts, put_off, wanted_of
 from ktrlplane.domain.services.transitions import keep
 from ktrlplane.entrypoints.library import ControlPlane
@@ -496,3 +499,165 @@ def test_who_repeats_a_request_is_not_told_what_is_so_no_more(scene: Scene, act:
     assert ask().cancel_at_period_end is (act is billing.cancel)
     (living,) = scene.there.subscriptions(scene.customer)
     assert living.cancel_at_period_end is (act is billing.cancel)
+
+
+def test_what_is_owed_is_told_though_nothing_is_left_to_pay_for(scene: Scene) -> None:
+    """Until it is paid: by another card, or by its link."""
+    scene.buy()
+    scene.there.decline(scene.customer)
+    scene.clock.advance(timedelta(days=32))
+    scene.control.catch_up()
+    scene.ada.delete_resource("one")
+    scene.clock.advance(timedelta(hours=7))
+    scene.control.catch_up()
+    assert scene.account.fault is BillingFault.PAYMENT_FAILED
+
+    def subscribe() -> None:
+        scene.control.transact(
+            lambda work: subscribing.subscribe(work, ACME, subscribing.Subscribe(), **scene.asked)
+        )
+
+    subscribe()
+    assert scene.account.fault is BillingFault.PAYMENT_FAILED
+    for _ in range(2):
+        scene.clock.advance(timedelta(hours=7))
+        scene.control.catch_up()
+        assert scene.account.fault is BillingFault.PAYMENT_FAILED
+    assert not scene.account.has_lapsed
+    good = scene.there.add_method(scene.customer)
+    scene.there.make_default(scene.customer, good, key="good")
+    subscribe()
+    assert scene.account.fault is None
+
+
+def test_what_is_owed_is_told_though_nobody_had_heard_of_it(scene: Scene) -> None:
+    scene.buy()
+    scene.there.decline(scene.customer)
+    scene.clock.advance(timedelta(days=32))
+    scene.ada.delete_resource("one")
+    assert scene.account.fault is BillingFault.PAYMENT_FAILED
+    (open_one,) = [
+        one
+        for one in scene.there.invoices(scene.customer, limit=9)
+        if one.state is InvoiceState.OPEN
+    ]
+    good = scene.there.add_method(scene.customer)
+    scene.there.make_default(scene.customer, good, key="good")
+    scene.there.pay(open_one.invoice_id, key="by its link")
+    notice = Notice(notice_id="paid", customer_id=scene.customer)
+    scene.control.transact(lambda work: heed_notice(work, notice, platform=scene.control.platform))
+    assert scene.account.fault is None
+
+
+def pending(scene: Scene) -> int:
+    """What the next invoice is dearer by."""
+    (living,) = scene.there.subscriptions(scene.customer)
+    lines = scene.there._contracts[living.subscription_id].pending
+    return sum(line.total.amount for line in lines)
+
+
+@pytest.mark.parametrize("is_looked_at", [False, True])
+@pytest.mark.parametrize("act", ["delete", "buy", "delete both"])
+def test_what_changed_is_prorated_from_when_it_did_whoever_asks_meanwhile(
+    scene: Scene, act: str, *, is_looked_at: bool
+) -> None:
+    """The provider fails for ten hours. Nobody pays for what they gave up an hour after that
+    began, or for what they had not bought yet."""
+    for name in ("one", "two", "three"):
+        scene.buy(name)
+    scene.clock.advance(timedelta(days=5))
+    began, before = scene.clock.now(), pending(scene)
+    scene.payments.writes_coming.extend([Fault.REFUSED] * 60)
+    if act == "buy":
+        scene.buy("four", "grand")
+    else:
+        scene.ada.delete_resource("two")
+    for _ in range(10):
+        scene.clock.advance(timedelta(hours=1))
+        scene.control.catch_up()
+    if act == "delete both":
+        scene.ada.delete_resource("three")
+    if is_looked_at:
+        scene.control.transact(lambda work: billing.open_customer(work, ACME, **scene.asked))
+    assert scene.account.touched_at == began
+    scene.payments.writes_coming.clear()
+    scene.clock.advance(timedelta(hours=1))
+    scene.control.catch_up()
+    (living,) = scene.there.subscriptions(scene.customer)
+    left_s = int((living.current_period_end - began).total_seconds())
+    period_s = int((living.current_period_end - living.current_period_start).total_seconds())
+    sign, each = (1, 2500) if act == "buy" else (-1, 1000)
+    count = 2 if act == "delete both" else 1
+    exact = sign * count * each * left_s / period_s
+    assert abs(pending(scene) - before - exact) <= 1
+    assert scene.account.touched_at is None
+
+
+def test_what_somebody_has_invoiced_by_hand_is_neither_paid_nor_in_the_way(scene: Scene) -> None:
+    """At the provider, to be paid within thirty days by a transfer."""
+    scene.buy()
+    real, paid = scene.there.invoices, []
+    by_hand = evolve(
+        real(scene.customer, limit=1)[0],
+        invoice_id=InvoiceId("in_hand"),
+        subscription_id=None,
+        state=InvoiceState.OPEN,
+    )
+
+    def invoices(customer_id: CustomerId, **asked: Any) -> Any:
+        return [by_hand, *real(customer_id, **asked)]
+
+    def pay(invoice_id: InvoiceId, **_: Any) -> None:
+        paid.append(invoice_id)
+
+    given: Any = scene.there
+    given.invoices, given.pay = invoices, pay
+    scene.buy("two")
+    scene.there.add_method(scene.customer)
+    notice = Notice(notice_id="card", customer_id=scene.customer, about_method=True)
+    scene.control.transact(lambda work: heed_notice(work, notice, platform=scene.control.platform))
+    assert (paid, scene.account.fault, scene.billed()) == ([], None, 2)
+    scene.ada.delete_resource("one")
+    scene.ada.delete_resource("two")
+    assert (paid, scene.account.fault, scene.billed()) == ([], None, 0)
+
+
+def test_a_subscription_that_nobody_here_has_made_is_told(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    """While it lives the customer can have no other, and nothing is paid for."""
+    price = scene.there.prices(["few-eur-month"])["few-eur-month"].price_id
+    plan = Plan(items=SubscriptionItems({price: 1}), revision=1)
+    (method,) = scene.there.payment_methods(scene.customer)
+    scene.there.make_default(scene.customer, method.payment_method_id, key="default")
+    theirs = scene.there.subscribe(scene.customer, plan)
+    contract = scene.there._contracts[theirs.subscription_id]
+    contract.subscription = evolve(contract.subscription, revision=0)
+    scene.buy()
+    assert scene.account.fault is BillingFault.SUBSCRIPTION_UNKNOWN
+    assert scene.resource().status_reason == SUBSCRIBED_ELSEWHERE
+    (told,) = [one for one in caplog.records if one.message == "account_put_off"]
+    assert (told.levelname, theirs.subscription_id.value in told.__dict__["reason"]) == (
+        "WARNING",
+        True,
+    )
+    scene.there.end(theirs.subscription_id)
+    scene.clock.advance(MINUTE)
+    scene.control.catch_up()
+    assert (scene.account.fault, scene.resource().status_reason) == (None, None)
+    assert scene.billed() == 1
+
+
+def test_what_changes_whenever_somebody_looks_is_told_in_the_end(scene: Scene) -> None:
+    scene.buy()
+    (living,) = scene.there.subscriptions(scene.customer)
+    contract = scene.there._contracts[living.subscription_id]
+    contract.subscription = evolve(living, revision=living.revision + 1000)
+    scene.buy("two")
+    faults = [scene.account.fault]
+    for _ in range(6):
+        scene.clock.advance(MINUTE)
+        scene.control.catch_up()
+        faults.append(scene.account.fault)
+    assert faults == [None] * 5 + [BillingFault.PROVIDER_UNAVAILABLE] * 2
+    assert scene.resource("two").status_reason == WAITING

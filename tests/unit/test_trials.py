@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 import pytest
 from attrs import evolve
 
-from ktrlplane.domain.billing import Plan
+from ktrlplane.domain.billing import Customer, Plan
 from ktrlplane.domain.errors import Forbidden
-from ktrlplane.domain.ids import ResourceId
+from ktrlplane.domain.ids import CustomerId, ResourceId
 from ktrlplane.domain.services import billing
 from ktrlplane.domain.services.estimates import Estimate
 from tests.builders import NOW, on
@@ -108,6 +108,51 @@ def test_who_may_only_write_ends_no_trial(scene: Scene) -> None:
     with pytest.raises(Forbidden, match="manage_billing"):
         ben.update_resource("one", sku="few")
     assert ben.update_resource("one", name="Renamed").name == "Renamed"
+
+
+def test_who_may_only_write_ends_no_trial_by_a_free_tier(scene: Scene) -> None:
+    """It is over once nothing is left that is tried, and is had once."""
+    scene.buy("one", "gold")
+    scene.buy("two", "gold")
+    scene.control.sign_in("ben", email="ben@example.com")
+    scene.control.grant("Editor", to="ben", on="project:plant")
+    ben = scene.control.sign_in("ben", email="ben@example.com")
+    assert ben.update_resource("two", sku="free").sku == "free"
+    with pytest.raises(Forbidden, match="manage_billing"):
+        ben.update_resource("one", sku="free")
+    assert (scene.state(), scene.living().current_period_end) == ("trialing", NOW + 20 * DAY)
+    assert scene.ada.update_resource("one", sku="free").sku == "free"
+    assert scene.there.subscriptions(scene.account(ACME).customer_id) == []
+
+
+def test_who_may_only_write_stops_what_is_paid_for(scene: Scene) -> None:
+    """Where nothing is tried any more it costs the payer nothing."""
+    scene.buy("one", "gold")
+    scene.pass_time(21 * DAY)
+    scene.control.sign_in("ben", email="ben@example.com")
+    scene.control.grant("Editor", to="ben", on="project:plant")
+    ben = scene.control.sign_in("ben", email="ben@example.com")
+    assert ben.update_resource("one", sku="free").sku == "free"
+
+
+def test_a_look_during_which_a_trial_ends_is_followed_by_another(scene: Scene) -> None:
+    scene.buy("one", "gold")
+    scene.buy("two", "few")
+    scene.clock.set(NOW + 10 * DAY - timedelta(seconds=1))
+    there = scene.there
+    real = there.customer
+
+    def slowly(customer_id: CustomerId) -> Customer | None:
+        scene.clock.advance(timedelta(seconds=2))
+        return real(customer_id)
+
+    there.customer = slowly  # type: ignore[method-assign]
+    with scene.control.transact.units.begin() as work:
+        work.billing.look_at(ACME, scene.clock.now())
+    scene.control.catch_up()
+    there.customer = real  # type: ignore[method-assign]
+    scene.pass_time(timedelta(0))
+    assert (scene.state(), scene.billed()) == ("active", [GOLD + FEW, 0])
 
 
 @pytest.mark.parametrize("to", ["other", None])
@@ -250,3 +295,40 @@ def test_what_comes_to_be_paid_has_no_longer_trial_than_it_would_have_had(scene:
     scene.inherit("mill", inherits=True)
     scene.pass_time(timedelta(minutes=5))
     assert (scene.state(), scene.billed()) == ("active", [GOLD + GRAND])
+
+
+@pytest.mark.parametrize("is_heard", [True, False])
+def test_what_was_tried_in_an_organization_is_not_tried_there_again_once_it_has_left(
+    scene: Scene, *, is_heard: bool
+) -> None:
+    """One project after the other, each paying for itself; or before anybody has heard of it."""
+    states = []
+    for name in ("first", "second", "third"):
+        scene.ada.create_project(id=name, name="P", org_id="other")
+        scene.inherit(name, inherits=False)
+        own = on(f"project {name}")
+        scene.act(billing.open_customer, own)
+        scene.pass_time(timedelta(minutes=1))
+        customer_id = scene.account(own).customer_id
+        method = scene.there.add_method(customer_id)
+        scene.there.make_default(customer_id, method, key=name)
+        if not is_heard:
+            scene.payments.writes_coming.append(Fault.REFUSED)
+        scene.buy(f"its-{name}", "gold", name)
+        scene.ada.move_project(name, org_id=None)
+        for _ in range(2):
+            scene.pass_time(timedelta(minutes=5))
+        states.append(scene.state(own))
+    assert states == ["trialing", "active", "active"]
+    scene.ada.create_project(id="last", name="P", org_id="other")
+    assert scene.estimate(OTHER, type="Acme.Kettle", sku="gold").billed_at == scene.clock.now()
+    scene.buy("its-last", "gold", "last")
+    scene.pass_time(timedelta(0))
+    assert (scene.state(OTHER), scene.billed(OTHER)) == ("active", [GOLD])
+
+
+def test_a_project_in_which_nothing_was_paid_for_leaves_a_trial_where_it_was(scene: Scene) -> None:
+    scene.buy("one", "free")
+    scene.ada.move_project("plant", org_id="other")
+    scene.buy("two", "gold", "mill")
+    assert scene.state() == "trialing"

@@ -6,7 +6,7 @@ from attrs import evolve
 
 from ktrlplane.adapters.memory.tables import Notice, Tables
 from ktrlplane.domain.access import Scope, ScopeType
-from ktrlplane.domain.billing_accounts import BillingAccount
+from ktrlplane.domain.billing_accounts import BillingAccount, PaidChange
 from ktrlplane.domain.ids import CustomerId, PriceId, ProjectId
 from ktrlplane.domain.lifecycle import ENDED, Hold
 from ktrlplane.domain.projects import Project
@@ -55,10 +55,19 @@ class MemoryBillingAccounts(BillingAccounts):
             )
         self._rows.put(account)
 
-    def touch(self, scopes: Collection[Scope], at: datetime) -> None:
+    def touch(
+        self, scopes: Collection[Scope], at: datetime, *, paid: PaidChange | None = None
+    ) -> None:
         for scope in scopes:
             account = self._rows.find(scope) or BillingAccount.of(scope, at)
-            self._rows.put(account.touched(at))
+            self._rows.put(account.touched(at, paid))
+            self._touched.add(scope)
+
+    def look_at(self, scope: Scope, at: datetime) -> None:
+        account = self._rows.find(scope)
+        if account is not None:
+            due_at = at if account.due_at is None else min(account.due_at, at)
+            self._rows.put(evolve(account, due_at=due_at))
             self._touched.add(scope)
 
     @property
@@ -87,13 +96,14 @@ class MemoryBillingAccounts(BillingAccounts):
         if kept is None or kept.leased_until != claimed.leased_until:
             return False
         is_touched = kept.revision != claimed.revision
+        is_due = is_touched or kept.due_at != claimed.due_at
         self._rows.put(
             evolve(
                 account,
                 revision=kept.revision,
                 leased_until=None,
                 touched_at=kept.touched_at if is_touched else account.touched_at,
-                due_at=kept.due_at if is_touched else due_at,
+                due_at=kept.due_at if is_due else due_at,
             )
         )
         return True

@@ -10,7 +10,7 @@ from ktrlplane.adapters.postgres.resource_rows import resource_of
 from ktrlplane.adapters.postgres.session import Session
 from ktrlplane.domain.access import Scope
 from ktrlplane.domain.billing import Interval
-from ktrlplane.domain.billing_accounts import BillingAccount, BillingFault, Terms
+from ktrlplane.domain.billing_accounts import BillingAccount, BillingFault, PaidChange, Terms
 from ktrlplane.domain.ids import (
     BillingAccountId,
     CustomerId,
@@ -47,12 +47,18 @@ class PostgresBillingAccounts(BillingAccounts):
             self._session.change(queries.MAKE, made)
             self._session.change(queries.CHANGE, values)
 
-    def touch(self, scopes: Collection[Scope], at: datetime) -> None:
+    def touch(
+        self, scopes: Collection[Scope], at: datetime, *, paid: PaidChange | None = None
+    ) -> None:
         if scopes:
-            values = _named(scopes) | {"at": at}
+            values = _named(scopes) | {"at": at, "paid": None if paid is None else paid.value}
             self._session.change(queries.MAKE, values)
             self._session.change(queries.TOUCH, values)
             self._touched |= set(scopes)
+
+    def look_at(self, scope: Scope, at: datetime) -> None:
+        if self._session.change(queries.LOOK_AT, {**_scope(scope), "at": at}) > 0:
+            self._touched.add(scope)
 
     @property
     def touched(self) -> Collection[Scope]:
@@ -67,7 +73,7 @@ class PostgresBillingAccounts(BillingAccounts):
 
     def settle(self, claimed: BillingAccount, account: BillingAccount, due_at: datetime) -> bool:
         its = evolve(account, revision=claimed.revision, leased_until=claimed.leased_until)
-        values = {**_values(its), "due_at": due_at}
+        values = {**_values(its), "due_at": due_at, "was_due_at": claimed.due_at}
         return self._session.change(queries.SETTLE, values) > 0
 
     def paid_for(self, scope: Scope) -> Sequence[Paid]:

@@ -57,10 +57,16 @@ TOUCH: Final = b"""
         ORDER BY scope_type, scope_id FOR NO KEY UPDATE
     )
     UPDATE ktrlplane.billing_accounts kept
-    SET revision = revision + 1, due_at = least(due_at, %(at)s), touched_at = %(at)s,
-        updated_at = %(at)s
+    SET revision = revision + 1, due_at = least(due_at, %(at)s), updated_at = %(at)s,
+        touched_at = CASE %(paid)s::text
+            WHEN 'other' THEN %(at)s WHEN 'less' THEN coalesce(touched_at, %(at)s)
+            ELSE touched_at
+        END
     FROM named WHERE kept.billing_account_id = named.billing_account_id
 """
+LOOK_AT: Final = composed(
+    "UPDATE ktrlplane.billing_accounts SET due_at = least(due_at, %(at)s) WHERE {of}", of=SQL(_OF)
+)
 CLAIM: Final = composed(
     """
     WITH due AS (
@@ -89,7 +95,10 @@ SETTLE: Final = composed(
     """
     UPDATE ktrlplane.billing_accounts
     SET {changed}, attempts = %(attempts)s, leased_until = NULL,
-        due_at = CASE WHEN revision = %(revision)s THEN %(due_at)s ELSE due_at END,
+        due_at = CASE
+            WHEN revision = %(revision)s AND due_at IS NOT DISTINCT FROM %(was_due_at)s
+            THEN %(due_at)s ELSE due_at
+        END,
         touched_at = CASE
             WHEN revision = %(revision)s THEN %(touched_at)s::timestamptz ELSE touched_at
         END

@@ -8,6 +8,7 @@ import stripe
 from ktrlplane.domain.errors import Fault, Unauthenticated, ValidationFailed
 from ktrlplane.domain.ids import CustomerId
 from ktrlplane.ports.payment_notices import Notice, PaymentNotices
+from ktrlplane.ports.payments import PAID_BY
 
 TOLERANCE_S: Final = 300
 """So old a signature may be: else somebody who has one could send it again and again."""
@@ -61,7 +62,10 @@ def _notice(event: dict[str, Any]) -> Notice:
 
 
 def _has_new_default(event: dict[str, Any]) -> bool:
-    if event["type"] != "customer.updated":
+    """By somebody else than the platform itself, which has done so in order to pay by it: to pay
+    once more for that would have no end."""
+    key = (event.get("request") or {}).get("idempotency_key") or ""
+    if event["type"] != "customer.updated" or f"/{PAID_BY}/" in key:
         return False
     before = event["data"].get("previous_attributes") or {}
     return "default_payment_method" in (before.get("invoice_settings") or {})

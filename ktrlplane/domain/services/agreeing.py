@@ -5,7 +5,6 @@ leaves nothing that the next one does not find. Runs outside of units of work.
 """
 
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
@@ -13,7 +12,6 @@ from attrs import frozen
 
 from ktrlplane.domain.billing import (
     Customer,
-    PaymentMethod,
     Plan,
     Profile,
     Subscription,
@@ -23,8 +21,9 @@ from ktrlplane.domain.billing import (
 from ktrlplane.domain.billing_accounts import BillingAccount, BillingFault
 from ktrlplane.domain.errors import PaymentRequired
 from ktrlplane.domain.ids import CustomerId, SubscriptionId
-from ktrlplane.domain.invoices import INVOICES, Invoice, InvoiceState
-from ktrlplane.ports.payments import Payments
+from ktrlplane.domain.invoices import INVOICES, InvoiceState
+from ktrlplane.domain.services.debts import has_no_debts, paid_again
+from ktrlplane.ports.payments import BillingChanged, Payments, SubscribedElsewhere
 
 TRIES_WITH_A_KEY: Final = 5
 
@@ -65,16 +64,17 @@ class Found:
 
 
 def agree(payments: Payments, wanted: Wanted) -> Found:
-    """Raises: UpstreamError, OutcomeUnknown, BillingChanged: it is tried again, from the
-    beginning."""
+    """Raises: UpstreamError, OutcomeUnknown, BillingChanged, SubscribedElsewhere: it is tried
+    again, from the beginning."""
     account = wanted.account
     customer = _customer(payments, wanted)
     if customer is None:
         why = _why_nobody_pays(account) if wanted.items else None
         return Found(customer_id=None, cancelled=account.ending, fault=why)
     customer = _with_default(payments, customer, account.revision)
-    own = _without_ending(payments, wanted, customer.customer_id)
-    subscription, fault = _agreed(payments, wanted, customer, own)
+    own, owes = _without_ending(payments, wanted, customer.customer_id)
+    is_paid = _is_paid(payments, wanted, customer, own, owes=owes)
+    subscription, fault = _agreed(payments, wanted, customer, own, is_paid=is_paid)
     never = subscription is not None and _was_never_paid(payments, subscription)
     return Found(
         customer_id=customer.customer_id,
@@ -143,16 +143,33 @@ def _with_default(payments: Payments, customer: Customer, revision: int) -> Cust
 
 def _without_ending(
     payments: Payments, wanted: Wanted, customer_id: CustomerId
-) -> Subscription | None:
-    """Cancels what is to be cancelled. What is left is the account's own: the one that it knows
-    of, or one whose making was not answered."""
-    account, own = wanted.account, None
+) -> tuple[Subscription | None, bool]:
+    """Cancels what is to be cancelled; whether something was open of that. What is left is the
+    account's own: the one that it knows of, or one whose making was not answered."""
+    account, own, owes = wanted.account, None, False
     for one in payments.subscriptions(customer_id):
         if one.subscription_id in account.ending:
+            owes = owes or not (one.state.is_paid or one.state is SubscriptionState.INCOMPLETE)
             _cancel(payments, one, account.revision)
         elif one.subscription_id == account.subscription_id or (own is None and one.revision):
             own = one
-    return own
+    return own, owes
+
+
+def _is_paid(
+    payments: Payments, wanted: Wanted, customer: Customer, own: Subscription | None, *, owes: bool
+) -> bool:
+    """Whether nothing is owed of what is over. Nobody asks where there is no reason to."""
+    account = wanted.account
+    if not (account.pay_again or owes or account.fault is BillingFault.PAYMENT_FAILED):
+        return True
+    return has_no_debts(
+        payments,
+        customer.customer_id,
+        living=None if own is None else own.subscription_id,
+        revision=account.revision,
+        tries=account.pay_again,
+    )
 
 
 def _cancel(payments: Payments, subscription: Subscription, revision: int) -> None:
@@ -162,13 +179,17 @@ def _cancel(payments: Payments, subscription: Subscription, revision: int) -> No
 
 
 def _agreed(
-    payments: Payments, wanted: Wanted, customer: Customer, own: Subscription | None
+    payments: Payments,
+    wanted: Wanted,
+    customer: Customer,
+    own: Subscription | None,
+    *,
+    is_paid: bool,
 ) -> tuple[Subscription | None, BillingFault | None]:
-    is_paid = not wanted.account.pay_again or _pay_debts(payments, customer, own, wanted)
     if not wanted.items:
         if own is not None:
             _cancel(payments, own, wanted.account.revision)
-        return None, None
+        return None, None if is_paid else BillingFault.PAYMENT_FAILED
     if own is None and not is_paid:
         return None, BillingFault.PAYMENT_FAILED
     if own is not None and own.items != wanted.items:
@@ -183,7 +204,7 @@ def _agreed(
             return None, begun
         own = begun
     elif not own.state.is_paid and wanted.account.pay_again:
-        own = _paid_again(payments, own, wanted.account.revision)
+        own = paid_again(payments, own, wanted.account.revision)
     return _judged(_no_longer_tried(payments, own, wanted))
 
 
@@ -207,6 +228,19 @@ def _begun(payments: Payments, wanted: Wanted, customer: Customer) -> Subscripti
         return payments.subscribe(customer.customer_id, wanted.plan, trial_days=days)
     except PaymentRequired:
         return BillingFault.PAYMENT_FAILED
+    except BillingChanged:
+        _require_none_of_others(payments, customer)
+        raise
+
+
+def _require_none_of_others(payments: Payments, customer: Customer) -> None:
+    """Raises: SubscribedElsewhere."""
+    for one in payments.subscriptions(customer.customer_id):
+        if not one.revision:
+            raise SubscribedElsewhere(
+                f"The customer has the subscription {one.subscription_id}, which this platform "
+                "has not made. Cancel it at the payment provider."
+            )
 
 
 def _no_longer_tried(payments: Payments, own: Subscription, wanted: Wanted) -> Subscription:
@@ -221,50 +255,3 @@ def _no_longer_tried(payments: Payments, own: Subscription, wanted: Wanted) -> S
     if own.cancel_at_period_end:
         return payments.cancel_now(own.subscription_id, key=f"{key}/end")
     return payments.end_trial(own.subscription_id, key=key)
-
-
-def _pay_debts(
-    payments: Payments, customer: Customer, own: Subscription | None, wanted: Wanted
-) -> bool:
-    """Whether nothing is open of subscriptions that are over."""
-    living = None if own is None else own.subscription_id
-    for invoice in payments.invoices(customer.customer_id, limit=INVOICES):
-        is_owed = invoice.state is InvoiceState.OPEN and invoice.subscription_id != living
-        if is_owed and not _paid(payments, invoice, wanted.account.revision):
-            return False
-    return True
-
-
-def _paid(payments: Payments, invoice: Invoice, revision: int) -> bool:
-    """By the default payment method; else by what was added last, if that was since then, which
-    becomes the default: whoever adds one wants to pay by it."""
-    key = f"{invoice.invoice_id}/pay/{revision}"
-    with suppress(PaymentRequired):
-        payments.pay(invoice.invoice_id, key=key)
-        return True
-    methods = payments.payment_methods(invoice.customer_id)
-    former = next((one for one in methods if one.is_default), None)
-    newest = max(methods, key=lambda one: one.added_at, default=None)
-    if newest is None or newest.is_default or newest.added_at < invoice.created_at:
-        return False
-    _make_default(payments, invoice, newest, key)
-    with suppress(PaymentRequired):
-        payments.pay(invoice.invoice_id, key=f"{key}/{newest.payment_method_id}")
-        return True
-    if former is not None:
-        _make_default(payments, invoice, former, key)
-    return False
-
-
-def _make_default(payments: Payments, invoice: Invoice, method: PaymentMethod, key: str) -> None:
-    method_id = method.payment_method_id
-    payments.make_default(invoice.customer_id, method_id, key=f"{key}/default/{method_id}")
-
-
-def _paid_again(payments: Payments, own: Subscription, revision: int) -> Subscription:
-    for invoice in payments.invoices(own.customer_id, limit=INVOICES):
-        is_open = invoice.state is InvoiceState.OPEN
-        is_own = invoice.subscription_id == own.subscription_id
-        if is_open and is_own and not _paid(payments, invoice, revision):
-            break
-    return payments.subscription(own.subscription_id) or own

@@ -71,8 +71,9 @@ def estimate(
         then = _without(then, gone)
     next_invoice = _next_invoice(work, payer, then)
     days = None if payer.account is None else payer.account.trial_days
-    if payer.account is not None and tier is not None and not stays:
-        days = days_with(work, payer.account, scope, tier)
+    if payer.account is not None and tier is not None and tier.prices and not stays:
+        where = scope if gone is None else Scope.of(gone.project_id)
+        days = days_with(work, payer.account, where, tier)
     return Estimate(
         payer=payer,
         now=_recurring(items, work, platform),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from attrs import evolve, frozen
 
 from ktrlplane.domain.access import Action, Scope
-from ktrlplane.domain.billing_accounts import Terms
+from ktrlplane.domain.billing_accounts import PaidChange, Terms
 from ktrlplane.domain.errors import Conflict, Fault, ValidationFailed
 from ktrlplane.domain.events import EventType
 from ktrlplane.domain.ids import PriceId, PrincipalId, ProjectId
@@ -113,7 +113,8 @@ def change_payer(
     if account is not None:
         days = _trial_days(work, was, paid, platform)
         limit_trial(work, is_now, limited(account, days), platform)
-    work.billing.touch({was, is_now}, platform.now())
+    work.billing.touch([was], platform.now(), paid=PaidChange.LESS)
+    work.billing.touch([is_now], platform.now(), paid=PaidChange.OTHER)
 
 
 def _is_paid(resource: Resource, platform: Platform) -> bool:

@@ -8,7 +8,7 @@ from attrs import evolve, frozen
 
 from ktrlplane.domain.access import Action, Scope, ScopeType
 from ktrlplane.domain.billing import Interval
-from ktrlplane.domain.billing_accounts import BillingAccount, Terms
+from ktrlplane.domain.billing_accounts import BillingAccount, PaidChange, Terms
 from ktrlplane.domain.catalog import Price, Tier
 from ktrlplane.domain.ids import OrganizationId, PrincipalId, ProjectId
 from ktrlplane.domain.organizations import PurchasePolicy
@@ -70,9 +70,11 @@ def payer_of(work: UnitOfWork, project: Project, actor: PrincipalId, at: datetim
     return payer_at(work, paying_scope(project), actor, at)
 
 
-def touch_payers(work: UnitOfWork, projects: Iterable[Project], at: datetime) -> None:
+def touch_payers(
+    work: UnitOfWork, projects: Iterable[Project], paid: PaidChange, at: datetime
+) -> None:
     """What these projects are to pay, or have paid for them, is not what it was."""
-    work.billing.touch({paying_scope(project) for project in projects}, at)
+    work.billing.touch({paying_scope(project) for project in projects}, at, paid=paid)
 
 
 def quoted(tier: Tier, terms: Terms) -> Price | None:

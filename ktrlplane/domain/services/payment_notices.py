@@ -23,10 +23,12 @@ def heed_notice(work: UnitOfWork, notice: Notice, *, platform: Platform) -> bool
     account = work.billing.of_customer(notice.customer_id)
     if account is None:
         return False
-    if notice.about_method:
-        work.access.hold(account.scope)
-        account = work.billing.find(account.scope) or account
-        work.billing.change(evolve(account, pay_again=True, updated_at=now))
+    if not notice.about_method:
+        work.billing.look_at(account.scope, now)
+        return True
+    work.access.hold(account.scope)
+    account = work.billing.find(account.scope) or account
+    work.billing.change(evolve(account, pay_again=True, updated_at=now))
     work.billing.touch([account.scope], now)
     return True
 

@@ -167,7 +167,8 @@ def end_project(
     it stays Deleting, and is ended later (R2.4)."""
     account = work.billing.find(Scope.of(project.project_id))
     if account is not None and not account.is_settled:
-        work.billing.touch([account.scope], platform.now())
+        if not account.attempts:  # else it is looked at later each time, however often this is
+            work.billing.touch([account.scope], platform.now())
         work.projects.replace(project)
         return project
     deleted = project.moved_to(ProjectStatus.DELETED, platform.now())

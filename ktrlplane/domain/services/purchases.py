@@ -18,14 +18,14 @@ from ktrlplane.domain.errors import (
     ValidationFailed,
 )
 from ktrlplane.domain.ids import PriceId, PrincipalId
-from ktrlplane.domain.invoices import INVOICES, InvoiceState
+from ktrlplane.domain.invoices import INVOICES
 from ktrlplane.domain.offers import is_of
 from ktrlplane.domain.projects import Project
 from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services.payers import Payer, payer_of, quoted, terms_of
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.services.terms import settle_terms, terms_in
-from ktrlplane.domain.services.trials import days_with, limit_trial, shortens
+from ktrlplane.domain.services.trials import days_with, is_last_of_a_trial, limit_trial, shortens
 from ktrlplane.domain.standings import Standing
 from ktrlplane.ports.payment_questions import (
     InvoicesOf,
@@ -58,9 +58,11 @@ def purchase(
     LimitExceeded for too many different ones, Unasked, UpstreamError.
     """
     tier = tier_of(type, sku, platform)
-    if tier is None or not tier.prices:
-        return None
     payer = payer_of(work, project, actor, platform.now())
+    if tier is None or not tier.prices:
+        if instead_of is not None and is_last_of_a_trial(work, payer.account, instead_of):
+            require_consent(payer, standing)
+        return None
     account = payer.account
     days = (
         None if account is None else days_with(work, account, Scope.of(project.project_id), tier)
@@ -181,8 +183,7 @@ def _require_no_debt(work: UnitOfWork, account: BillingAccount, payer: Payer) ->
     is_failing = account.fault is BillingFault.PAYMENT_FAILED
     invoices = learn(work.known, InvoicesOf(account.customer_id, INVOICES))
     if any(
-        one.state is InvoiceState.OPEN
-        and (is_failing or one.subscription_id != account.subscription_id)
+        one.is_owed and (is_failing or one.subscription_id != account.subscription_id)
         for one in invoices
     ):
         raise PaymentRequired(

@@ -8,7 +8,12 @@ from typing import Final
 from attrs import evolve
 
 from ktrlplane.domain.billing import SubscriptionState
-from ktrlplane.domain.billing_accounts import SWEEP_EVERY, BillingAccount, BillingFault
+from ktrlplane.domain.billing_accounts import (
+    SWEEP_EVERY,
+    BillingAccount,
+    BillingFault,
+    pause_after,
+)
 from ktrlplane.domain.events import EventType
 from ktrlplane.domain.lifecycle import Hold
 from ktrlplane.domain.resources import Resource
@@ -35,24 +40,39 @@ def settle_account(
     if present is None or present.leased_until != claimed.leased_until:
         return
     account = _after(present, wanted, found, platform)
-    done = evolve(account, attempts=0, touched_at=None)
-    work.billing.settle(wanted.account, done, _due_at(account, found, now))
+    attempts = present.attempts + 1 if _is_unfinished(present, account, found, now) else 0
+    done = evolve(account, attempts=attempts, touched_at=None)
+    work.billing.settle(wanted.account, done, _due_at(done, found, now))
     _tell(work, present, account, platform)
     _hold_or_release(work, account, platform)
 
 
+def _is_unfinished(
+    before: BillingAccount, after: BillingAccount, found: Found, now: datetime
+) -> bool:
+    """Whether there is more to do already. Where that is so time and again, each look is later
+    than the one before, as where the provider fails: nothing is looked at without end."""
+    is_lost = before.customer_id is not None and after.customer_id is None
+    trial = _trial_end(after, found)
+    is_over = trial is not None and trial <= now
+    return found.is_outgrown or (is_lost and after.opened_by is not None) or is_over
+
+
+def _trial_end(account: BillingAccount, found: Found) -> datetime | None:
+    if found.subscription is None or account.trial_days is None:
+        return None
+    return found.subscription.trial_end(account.trial_days)
+
+
 def _due_at(account: BillingAccount, found: Found, now: datetime) -> datetime:
     """When something is to happen next, and to be seen."""
-    is_asked_for = account.customer_id is None and account.opened_by is not None
-    if found.is_outgrown or (is_asked_for and found.customer_id is None):
-        return now
+    if account.attempts:
+        return now if account.attempts == 1 else now + pause_after(account.attempts)
     due_at = now + SWEEP_EVERY
     if account.grace_until is not None and not account.has_lapsed:
         due_at = min(due_at, account.grace_until)
-    if found.subscription is None or account.trial_days is None:
-        return due_at
-    trial = found.subscription.trial_end(account.trial_days)
-    return min(due_at, trial) if trial is not None and trial > now else due_at
+    trial = _trial_end(account, found)
+    return due_at if trial is None else min(due_at, trial)
 
 
 def _after(
@@ -60,9 +80,10 @@ def _after(
 ) -> BillingAccount:
     now, was_touched = platform.now(), present.revision != wanted.account.revision
     grace_until, has_lapsed = None, False
-    if found.fault is not None and _has_no_grace(present, found):
+    is_unpaid = found.fault is not None and bool(wanted.items)  # of nothing, nothing is suspended
+    if is_unpaid and _has_no_grace(present, found):
         has_lapsed = True
-    elif found.fault is not None:
+    elif is_unpaid:
         grace_until = present.grace_until or now + platform.payment_grace
         has_lapsed = now >= grace_until
     account = evolve(
@@ -78,8 +99,8 @@ def _after(
     )
     if found.customer_id is None and present.customer_id is not None:
         return account.without_customer()
-    if found.customer_id is not None and not was_touched:
-        account = evolve(account, opened_by=None)
+    if not was_touched and (found.customer_id is not None or present.customer_id is None):
+        account = evolve(account, opened_by=None)  # it has one; or nobody is there to have one
     if found.customer_id is not None and present.customer_id is None:
         account = account.with_customer(found.customer_id)
     if found.subscription is None:
@@ -140,7 +161,11 @@ def _what_happened(before: BillingAccount, after: BillingAccount) -> Iterator[Ev
         yield EventType.BILLING_SUSPENDED
 
 
-_WELL: Final = (None, BillingFault.PROVIDER_UNAVAILABLE)
+_WELL: Final = (
+    None,
+    BillingFault.PROVIDER_UNAVAILABLE,
+    BillingFault.SUBSCRIPTION_UNKNOWN,
+)
 
 
 def _data(before: BillingAccount, after: BillingAccount) -> dict[str, object]:
@@ -186,6 +211,10 @@ NOT_SOLD: Final = (
     "It is not paid for yet: the payment provider refuses it. That is tried again, and the "
     "platform's operator sees why."
 )
+SUBSCRIBED_ELSEWHERE: Final = (
+    "It is not paid for yet: who pays for it has another subscription at the payment provider, "
+    "which the platform did not make. The platform's operator sees which."
+)
 
 
 def _without_excuse(
@@ -197,5 +226,5 @@ def _without_excuse(
     return [
         (one, evolve(one, status_reason=None))
         for one in waiting
-        if one.status_reason in (WAITING, NOT_SOLD)
+        if one.status_reason in (WAITING, NOT_SOLD, SUBSCRIBED_ELSEWHERE)
     ]

@@ -20,13 +20,16 @@ from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.services.agreeing import Wanted
 from ktrlplane.domain.services.payers import NOBODY, payer_at
 from ktrlplane.domain.services.platform import Platform
-from ktrlplane.domain.services.settlement import NOT_SOLD, WAITING
+from ktrlplane.domain.services.settlement import NOT_SOLD, SUBSCRIBED_ELSEWHERE, WAITING
 from ktrlplane.domain.services.terms import settle_terms, terms_in
 from ktrlplane.domain.services.transitions import keep
 from ktrlplane.domain.services.trials import may_try
 from ktrlplane.domain.services.unpriced import price_what_came
 from ktrlplane.ports.billing import Paid
 from ktrlplane.ports.unit_of_work import UnitOfWork
+
+SILENT_TRIES: Final = 5
+"""That two who change the same thing get in each other's way is nobody's fault, at first."""
 
 
 def claim_accounts(
@@ -89,17 +92,22 @@ def put_off(
     work: UnitOfWork, claimed: BillingAccount, *, fault: BillingFault | None, platform: Platform
 ) -> None:
     """It is looked at again, later each time. ``fault`` is what the provider has done: what is
-    being made meanwhile says so."""
+    being made meanwhile says so. None is told as well once it has been so for long."""
     work.access.hold(claimed.scope)
     present = work.billing.find(claimed.scope)
     if present is None or present.leased_until != claimed.leased_until:
         return
     attempts = present.attempts + 1
+    if fault is None and attempts > SILENT_TRIES:
+        fault = BillingFault.PROVIDER_UNAVAILABLE
     told = present.fault
-    if fault is BillingFault.PRICE_MISSING or told in (None, *_REASONS):
+    if fault in (BillingFault.PRICE_MISSING, BillingFault.SUBSCRIPTION_UNKNOWN) or told in (
+        None,
+        *_REASONS,
+    ):
         told = fault or told
     account = evolve(present, attempts=attempts, fault=told, updated_at=platform.now())
-    claimed_now = evolve(claimed, revision=present.revision)
+    claimed_now = evolve(claimed, revision=present.revision, due_at=present.due_at)
     work.billing.settle(claimed_now, account, platform.now() + pause_after(attempts))
     if fault is None:
         return
@@ -116,4 +124,5 @@ def put_off(
 _REASONS: Final = {
     BillingFault.PROVIDER_UNAVAILABLE: WAITING,
     BillingFault.PRICE_MISSING: NOT_SOLD,
+    BillingFault.SUBSCRIPTION_UNKNOWN: SUBSCRIBED_ELSEWHERE,
 }

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from ktrlplane.domain.billing_accounts import PaidChange
 from ktrlplane.domain.events import Event, EventType
 from ktrlplane.domain.ids import PrincipalId
 from ktrlplane.domain.lifecycle import ENDED, Status
@@ -45,12 +46,13 @@ def _kept(
     platform: Platform,
 ) -> None:
     """What is paid for changes with the resources, by whatever way (product.md R5.3)."""
-    dearer_or_cheaper = {
-        after.project_id for before, after in changes if _paid_at(before) != _paid_at(after)
-    }
-    if dearer_or_cheaper:
-        projects = [work.projects.get(one) for one in sorted(dearer_or_cheaper)]
-        touch_payers(work, projects, platform.now())
+    paid = [after for before, after in changes if _paid_at(before) != _paid_at(after)]
+    other = {one.project_id for one in paid if _paid_at(one) is not None}
+    less = {one.project_id for one in paid} - other
+    for project_ids, how in ((less, PaidChange.LESS), (other, PaidChange.OTHER)):
+        if project_ids:
+            projects = [work.projects.get(one) for one in sorted(project_ids)]
+            touch_payers(work, projects, how, platform.now())
     _tell(work, changes, actor, platform)
 
 
