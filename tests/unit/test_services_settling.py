@@ -530,6 +530,28 @@ def test_what_is_owed_is_told_though_nothing_is_left_to_pay_for(scene: Scene) ->
     assert scene.account.fault is None
 
 
+def test_what_the_provider_has_ended_is_told_as_ended_though_it_is_owed(scene: Scene) -> None:
+    """And is not begun again while it is, by whoever asks."""
+    scene.buy()
+    scene.there.decline(scene.customer)
+    scene.clock.advance(timedelta(days=32))
+    scene.control.catch_up()
+    assert scene.account.fault is BillingFault.PAYMENT_FAILED
+    (living,) = scene.there.subscriptions(scene.customer)
+    scene.there.end(living.subscription_id)
+    scene.clock.advance(timedelta(hours=7))
+    scene.control.catch_up()
+    assert scene.account.fault is BillingFault.SUBSCRIPTION_ENDED
+    assert scene.resource().holds == (Hold.PAYMENT,)
+    scene.control.transact(
+        lambda work: subscribing.subscribe(work, ACME, subscribing.Subscribe(), **scene.asked)
+    )
+    for _ in range(3):
+        assert (scene.account.fault, scene.billed()) == (BillingFault.PAYMENT_FAILED, 0)
+        scene.clock.advance(timedelta(hours=7))
+        scene.control.catch_up()
+
+
 def test_what_is_owed_is_told_though_nobody_had_heard_of_it(scene: Scene) -> None:
     scene.buy()
     scene.there.decline(scene.customer)

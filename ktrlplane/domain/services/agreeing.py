@@ -190,14 +190,14 @@ def _agreed(
         if own is not None:
             _cancel(payments, own, wanted.account.revision)
         return None, None if is_paid else BillingFault.PAYMENT_FAILED
+    if own is None and _had_one(wanted.account, customer):
+        return None, BillingFault.SUBSCRIPTION_ENDED
     if own is None and not is_paid:
         return None, BillingFault.PAYMENT_FAILED
     if own is not None and own.items != wanted.items:
         if own.state is SubscriptionState.INCOMPLETE:
             return own, BillingFault.PAYMENT_FAILED
         own = payments.amend(own.subscription_id, wanted.plan)
-    elif own is None and _had_one(wanted.account, customer):
-        return None, BillingFault.SUBSCRIPTION_ENDED
     if own is None:
         begun = _begun(payments, wanted, customer)
         if isinstance(begun, BillingFault):
