@@ -10,6 +10,7 @@ from ktrlplane.adapters.memory.tables import Table, Tables
 from ktrlplane.adapters.memory.unit_of_work import MemoryUnitOfWork, MemoryUnitsOfWork
 from ktrlplane.domain.chains import Entry
 from ktrlplane.domain.invitations import Invitation
+from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.webhooks import Webhook
 from ktrlplane.ports.unit_of_work import UnitOfWork
 from tests.event_schemas import faults_of
@@ -80,9 +81,12 @@ def _rows(table: Table[Any]) -> Mapping[Hashable, object]:
 
 
 def _essence(row: object) -> object:
-    """Without what tells how far a mail has come, or how a receiver fares."""
+    """Without what tells how far a mail has come, or how a receiver fares, or whether somebody has
+    looked."""
     if isinstance(row, Invitation):
         return evolve(row, mail_due_at=None, mail_attempts=0, sent_at=None)
     if isinstance(row, Webhook):
         return evolve(row, failing_since=None)
+    if isinstance(row, Resource):
+        return evolve(row, came_unpriced=False)
     return row

@@ -60,6 +60,7 @@ class BillingAccount:
     for what is in its project: a trial is had once. ``trial_days`` is the shortest trial of what
     was bought, as it was then; None where there is nothing to try, or whoever granted a trial
     was not this platform.
+    ``lost`` are customers whom the provider did not have when it was asked, and may have again.
     ``ending`` are subscriptions of its own that are to be cancelled. ``grace_until`` is set
     while a payment is failing; once ``has_lapsed``, what it pays for is suspended.
     ``touched_at`` is from when on it is to pay for what changed last, None once it does so;
@@ -73,6 +74,7 @@ class BillingAccount:
     subscription_id: SubscriptionId | None = None
     opened_by: PrincipalId | None = None
     customers: int = 0
+    lost: tuple[CustomerId, ...] = ()
     has_subscribed: bool = False
     trial_days: int | None = None
     terms: Terms = field(factory=Terms)
@@ -118,6 +120,21 @@ class BillingAccount:
         ending = tuple(dict.fromkeys((*self.ending, self.subscription_id)))
         return evolve(self, subscription_id=None, ending=ending, trial_days=None)
 
+    def without_customer(self) -> Self:
+        """The provider does not have them; nor, as long as that is so, their subscription."""
+        assert self.customer_id is not None
+        lost = tuple(dict.fromkeys((*self.lost, self.customer_id)))
+        return evolve(self, customer_id=None, lost=lost)
+
+    def with_customer(self, customer_id: CustomerId) -> Self:
+        """A new one, for whom another subscription begins unless the former one had ended; or
+        one who was lost."""
+        if customer_id in self.lost:
+            lost = tuple(one for one in self.lost if one != customer_id)
+            return evolve(self, customer_id=customer_id, lost=lost)
+        kept, customers = self.subscription_id if self.has_ended else None, self.customers + 1
+        return evolve(self, customer_id=customer_id, customers=customers, subscription_id=kept)
+
     def is_in_the_making(self, now: datetime) -> bool:
         """Whether a subscription may be being made, or is about to be, of which nothing is known
         here yet."""
@@ -125,6 +142,11 @@ class BillingAccount:
         is_tried = self.touched_at is not None or self.attempts > 0
         is_wanted = is_tried and not self.has_lapsed
         return is_looked_at or is_wanted or self.pay_again
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its subscription is known to be over, and nobody has asked for another one."""
+        return self.fault is BillingFault.SUBSCRIPTION_ENDED and self.subscription_id is not None
 
     @property
     def is_settled(self) -> bool:

@@ -46,6 +46,8 @@ class Resource:
     access_url: str | None = None
     error_message: str | None = None
     stripe_price_id: str | None = None
+    came_unpriced: bool = False
+    """From before there was billing, and nobody has looked yet what it costs."""
     created_at: datetime
     updated_at: datetime
 

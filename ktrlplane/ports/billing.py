@@ -89,6 +89,10 @@ class BillingAccounts(Protocol):
         """All that ``paid_for`` counts, one by one, by id; with ``unpaid`` those that are held
         for want of payment (``Hold.PAYMENT``), or that are not."""
 
+    @abstractmethod
+    def unpriced(self, scope: Scope) -> Sequence[Resource]:
+        """Those of them that ``came_unpriced``, by id."""
+
     # -- what the provider tells ---------------------------------------------------------------
 
     @abstractmethod

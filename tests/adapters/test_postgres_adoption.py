@@ -207,6 +207,17 @@ def test_who_pays_is_what_costs_nobody_anything_unasked(taken_over: str) -> None
     assert rows == [("quiet",), ("yard",)]
 
 
+def test_what_nobody_has_paid_for_is_looked_at(former_database: str) -> None:
+    """Also where nobody there has ever paid for anything."""
+    execute(former_database, "DELETE FROM ktrlplane.billing_accounts WHERE scope_id = 'lab'")
+    take_over(former_database)
+    assert asked(
+        former_database, "SELECT resource_id FROM ktrlplane.resources WHERE came_unpriced"
+    ) == [("flow",)]
+    due = "SELECT due_at <= now() FROM ktrlplane.billing_accounts WHERE scope_id = 'lab'"
+    assert asked(former_database, due) == [(True,)]
+
+
 def test_the_history_of_each_resource_begins_with_what_it_was(taken_over: str) -> None:
     rows = asked(
         taken_over,

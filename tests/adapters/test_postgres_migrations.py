@@ -32,6 +32,8 @@ LANDED = {
     "0016_billing": "a016244af85cd414050e32c6ba0128a2946718a26cf581f1b45966e527e68673",
     "0017_simulated_payments": "62108ce36aadf240249cb9c1ba20cdc6b1bd912c9db3602d3715d668c9232a40",
     "0018_trials": "4ae20a60deccd1d39232008bbe153e4c28b03fe7dc02dd20883b6826ae47a33c",
+    "0019_unpriced": "3a090bddcb34b4ec8d7979ffb3cb80f369ac7f0344a13ed018816b1018e89cac",
+    "0020_lost_customers": "7594321d153bf0f5c80cb8adef9a6072c9b8d2303be32653d51b1e42d345f417",
 }
 """What databases out there have had. Never change one: write another one."""
 
@@ -176,6 +178,52 @@ def test_a_schema_made_by_somebody_with_more_rights_will_do(
     finally:
         execute(fresh_database, f"DROP OWNED BY {role}")
         execute(databases.server_url, f"DROP ROLE {role}")
+
+
+BEFORE_BILLING = """
+    INSERT INTO ktrlplane.organizations (org_id, name) VALUES ('acme', 'Acme');
+    INSERT INTO ktrlplane.projects (project_id, org_id, name, inherits_billing_from_org) VALUES
+        ('plant', 'acme', 'Plant', true), ('mill', 'acme', 'Mill', false),
+        ('solo', NULL, 'Solo', true), ('shed', NULL, 'Shed', false), ('gone', NULL, 'G', false);
+    INSERT INTO ktrlplane.resources (resource_id, project_id, name, type, sku, stripe_price_id)
+    VALUES ('a', 'plant', 'A', 'Acme.Kettle', 'gold', NULL),
+        ('b', 'plant', 'B', 'Acme.Kettle', 'gold', 'price_1'),
+        ('c', 'mill', 'C', 'Acme.Kettle', 'gold', NULL),
+        ('d', 'solo', 'D', 'Acme.Kettle', 'gold', NULL),
+        ('e', 'shed', 'E', 'Acme.Kettle', 'free', NULL),
+        ('f', 'gone', 'F', 'Acme.Kettle', 'gold', NULL);
+    UPDATE ktrlplane.resources SET created_at = '3000-01-01' WHERE resource_id = 'c';
+    UPDATE ktrlplane.resources SET status = 'Deleting' WHERE resource_id = 'f';
+    INSERT INTO ktrlplane.billing_accounts (billing_account_id, scope_type, scope_id)
+    VALUES ('theirs', 'project', 'solo'), ('bill_project_shed', 'project', 'shed');
+"""
+SINCE_THEN = """
+    INSERT INTO ktrlplane.resources (resource_id, project_id, name, type, sku)
+    VALUES ('later', 'shed', 'L', 'Acme.Kettle', 'for-nothing');
+    UPDATE ktrlplane.billing_accounts SET due_at = '4000-01-01';
+"""
+
+
+def test_what_is_from_before_billing_is_looked_at_by_who_pays_for_it(fresh_database: str) -> None:
+    Migrations(fresh_database).apply("0015")
+    execute(fresh_database, BEFORE_BILLING)
+    Migrations(fresh_database).apply("0018")
+    execute(fresh_database, SINCE_THEN)
+    Migrations(fresh_database).apply()
+    with psycopg.connect(fresh_database) as connection:
+        marked = connection.execute(
+            "SELECT resource_id FROM ktrlplane.resources WHERE came_unpriced ORDER BY 1"
+        ).fetchall()
+        due = connection.execute(
+            "SELECT billing_account_id, scope_type, scope_id FROM ktrlplane.billing_accounts"
+            " WHERE due_at <= now() ORDER BY 1"
+        ).fetchall()
+    assert marked == [("a",), ("c",), ("d",)]
+    assert due == [
+        ("bill_organization_acme", "organization", "acme"),
+        ("bill_project_mill", "project", "mill"),
+        ("theirs", "project", "solo"),
+    ]
 
 
 def as_url(url: str) -> str:

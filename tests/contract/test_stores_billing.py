@@ -54,6 +54,7 @@ def test_an_account_comes_back_as_it_went_in(bare: UnitsOfWork) -> None:
         subscription_id=SubscriptionId("sub_1"),
         opened_by=ALICE,
         customers=2,
+        lost=(CustomerId("cus_0"), CustomerId("cus_00")),
         has_subscribed=True,
         trial_days=14,
         terms=Terms("eur", Interval.YEAR),
@@ -214,20 +215,25 @@ def test_who_pays_for_what(units: UnitsOfWork) -> None:
         a_resource("e", "own", "acme", **price),
         a_resource("f", "alone", None, **price),
         a_resource("g", "alone", None, **price, status=Status.DELETED),
+        a_resource("h", "web", "acme", came_unpriced=True),
+        a_resource("i", "alone", None, came_unpriced=True, status=Status.DELETING),
     )
     with units.view() as work:
         paid = work.billing.paid_for(ACME)
-        assert [(one.price_id, one.count) for one in paid] == [(None, 1), (PriceId("price_1"), 2)]
+        assert [(one.price_id, one.count) for one in paid] == [(None, 2), (PriceId("price_1"), 2)]
         assert all(isinstance(one, Paid) for one in paid)
         ids = {
             scope: [one.resource_id.value for one in work.billing.resources_of(scope)]
             for scope in (ACME, WEB, on("project own"), ALONE)
         }
-        assert ids == {ACME: ["a", "b", "c"], WEB: [], on("project own"): ["e"], ALONE: ["f"]}
+        assert ids == {ACME: ["a", "b", "c", "h"], WEB: [], on("project own"): ["e"], ALONE: ["f"]}
         held = work.billing.resources_of(ACME, unpaid=True)
         assert [one.resource_id.value for one in held] == ["b"]
         free = work.billing.resources_of(ACME, unpaid=False)
-        assert [one.resource_id.value for one in free] == ["a", "c"]
+        assert [one.resource_id.value for one in free] == ["a", "c", "h"]
+        came = {scope: work.billing.unpriced(scope) for scope in (ACME, WEB, ALONE)}
+        assert [one.resource_id.value for one in came[ACME]] == ["h"]
+        assert came[WEB] == came[ALONE] == []
 
 
 def test_who_has_subscribed_in_a_tenant(units: UnitsOfWork) -> None:

@@ -46,6 +46,7 @@ FULL = a_resource(
     access_url="https://kettle.example.org/?a=b&c",
     error_message="drip",
     stripe_price_id="price_1",
+    came_unpriced=True,
     created_at=NOW + timedelta(microseconds=999999),
     updated_at=NOW + HOUR,
 )

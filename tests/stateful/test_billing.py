@@ -260,7 +260,7 @@ class Billing(RuleBasedStateMachine):
         living = self.living(scope)
         known = self.account(scope)
         self.at_the_bank(scope, acts[what])
-        if what == "lose":
+        if what == "lose" and not (known and known.has_ended):
             self.stopped.discard(scope)
         # One that nobody here has heard of yet is as good as never made.
         if what == "end" and living and known and living.subscription_id == known.subscription_id:

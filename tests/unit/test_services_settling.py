@@ -247,9 +247,8 @@ def test_a_project_is_gone_once_nothing_of_its_is_billed(scene: Scene) -> None:
 def test_what_came_without_a_price_gets_one(scene: Scene) -> None:
     scene.buy()
     with scene.units.unwitnessed() as work:
-        work.resources.replace(evolve(scene.resource(), stripe_price_id=None))
-        # As the former system left it: nobody has looked at it here yet.
-        work.billing.change(evolve(scene.account, customers=0, has_subscribed=False))
+        came = evolve(scene.resource(), stripe_price_id=None, came_unpriced=True)
+        work.resources.replace(came)
         work.billing.touch([ACME], NOW)
     scene.control.catch_up()
     assert scene.resource().stripe_price_id is not None
@@ -263,8 +262,8 @@ def test_what_came_without_a_price_gets_one_though_the_provider_fails_at_first(
 ) -> None:
     scene.buy()
     with scene.units.unwitnessed() as work:
-        work.resources.replace(evolve(scene.resource(), stripe_price_id=None))
-        work.billing.change(evolve(scene.account, customers=0, has_subscribed=False))
+        came = evolve(scene.resource(), stripe_price_id=None, came_unpriced=True)
+        work.resources.replace(came)
         work.billing.touch([ACME], NOW)
     scene.clock.advance(timedelta(minutes=6))  # no price is remembered
     scene.payments.reads_coming.append(Fault.REFUSED)
@@ -381,7 +380,7 @@ def test_who_was_never_asked_is_asked_first(scene: Scene) -> None:
     scene.ada.create_resource("old", id="old-one", name="R", type="Acme.Kettle", sku="free")
     with scene.units.unwitnessed() as work:
         old = work.resources.get(ResourceId("old-one"))
-        work.resources.replace(evolve(old, sku="gold"))
+        work.resources.replace(evolve(old, sku="gold", came_unpriced=True))
         work.billing.touch([on("project old")], NOW)
     scene.control.catch_up()
     scene.clock.advance(MINUTE)

@@ -128,6 +128,9 @@ class MemoryBillingAccounts(BillingAccounts):
         )
         return sorted(found, key=lambda row: row.resource_id)
 
+    def unpriced(self, scope: Scope) -> Sequence[Resource]:
+        return [one for one in self.resources_of(scope) if one.came_unpriced]
+
     def note(self, notice_id: str, at: datetime) -> bool:
         if self._tables.payment_notices.find(notice_id) is not None:
             return False

@@ -83,6 +83,10 @@ class PostgresBillingAccounts(BillingAccounts):
         query, values = queries.RESOURCES_OF[scope.scope_type], {**_scope(scope), "unpaid": unpaid}
         return self._session.all(resource_of, query, values, row=args_row)
 
+    def unpriced(self, scope: Scope) -> Sequence[Resource]:
+        query = queries.UNPRICED[scope.scope_type]
+        return self._session.all(resource_of, query, _scope(scope), row=args_row)
+
     def note(self, notice_id: str, at: datetime) -> bool:
         return self._session.change(queries.NOTE, {"notice_id": notice_id, "at": at}) > 0
 
@@ -113,6 +117,7 @@ def _values(account: BillingAccount) -> Mapping[str, object]:
         "subscription_id": account.subscription_id,
         "opened_by": account.opened_by,
         "customers": account.customers,
+        "lost": [one.value for one in account.lost],
         "has_subscribed": account.has_subscribed,
         "trial_days": account.trial_days,
         "currency": account.terms.currency,
@@ -140,6 +145,7 @@ def _account(
     stripe_customer_id: str | None,
     stripe_subscription_id: str | None,
     opened_by: str | None,
+    lost: Sequence[str],
     currency: str | None,
     interval: str | None,
     ending: Sequence[str],
@@ -152,6 +158,7 @@ def _account(
         customer_id=CustomerId(stripe_customer_id) if stripe_customer_id else None,
         subscription_id=SubscriptionId(stripe_subscription_id) if stripe_subscription_id else None,
         opened_by=None if opened_by is None else PrincipalId(opened_by),
+        lost=tuple(map(CustomerId, lost)),
         terms=Terms(currency, None if interval is None else Interval(interval)),
         ending=tuple(map(SubscriptionId, ending)),
         fault=None if fault is None else BillingFault(fault),

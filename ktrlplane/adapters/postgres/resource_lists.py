@@ -24,7 +24,7 @@ from ktrlplane.domain.paging import MAX_WEIGHT
 COLUMNS: Final = SQL("""
     resource_id, project_id, org_id, name, type, sku, settings_text, status, status_reason,
     generation, observed_generation, nullif(holds, '{}'), nullif(conditions, '[]'), access_url,
-    error_message, stripe_price_id, created_at, updated_at
+    error_message, stripe_price_id, came_unpriced, created_at, updated_at
 """)
 """In the order in which ``resources`` makes a resource of them. No conditions, no list, nor for
 holds: most have none, and reading costs more than looking."""

@@ -16,13 +16,14 @@ ADD: Final = """
     INSERT INTO ktrlplane.resources (
         resource_id, project_id, org_id, name, type, sku, settings_text, status, status_reason,
         generation, observed_generation, holds, conditions, access_url, error_message,
-        stripe_price_id, created_at, updated_at
+        stripe_price_id, came_unpriced, created_at, updated_at
     )
     VALUES (
         %(resource_id)s, %(project_id)s, %(org_id)s, %(name)s, %(type)s, %(sku)s,
         %(settings_json)s, %(status)s, %(status_reason)s, %(generation)s,
         %(observed_generation)s, %(holds)s, %(conditions)s, %(access_url)s,
-        %(error_message)s, %(stripe_price_id)s, %(created_at)s, %(updated_at)s
+        %(error_message)s, %(stripe_price_id)s, %(came_unpriced)s, %(created_at)s,
+        %(updated_at)s
     )
     ON CONFLICT (resource_id) DO NOTHING
 """
@@ -35,7 +36,7 @@ REPLACE: Final = """
         observed_generation = %(observed_generation)s, holds = %(holds)s,
         conditions = %(conditions)s, access_url = %(access_url)s,
         error_message = %(error_message)s, stripe_price_id = %(stripe_price_id)s,
-        created_at = %(created_at)s, updated_at = %(updated_at)s
+        came_unpriced = %(came_unpriced)s, created_at = %(created_at)s, updated_at = %(updated_at)s
     WHERE resource_id = %(resource_id)s
 """
 
@@ -48,12 +49,13 @@ REPLACE_ALL: Final = """
         observed_generation = now.observed_generation, holds = now.holds,
         conditions = now.conditions, access_url = now.access_url,
         error_message = now.error_message, stripe_price_id = now.stripe_price_id,
-        created_at = now.created_at, updated_at = now.updated_at
+        came_unpriced = now.came_unpriced, created_at = now.created_at, updated_at = now.updated_at
     FROM json_to_recordset(%(rows)s) AS now (
         resource_id text, project_id text, org_id text, name text, type text, sku text,
         settings_json text, status text, status_reason text, generation bigint,
         observed_generation bigint, holds text[], conditions jsonb, access_url text,
-        error_message text, stripe_price_id text, created_at timestamptz, updated_at timestamptz
+        error_message text, stripe_price_id text, came_unpriced boolean, created_at timestamptz,
+        updated_at timestamptz
     )
     WHERE r.resource_id = now.resource_id
 """

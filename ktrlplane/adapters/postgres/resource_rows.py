@@ -37,6 +37,7 @@ def resource_of(  # noqa: PLR0917
     access_url: str | None,
     error_message: str | None,
     stripe_price_id: str | None,
+    came_unpriced: bool,  # noqa: FBT001
     created_at: datetime,
     updated_at: datetime,
 ) -> Resource:
@@ -58,6 +59,7 @@ def resource_of(  # noqa: PLR0917
         access_url=access_url,
         error_message=error_message,
         stripe_price_id=stripe_price_id,
+        came_unpriced=came_unpriced,
         created_at=created_at,
         updated_at=updated_at,
     )

@@ -69,11 +69,8 @@ def agree(payments: Payments, wanted: Wanted) -> Found:
     account = wanted.account
     customer = _customer(payments, wanted)
     if customer is None:
-        gone = account.customer_id is not None
-        why = BillingFault.CUSTOMER_GONE if gone else BillingFault.PAYMENT_METHOD_MISSING
-        return Found(
-            customer_id=None, cancelled=account.ending, fault=why if wanted.items else None
-        )
+        why = _why_nobody_pays(account) if wanted.items else None
+        return Found(customer_id=None, cancelled=account.ending, fault=why)
     customer = _with_default(payments, customer, account.revision)
     own, owes = _without_ending(payments, wanted, customer.customer_id)
     is_paid = _is_paid(payments, wanted, customer, own, owes=owes)
@@ -88,6 +85,13 @@ def agree(payments: Payments, wanted: Wanted) -> Found:
         has_subscribed=own is not None or subscription is not None,
         is_outgrown=subscription is not None and _is_outgrown(subscription, wanted),
     )
+
+
+def _why_nobody_pays(account: BillingAccount) -> BillingFault:
+    if account.has_ended:
+        return BillingFault.SUBSCRIPTION_ENDED
+    gone = account.customer_id is not None
+    return BillingFault.CUSTOMER_GONE if gone else BillingFault.PAYMENT_METHOD_MISSING
 
 
 def _was_never_paid(payments: Payments, one: Subscription) -> bool:
@@ -112,6 +116,9 @@ def _customer(payments: Payments, wanted: Wanted) -> Customer | None:
     account = wanted.account
     if account.customer_id is not None:
         return payments.customer(account.customer_id)
+    for lost in reversed(account.lost):
+        if (found := payments.customer(lost)) is not None:
+            return found
     if wanted.profile is None:
         return None
     # A provider that broke says so again for a day under the same key; whether it made one is
@@ -183,7 +190,7 @@ def _agreed(
         if own is not None:
             _cancel(payments, own, wanted.account.revision)
         return None, None if is_paid else BillingFault.PAYMENT_FAILED
-    if own is None and wanted.account.subscription_id is not None:
+    if own is None and _had_one(wanted.account, customer):
         return None, BillingFault.SUBSCRIPTION_ENDED
     if own is None and not is_paid:
         return None, BillingFault.PAYMENT_FAILED
@@ -199,6 +206,12 @@ def _agreed(
     elif not own.state.is_paid and wanted.account.pay_again:
         own = paid_again(payments, own, wanted.account.revision)
     return _judged(_no_longer_tried(payments, own, wanted))
+
+
+def _had_one(account: BillingAccount, customer: Customer) -> bool:
+    """Who is a customer anew has had none, unless it had ended before."""
+    is_known = customer.customer_id in (account.customer_id, *account.lost)
+    return account.subscription_id is not None and (is_known or account.has_ended)
 
 
 def _judged(own: Subscription) -> tuple[Subscription | None, BillingFault | None]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from attrs import evolve, frozen
 
 from ktrlplane.domain.access import Action, Scope
-from ktrlplane.domain.billing_accounts import PaidChange
+from ktrlplane.domain.billing_accounts import PaidChange, Terms
 from ktrlplane.domain.errors import Conflict, Fault, ValidationFailed
 from ktrlplane.domain.events import EventType
 from ktrlplane.domain.ids import PriceId, PrincipalId, ProjectId
@@ -24,6 +24,7 @@ from ktrlplane.domain.services.purchases import (
 )
 from ktrlplane.domain.services.standings import hold_for
 from ktrlplane.domain.services.telling import tell
+from ktrlplane.domain.services.terms import settle_terms, terms_in
 from ktrlplane.domain.services.transitions import keep
 from ktrlplane.domain.services.trials import limit_trial, limited
 from ktrlplane.domain.standings import Standing
@@ -95,13 +96,15 @@ def change_payer(
     paid = [
         one
         for one in work.resources.of(before.project_id)
-        if one.status not in ENDED and one.stripe_price_id is not None
+        if one.status not in ENDED and _is_paid(one, platform)
     ]
     if not paid:
         return
     payer = payer_of(work, after, actor, platform.now())
     require_consent(payer, standing)
     require_means(work, payer, platform.now())
+    # What is sold no more is paid in one thing alone, so it comes first.
+    paid.sort(key=lambda one: _is_sold(one, platform))
     repriced = [(one, _at_prices_of(work, payer, one, platform)) for one in paid]
     wanted = [PriceId(after.stripe_price_id) for _, after in repriced if after.stripe_price_id]
     require_not_too_many(work, payer, wanted)
@@ -112,6 +115,17 @@ def change_payer(
         limit_trial(work, is_now, limited(account, days), platform)
     work.billing.touch([was], platform.now(), paid=PaidChange.LESS)
     work.billing.touch([is_now], platform.now(), paid=PaidChange.OTHER)
+
+
+def _is_paid(resource: Resource, platform: Platform) -> bool:
+    """Or is about to be."""
+    is_unpriced = resource.came_unpriced and _is_sold(resource, platform)
+    return resource.stripe_price_id is not None or is_unpriced
+
+
+def _is_sold(resource: Resource, platform: Platform) -> bool:
+    tier = tier_of(resource.type, resource.sku, platform)
+    return tier is not None and bool(tier.prices)
 
 
 def _trial_days(work: UnitOfWork, was: Scope, paid: Sequence[Resource], platform: Platform) -> int:
@@ -127,19 +141,20 @@ def _at_prices_of(
 ) -> Resource:
     tier = tier_of(resource.type, resource.sku, platform)
     if tier is None or not tier.prices:
-        _require_in_terms(work, payer, resource, platform)
+        _settle_on(work, payer, resource, platform)
         return resource  # of a tier that is sold no more; it costs what it cost
-    return evolve(resource, stripe_price_id=priced(work, tier, payer, platform).value)
+    price_id = priced(work, tier, payer, platform)
+    return evolve(resource, stripe_price_id=price_id.value, came_unpriced=False)
 
 
-def _require_in_terms(
-    work: UnitOfWork, payer: Payer, resource: Resource, platform: Platform
-) -> None:
-    """Raises: ValidationFailed."""
+def _settle_on(work: UnitOfWork, payer: Payer, resource: Resource, platform: Platform) -> None:
+    """What ``payer`` pays in is what the resource is paid in. Raises: ValidationFailed where it is
+    not."""
     price = paid_price(work, resource, platform)
-    terms = payer.as_of_now(work).terms
-    if price is None:
+    account = payer.as_of_now(work).account
+    if price is None or account is None:
         return
+    terms = terms_in(work, account)
     is_on = terms.currency in (None, price.each.currency)
     if not is_on or terms.interval not in (None, price.interval):
         detail = (
@@ -148,3 +163,4 @@ def _require_in_terms(
             "Give it another tier first."
         )
         raise ValidationFailed([Fault("/inherits", "not_sold", detail)])
+    settle_terms(work, account, Terms(price.each.currency, price.interval), platform)

@@ -4,8 +4,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from attrs import evolve
-
 from ktrlplane.domain.access import Scope
 from ktrlplane.domain.billing import MAX_PRICES, PaymentMethod, Price
 from ktrlplane.domain.billing_accounts import BillingAccount, BillingFault
@@ -26,6 +24,7 @@ from ktrlplane.domain.projects import Project
 from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services.payers import Payer, payer_of, quoted, terms_of
 from ktrlplane.domain.services.platform import Platform
+from ktrlplane.domain.services.terms import settle_terms, terms_in
 from ktrlplane.domain.services.trials import days_with, is_last_of_a_trial, limit_trial, shortens
 from ktrlplane.domain.standings import Standing
 from ktrlplane.ports.payment_questions import (
@@ -216,18 +215,17 @@ def priced(work: UnitOfWork, tier: Tier, payer: Payer, platform: Platform) -> Pr
     settles. Raises: as ``sold_to``."""
     payer = payer.as_of_now(work)
     price, there = sold_to(work, tier, payer)
-    if payer.account is not None and payer.terms != terms_of(price):
-        account = evolve(payer.account, terms=terms_of(price), updated_at=platform.now())
-        work.billing.change(account)
+    if payer.account is not None:
+        settle_terms(work, payer.account, terms_of(price), platform)
     return there.price_id
 
 
 def sold_to(work: UnitOfWork, tier: Tier, payer: Payer) -> tuple[CatalogPrice, Price]:
     """At what a paid tier is sold to ``payer``, and that at the provider. Raises:
     ValidationFailed, UpstreamError, Unasked."""
-    price = quoted(tier, payer.terms)
+    terms = payer.terms if payer.account is None else terms_in(work, payer.account)
+    price = quoted(tier, terms)
     if price is None:
-        terms = payer.terms
         detail = (
             f"The tier {tier.sku} has no price in {terms.currency} for each {terms.interval}, "
             f"which is what {payer.scope} pays in."

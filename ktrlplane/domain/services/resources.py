@@ -204,7 +204,8 @@ def _paid_anew(
         actor=actor,
         platform=platform,
     )
-    return evolve(after, stripe_price_id=None if price_id is None else price_id.value)
+    paid_at = None if price_id is None else price_id.value
+    return evolve(after, stripe_price_id=paid_at, came_unpriced=False)
 
 
 def _fitting(

@@ -98,11 +98,11 @@ def _after(
         updated_at=now,
     )
     if found.customer_id is None and present.customer_id is not None:
-        return evolve(account, customer_id=None, subscription_id=None)
+        return account.without_customer()
     if not was_touched and (found.customer_id is not None or present.customer_id is None):
         account = evolve(account, opened_by=None)  # it has one; or nobody is there to have one
     if found.customer_id is not None and present.customer_id is None:
-        account = evolve(account, customer_id=found.customer_id, customers=present.customers + 1)
+        account = account.with_customer(found.customer_id)
     if found.subscription is None:
         return account
     account = evolve(account, subscription_id=found.subscription.subscription_id)
@@ -119,8 +119,10 @@ def _trial_days(present: BillingAccount, found: Found) -> int | None:
 def _has_no_grace(present: BillingAccount, found: Found) -> bool:
     """What was paid until now goes on for a while. What was cancelled has had its time, and what
     nobody ever paid for has none; but who came from the platform's former system, which asked
-    nobody, is asked now, and a grace that has begun is not taken back."""
-    if found.fault is BillingFault.SUBSCRIPTION_ENDED:
+    nobody, is asked now, and a grace that has begun is not taken back. What is suspended stays so
+    until it is paid, whyever it is not."""
+    is_suspended = present.has_lapsed and present.grace_until is None
+    if is_suspended or found.fault is BillingFault.SUBSCRIPTION_ENDED:
         return True
     if present.grace_until is not None:
         return False

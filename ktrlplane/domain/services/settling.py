@@ -18,14 +18,14 @@ from ktrlplane.domain.errors import NotFound
 from ktrlplane.domain.ids import PriceId
 from ktrlplane.domain.lifecycle import Status
 from ktrlplane.domain.services.agreeing import Wanted
-from ktrlplane.domain.services.payers import NOBODY, payer_at, quoted
+from ktrlplane.domain.services.payers import NOBODY, payer_at
 from ktrlplane.domain.services.platform import Platform
-from ktrlplane.domain.services.purchases import tier_of
 from ktrlplane.domain.services.settlement import NOT_SOLD, SUBSCRIBED_ELSEWHERE, WAITING
+from ktrlplane.domain.services.terms import settle_terms, terms_in
 from ktrlplane.domain.services.transitions import keep
 from ktrlplane.domain.services.trials import may_try
+from ktrlplane.domain.services.unpriced import price_what_came
 from ktrlplane.ports.billing import Paid
-from ktrlplane.ports.payment_questions import PricesOf, learn
 from ktrlplane.ports.unit_of_work import UnitOfWork
 
 SILENT_TRIES: Final = 5
@@ -54,8 +54,8 @@ def wanted_of(work: UnitOfWork, claimed: BillingAccount, *, platform: Platform) 
     account = work.billing.find(claimed.scope)
     if account is None or account.leased_until != claimed.leased_until:
         return None
-    if _price_what_has_none(work, account, platform):
-        account = work.billing.find(claimed.scope) or account
+    account = settle_terms(work, account, terms_in(work, account), platform)
+    account = price_what_came(work, account, platform)
     items = _items(work.billing.paid_for(account.scope), platform)
     if not items and account.subscription_id is not None:
         account = account.ended()
@@ -75,32 +75,6 @@ def _items(paid: Sequence[Paid], platform: Platform) -> SubscriptionItems:
         if one.price_id is not None:
             counted[one.price_id] = counted.get(one.price_id, 0) + one.count
     return SubscriptionItems(counted)
-
-
-def _price_what_has_none(work: UnitOfWork, account: BillingAccount, platform: Platform) -> bool:
-    """What came from the platform's former system has none. Whether anything got one. Later it is
-    nobody's wish: a tier may have got a price that had none."""
-    is_known = account.has_subscribed or account.customers
-    if is_known or account.fault not in (None, *_REASONS):
-        return False
-    unpriced = {
-        (one.type, one.sku): quote.lookup_key
-        for one in work.billing.paid_for(account.scope)
-        if one.price_id is None
-        and (tier := tier_of(one.type, one.sku, platform)) is not None
-        and (quote := quoted(tier, account.terms)) is not None
-    }
-    if not unpriced:
-        return False
-    known = learn(work.known, PricesOf(tuple(sorted(set(unpriced.values())))))
-    priced = [
-        (one, evolve(one, stripe_price_id=price.price_id.value))
-        for one in work.billing.resources_of(account.scope)
-        if one.stripe_price_id is None
-        and (price := known.get(unpriced.get((one.type, one.sku), ""))) is not None
-    ]
-    keep(work, priced, actor=None, platform=platform)
-    return bool(priced)
 
 
 def _profile(work: UnitOfWork, account: BillingAccount, at: datetime) -> Profile | None:

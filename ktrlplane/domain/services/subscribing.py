@@ -98,6 +98,8 @@ def _reprice(
     payer = payer_at(work, account.scope, actor, platform.now())
     changes = []
     for one in work.billing.resources_of(account.scope):
+        if one.stripe_price_id is None and not one.came_unpriced:
+            continue  # it was for nothing when it was chosen
         tier = tier_of(one.type, one.sku, platform)
         if tier is None and one.stripe_price_id is not None:
             _refuse(one, account.terms)
@@ -107,7 +109,8 @@ def _reprice(
             price_id = priced(work, tier, payer, platform)
         except ValidationFailed:
             _refuse(one, account.terms)
-        changes.append((one, evolve(one, stripe_price_id=price_id.value)))
+        paid = evolve(one, stripe_price_id=price_id.value, came_unpriced=False)
+        changes.append((one, paid))
     keep(work, changes, actor=actor, platform=platform)
 
 

@@ -144,6 +144,7 @@ UNTOLD: Final = frozenset(
     {
         *("mail_due_at", "mail_attempts", "sent_at"),
         *("secret", "previous_secret", "failing_since"),
+        "came_unpriced",
     }
 )
 """What the platform remembers for itself."""

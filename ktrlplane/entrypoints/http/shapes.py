@@ -11,11 +11,13 @@ from ktrlplane.domain.catalog import Catalog, Meter, ResourceType, Tier
 from ktrlplane.domain.ids import PriceId, PrincipalId
 from ktrlplane.domain.organizations import Organization
 from ktrlplane.domain.projects import Project
+from ktrlplane.domain.resources import Resource
 from ktrlplane.domain.services.users import Glance
 from ktrlplane.entrypoints.http.access_shapes import ShortUser
 
 HIDDEN: Final[dict[type, frozenset[str]]] = {
     Organization: frozenset({"deleted_at"}),
+    Resource: frozenset({"came_unpriced"}),
     Role: frozenset({"permissions", "is_hidden"}),
 }
 """Fields of nouns that stay inside."""

@@ -79,7 +79,7 @@ _SAID: Final[Mapping[tuple[Weight, Kind, str], str]] = {
     ),
     (Weight.NOTED, Kind.PROJECTS, "nobody_pays"): (
         "Paid resources, and no subscription of the project's own. Who pays was not recorded, so "
-        "nobody does: say it before billing is turned on."
+        "the project does, once it has been asked: from the first look at its account on."
     ),
     (Weight.NOTED, Kind.RESOURCES, "status"): (
         "A status that is not known here. They are Creating until the reconciler says more."

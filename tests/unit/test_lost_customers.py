@@ -1,0 +1,188 @@
+"""Customers whom the provider does not have any more."""
+
+from datetime import timedelta
+
+import pytest
+from attrs import evolve
+
+from ktrlplane.adapters.memory.payments import MemoryPayments
+from ktrlplane.domain.billing_accounts import BillingFault
+from ktrlplane.domain.ids import ResourceId
+from ktrlplane.domain.lifecycle import Hold
+from ktrlplane.domain.services import billing, subscribing
+from ktrlplane.ports.payments import Payments
+from tests.buying import ACME, GOLD, Scene
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+SEVEN = 7 * HOUR
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+def is_held(scene: Scene) -> bool:
+    with scene.control.transact.units.view() as work:
+        return work.resources.get(ResourceId("one")).holds == (Hold.PAYMENT,)
+
+
+def lose(scene: Scene) -> None:
+    scene.there.lose(scene.account(ACME).customer_id)
+    scene.pass_time(SEVEN)
+
+
+def come_back(scene: Scene) -> None:
+    """As another customer, with a card."""
+    scene.act(billing.open_customer, ACME)
+    customer_id = scene.account(ACME).customer_id
+    method = scene.there.add_method(customer_id)
+    scene.there.make_default(customer_id, method, key="again")
+    scene.pass_time(SEVEN)
+
+
+def cancel(scene: Scene) -> None:
+    scene.act(lambda work, **asked: billing.cancel(work, ACME, key="k", **asked))
+    scene.pass_time(40 * DAY)
+
+
+def test_what_was_cancelled_and_is_over_stays_suspended(scene: Scene) -> None:
+    scene.buy("one", "gold")
+    cancel(scene)
+    lose(scene)
+    for _ in range(3):
+        account = scene.account(ACME)
+        assert account.customer_id is None
+        assert account.fault is BillingFault.SUBSCRIPTION_ENDED
+        assert is_held(scene)
+        scene.pass_time(SEVEN)
+
+
+def test_nor_is_it_begun_again_by_a_card(scene: Scene) -> None:
+    scene.buy("one", "gold")
+    cancel(scene)
+    lose(scene)
+    come_back(scene)
+    assert scene.account(ACME).fault is BillingFault.SUBSCRIPTION_ENDED
+    assert scene.billed() == []
+    scene.act(subscribing.subscribe, ACME, subscribing.Subscribe())
+    assert scene.billed() == [GOLD]
+    assert not is_held(scene)
+
+
+def test_what_is_over_and_given_up_leaves_nothing(scene: Scene) -> None:
+    scene.buy("one", "gold")
+    cancel(scene)
+    lose(scene)
+    scene.ada.delete_resource("one")
+    scene.pass_time(SEVEN)
+    assert scene.account(ACME).is_settled
+    come_back(scene)
+    scene.buy("two", "gold")
+    assert scene.billed() == [GOLD]
+
+
+def test_what_was_never_paid_stays_suspended(scene: Scene) -> None:
+    scene.there.decline(scene.account(ACME).customer_id)
+    scene.buy("one", "gold")
+    scene.pass_time(SEVEN)
+    assert is_held(scene)
+    lose(scene)
+    for _ in range(3):
+        assert is_held(scene)
+        assert scene.account(ACME).has_lapsed
+        scene.pass_time(SEVEN)
+    come_back(scene)
+    assert not is_held(scene)
+
+
+# -- who is there again ------------------------------------------------------------------------
+
+
+def serve_by_another_key(scene: Scene) -> Payments:
+    """And how the provider was asked until now."""
+    former: Payments = scene.given["payments"]
+    scene.given["payments"] = MemoryPayments(scene.clock, mark="other_")
+    scene.serve()
+    scene.pass_time(SEVEN)
+    return former
+
+
+def serve_by(scene: Scene, payments: Payments) -> None:
+    scene.given["payments"] = payments
+    scene.serve()
+    scene.pass_time(SEVEN)
+
+
+def test_a_start_by_another_key_is_made_good_by_the_next(scene: Scene) -> None:
+    scene.buy("one", "gold")
+    before = scene.account(ACME)
+    right = serve_by_another_key(scene)
+    assert scene.account(ACME).fault is BillingFault.CUSTOMER_GONE
+    serve_by(scene, right)
+    after = scene.account(ACME)
+    assert after.customer_id == before.customer_id
+    assert after.subscription_id == before.subscription_id
+    assert (after.fault, after.grace_until, after.lost) == (None, None, ())
+    assert after.customers == before.customers
+    scene.pass_time(32 * DAY)
+    assert scene.billed() == [GOLD, GOLD]
+
+
+def test_who_became_another_customer_meanwhile_is_the_former_one_again(scene: Scene) -> None:
+    scene.buy("one", "gold")
+    former = scene.account(ACME).customer_id
+    right = serve_by_another_key(scene)
+    scene.act(billing.open_customer, ACME)
+    another = scene.account(ACME).customer_id
+    assert another not in (former, None)
+    serve_by(scene, right)
+    scene.pass_time(SEVEN)
+    account = scene.account(ACME)
+    assert (account.customer_id, account.lost) == (former, (another,))
+    assert len(scene.there.subscriptions(former)) == 1
+    assert account.fault is None
+
+
+def test_who_is_asked_to_come_back_is_looked_for_first(scene: Scene) -> None:
+    scene.buy("one", "gold")
+    former = scene.account(ACME).customer_id
+    right = serve_by_another_key(scene)
+    scene.given["payments"] = right
+    scene.serve()
+    scene.act(billing.open_customer, ACME)
+    assert scene.account(ACME).customer_id == former
+    assert scene.billed() == [GOLD]
+
+
+def test_what_was_given_up_meanwhile_is_not_billed_any_more(scene: Scene) -> None:
+    scene.buy("one", "gold")
+    former = scene.account(ACME).customer_id
+    right = serve_by_another_key(scene)
+    scene.ada.delete_resource("one")
+    serve_by(scene, right)
+    assert scene.there.subscriptions(former) == []
+    assert scene.account(ACME).is_settled
+
+
+def test_who_came_with_a_subscription_has_it_again(scene: Scene) -> None:
+    """In which nothing says whose it is: it was never changed here."""
+    scene.buy("one", "gold")
+    known = scene.there._contracts[scene.account(ACME).subscription_id]
+    known.subscription = evolve(known.subscription, revision=0)
+    right = serve_by_another_key(scene)
+    serve_by(scene, right)
+    assert scene.account(ACME).fault is None
+    scene.buy("two", "gold")
+    ((_, count),) = scene.living().items
+    assert count == 2
+
+
+def test_what_ended_meanwhile_is_not_begun_again(scene: Scene) -> None:
+    scene.buy("one", "gold")
+    former = scene.living()
+    right = serve_by_another_key(scene)
+    scene.there.end(former.subscription_id)
+    serve_by(scene, right)
+    assert scene.account(ACME).fault is BillingFault.SUBSCRIPTION_ENDED
+    assert scene.there.subscriptions(former.customer_id) == []
