@@ -212,10 +212,11 @@ def test_large_requests_have_a_bound_together(loop: Loop, monkeypatch: pytest.Mo
     assert (loop.left, loop.worker._coming, loop.worker._taken) == ([], {}, {})
 
 
-def test_a_body_in_the_smallest_of_pieces_is_refused(loop: Loop) -> None:
+@pytest.mark.parametrize("chunks", [b"1\r\na\r\n" * (MOST_CHUNKS + 1), b"fffffff\r\n"])
+def test_a_body_without_an_end_is_refused(loop: Loop, chunks: bytes) -> None:
     source(loop)
     loop.worker.nr_conns = 1
-    pieces = HEAD % b"Transfer-Encoding: chunked" + b"1\r\na\r\n" * (MOST_CHUNKS + 1)
+    pieces = HEAD % b"Transfer-Encoding: chunked" + chunks
     sending = ThreadPoolExecutor(1).submit(loop.client.sendall, pieces)
     loop.worker.enqueue_req(loop.conn)
     while not loop.worker._leaving:
@@ -251,6 +252,13 @@ def test_answers_that_are_not_taken_have_a_bound_together(
     outbox.sendall(b"a" * 3_000_000)
     loop.worker.finish_request(loop.conn, "done")
     assert (loop.worker._sending, loop.worker.nr_conns, loop.conn.is_closed) == ({}, 0, True)
+
+
+def test_who_has_made_room_is_not_looked_at_again_in_the_same_turn(loop: Loop) -> None:
+    """A loop knows of all that can be read and written before it begins with the first."""
+    loop.worker._more_to_take(loop.conn, loop.here)
+    loop.worker._send_on(loop.conn, loop.here)
+    assert loop.left == []
 
 
 def test_an_answer_that_is_not_taken_has_an_end(loop: Loop) -> None:

@@ -78,7 +78,7 @@ def test_what_is_large_is_not_left_where_it_is() -> None:
     small, large = head_of(LONG % (MOST_WAITED_FOR - 100)), head_of(LONG % MOST_WAITED_FOR)
     assert small is not None
     assert large is not None
-    assert (small.is_large, large.is_large) == (False, True)
+    assert (small.is_taken, large.is_taken) == (False, True)
     assert missing(LONG % MOST_WAITED_FOR) == MOST_WAITED_FOR
 
 

@@ -42,9 +42,10 @@ class Head:
     expects: bool
 
     @property
-    def is_large(self) -> bool:
-        """Whether all of it is more than is left where it is."""
-        return self.length is None or self.end + self.length > MOST_WAITED_FOR
+    def is_taken(self) -> bool:
+        """Whether what is there of it is not left where it is."""
+        is_large = self.length is None or self.end + self.length > MOST_WAITED_FOR
+        return is_large or self.expects
 
 
 def head_of(arrived: bytes) -> Head | None:

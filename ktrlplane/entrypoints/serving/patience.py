@@ -177,7 +177,9 @@ class PatientWorker(ReceivingWorker):
             self._give_up_sending(next(iter(self._sending)))
 
     def _send_on(self, conn: Any, _: socket.socket) -> None:
-        sending = self._sending[conn]
+        sending = self._sending.get(conn)
+        if sending is None:
+            return  # it has made room in this very turn of the loop
         try:
             sending.outbox.send_on()
         except OSError:

@@ -93,18 +93,21 @@ class ReceivingWorker(ThreadWorker):  # type: ignore[misc]
         arrived = glimpse(conn.sock)
         if taken and arrived != b"":
             arrived = taken + (arrived or b"")
+        missing, arrival = int(arrived != b""), None
         try:
             head = head_of(arrived) if arrived else None
+            if head is not None and arrived is not None:
+                arrival = Arrival(head)
+                missing = arrival.missing(arrived)
         except HeadTooLarge:
             self._refuse(conn, errors.LimitRequestHeaders("too large"))
             return
-        missing = int(arrived != b"")
-        if head is not None and arrived is not None:
-            arrival = Arrival(head)
-            missing = arrival.missing(arrived)
-            if missing and (head.is_large or head.expects):
-                self._begin_to_take(conn, arrival)
-                return
+        except BodyTooLarge:
+            self._refuse(conn, TooMuch())
+            return
+        if missing and arrival is not None and arrival.head.is_taken:
+            self._begin_to_take(conn, arrival)
+            return
         known = len(arrived or b"")
         if missing == 0 or (seen and known <= seen):  # a client that has broken off
             self._hand_over(conn)
@@ -128,6 +131,8 @@ class ReceivingWorker(ThreadWorker):  # type: ignore[misc]
         self._take(conn)
 
     def _more_to_take(self, conn: Any, sock: socket.socket) -> None:
+        if conn not in self._coming:
+            return  # it has made room in this very turn of the loop
         self.poller.unregister(sock)
         self._take(conn)
 
