@@ -8,10 +8,12 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from gunicorn.http import errors  # type: ignore[import-untyped]
 from gunicorn.http.unreader import SocketUnreader  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import (  # type: ignore[import-untyped]
     PollableMethodQueue,
@@ -55,6 +57,7 @@ class Loop:
         self.worker: Any = PatientWorker.__new__(PatientWorker)
         for name in ("_arriving", "_coming", "_taken", "_leaving", "_served", "_sending"):
             setattr(self.worker, name, {})
+        self.worker.nr_conns, self.worker.worker_connections = 0, 1000
         self.left: list[Conn] = []
         worker = self.worker
         worker.poller, worker.method_queue = selectors.DefaultSelector(), PollableMethodQueue()
@@ -125,6 +128,7 @@ def test_an_answer_comes_as_the_client_asks_more(loop: Loop) -> None:
 
 @pytest.mark.parametrize("more", [b"", b"\r\n", b"GET / HTTP/1.1\r\n\r\n"])
 def test_who_hangs_up_is_noticed_whatever_they_sent_before(loop: Loop, more: bytes) -> None:
+    source(loop)
     loop.park()
     if more:
         loop.client.send(more)
@@ -200,6 +204,38 @@ def test_who_breaks_off_is_not_waited_for(loop: Loop) -> None:
     assert loop.left == [loop.conn]
     assert unreader.read().endswith(b"half")
     assert unreader.read() == b""
+
+
+@pytest.mark.parametrize("is_parked", [False, True])
+def test_where_the_system_tells_of_too_little_it_is_taken(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch, *, is_parked: bool
+) -> None:
+    """As it does where it is short of memory: that is no sign of an end, and is told of again
+    for as long as it is there."""
+    unreader = source(loop)
+    monkeypatch.setattr(receiving, "wake_after", lambda sock, count: None)
+    monkeypatch.setattr(patience, "wake_after", lambda sock, count: None)
+    loop.client.send(b"GET / HTTP/1.1\r\nHo")
+    if is_parked:
+        loop.park()
+    else:
+        loop.worker.enqueue_req(loop.conn)
+    for _ in range(3):
+        loop.worker.wait_for_and_dispatch_events(0)
+    assert (loop.left, unreader.buf.getvalue()) == ([], b"GET / HTTP/1.1\r\nHo")
+    loop.client.send(b"st: x\r\n\r\n")
+    if is_parked:
+        loop.signal.set_result(None)
+    while not loop.left:
+        loop.turn()
+    assert unreader.read() + loop.here.recv(100) == b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def test_a_refusal_waits_for_nobody(loop: Loop) -> None:
+    with suppress(BlockingIOError):
+        while True:
+            loop.here.send(b"a" * 10_000, socket.MSG_DONTWAIT)
+    loop.worker.handle_error(None, loop.here, None, errors.InvalidHeader("x"))
 
 
 def test_large_requests_have_a_bound_together(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -377,6 +413,20 @@ def test_too_many_files_end_no_process(loop: Loop, number: int) -> None:
     loop.worker._accepts_from = 0.0
     loop.worker.set_accept_enabled(True)
     assert loop.worker._accepting
+
+
+def test_some_come_in_at_a_time(loop: Loop) -> None:
+    loop.worker.cfg = SimpleNamespace(is_ssl=False)
+    with socket.create_server(("127.0.0.1", 0), backlog=50) as server, ExitStack() as clients:
+        server.settimeout(0)
+        for _ in range(12):
+            clients.enter_context(socket.create_connection(server.getsockname()))
+        loop.worker.accept(server)
+        assert loop.worker.nr_conns == receiving.ACCEPTED_AT_ONCE
+        loop.worker.accept(server)
+        assert loop.worker.nr_conns == 12
+        for conn in loop.worker._arriving:
+            clients.enter_context(conn.sock)
 
 
 def test_other_failures_are_told(loop: Loop) -> None:

@@ -29,12 +29,16 @@ def raw_body(req: falcon.Request, most: int = MAX_BYTES) -> bytes:
     try:
         raw: bytes = stream.read(most + 1)
     except Exception as exc:  # each server has its own for what a client did
-        raise EdgeError(
-            "malformed_request", "The body breaks off, or is not framed as HTTP says."
-        ) from exc
+        raise _broken_off() from exc
     if len(raw) > most:
         raise _too_large(most)
+    if len(raw) < (req.content_length or 0):
+        raise _broken_off()
     return raw
+
+
+def _broken_off() -> EdgeError:
+    return EdgeError("malformed_request", "The body breaks off, or is not framed as HTTP says.")
 
 
 def _too_large(most: int) -> EdgeError:

@@ -16,10 +16,9 @@ LONGEST_LINE: Final = 8 * 1024
 """Of those that say how long a chunk is."""
 
 _END: Final = b"\r\n\r\n"
-_FRAMING: Final = re.compile(
-    rb"\n(content-length|transfer-encoding|expect):[ \t]*([^\r\n]*?)[ \t]*\r"
-)
-_LENGTH: Final = re.compile(rb"[0-9]{1,9}")
+# Anybody may send any head: no two parts of these can take the same characters.
+_FRAMING: Final = re.compile(rb"\n(content-length|transfer-encoding|expect):([^\r\n]*)\r")
+_LENGTH: Final = re.compile(rb"0*([0-9]{1,9})")
 _SIZE: Final = re.compile(rb"([0-9a-fA-F]{1,8})[ \t]*(?:;[^\r\n]*)?\r\n")
 
 
@@ -58,14 +57,16 @@ def head_of(arrived: bytes) -> Head | None:
     end += len(_END)
     said: dict[bytes, list[bytes]] = {}
     for name, value in _FRAMING.findall(arrived[:end].lower()):
-        said.setdefault(name, []).append(value)
+        said.setdefault(name, []).append(value.strip(b" \t"))
     expects = said.pop(b"expect", []) == [b"100-continue"] and b" HTTP/1.0\r\n" not in arrived
-    if said == {b"transfer-encoding": [b"chunked"]}:
+    codings = b",".join(said.pop(b"transfer-encoding", []))
+    if codings and not said and codings.rpartition(b",")[2].strip(b" \t") == b"chunked":
         return Head(end, None, expects)
     lengths = said.pop(b"content-length", [])
-    if said or len(lengths) != 1 or not _LENGTH.fullmatch(lengths[0]):
+    told = _LENGTH.fullmatch(lengths[0]) if len(lengths) == 1 and not codings else None
+    if told is None:
         return Head(end, 0, expects=False)
-    length = int(lengths[0])
+    length = int(told[1])
     return Head(end, length if length <= MAX_BYTES else 0, expects)
 
 

@@ -22,7 +22,12 @@ from attrs import evolve, frozen
 from ktrlplane.entrypoints.http.waiting import AT_ONCE, Parked, Seat, seated
 from ktrlplane.entrypoints.serving.arrivals import MOST_WAITED_FOR
 from ktrlplane.entrypoints.serving.parking import Parking, Place
-from ktrlplane.entrypoints.serving.receiving import ReceivingWorker, glimpse, wake_after
+from ktrlplane.entrypoints.serving.receiving import (
+    ReceivingWorker,
+    glimpse,
+    take_in,
+    wake_after,
+)
 from ktrlplane.entrypoints.serving.sockets import Outbox
 
 READ_WITHIN_S: Final = 20.0
@@ -100,6 +105,9 @@ class PatientWorker(ReceivingWorker):
         known = len(arrived or b"")
         if arrived is None or seen < known < MOST_WAITED_FOR:
             self._listen_for(place, seen=known)
+        elif arrived and known <= seen:
+            if len(take_in(place.conn)) < MOST_WAITED_FOR:
+                self._listen_for(place, seen=0)
         # Who has hung up and who will only send no more look the same until they are answered.
         # So they are answered at once, and neither is waited for.
         elif known <= seen and self._parking.take_out(place.conn) is not None:

@@ -24,9 +24,11 @@ from ktrlplane.entrypoints.serving.arrivals import (
     HeadTooLarge,
     head_of,
 )
-from ktrlplane.entrypoints.serving.sockets import Ahead
+from ktrlplane.entrypoints.serving.sockets import Ahead, Outbox
 from ktrlplane.entrypoints.serving.unreadable import TooMuch, answer_to
 
+ACCEPTED_AT_ONCE: Final = 8
+"""The others wait for another turn of the loop, or another process."""
 WITHOUT_FILES_S: Final = 0.5
 """Nobody comes in for so long where too many files are open."""
 ARRIVE_WITHIN_S: Final = 15.0
@@ -68,9 +70,13 @@ class ReceivingWorker(ThreadWorker):  # type: ignore[misc]
     # -- who comes -----------------------------------------------------------------------------
 
     def accept(self, listener: Any) -> None:
-        """Where too many files are open, others come in when some are closed."""
+        """Some at a time. Where too many files are open, others come in when some are closed."""
         try:
-            super().accept(listener)
+            for _ in range(ACCEPTED_AT_ONCE):
+                before = self.nr_conns
+                super().accept(listener)
+                if not before < self.nr_conns < self.worker_connections:
+                    break
         except OSError as error:
             if error.errno not in (errno.EMFILE, errno.ENFILE):
                 raise
@@ -109,9 +115,12 @@ class ReceivingWorker(ThreadWorker):  # type: ignore[misc]
             self._begin_to_take(conn, arrival)
             return
         known = len(arrived or b"")
-        if missing == 0 or (seen and known <= seen):  # a client that has broken off
+        if missing == 0:
             self._hand_over(conn)
             return
+        if seen and known <= seen:
+            conn.init()
+            taken = take_in(conn)
         self._arriving.setdefault(conn, time.monotonic())
         wake_after(conn.sock, known + missing - len(taken))  # nor for each byte
         self.poller.register(conn.sock, EVENT_READ, partial(self._more_came, conn, known))
@@ -242,7 +251,7 @@ class ReceivingWorker(ThreadWorker):  # type: ignore[misc]
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answers what never reaches the application, in the application's words."""
         with suppress(OSError):
-            client.sendall(answer_to(exc, addr and addr[0]))
+            Outbox(client).sendall(answer_to(exc, addr and addr[0]))  # nor waits for them here
 
 
 def wake_after(sock: socket.socket, count: int) -> None:
@@ -250,6 +259,17 @@ def wake_after(sock: socket.socket, count: int) -> None:
     is gone, for one."""
     with suppress(OSError):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
+
+
+def take_in(conn: Any) -> bytes:
+    """What its parser has been given, with what has arrived since. Where nothing else has come,
+    though more was asked for by ``wake_after``, the end has, which is seen behind it; or the
+    system is short of memory, and tells of what is there for as long as it is left there."""
+    unreader = conn.parser.unreader
+    with suppress(OSError):
+        more = received(conn.sock, MOST_WAITED_FOR)
+        unreader.unread(unreader.take_buffered() + (more or b""))
+    return bytes(unreader.buf.getvalue())
 
 
 def received(sock: socket.socket, size: int, flags: int = 0) -> bytes | None:

@@ -56,6 +56,11 @@ class Outbox:
         self.size += len(data)
         self.send_on()
 
+    def send(self, data: bytes) -> int:
+        """All of it, now or later. Raises: OSError."""
+        self.sendall(data)
+        return len(data)
+
     def send_on(self) -> None:
         """What the client takes now. Raises: OSError."""
         with suppress(BlockingIOError):
