@@ -25,6 +25,7 @@ from ktrlplane.entrypoints.serving import patience, receiving
 from ktrlplane.entrypoints.serving.arrivals import MOST_CHUNKS
 from ktrlplane.entrypoints.serving.parking import Parking, Place
 from ktrlplane.entrypoints.serving.patience import ANSWER_WITHIN_S, READ_WITHIN_S, PatientWorker
+from ktrlplane.entrypoints.serving.receiving import take_in
 from ktrlplane.entrypoints.serving.sockets import Outbox
 
 
@@ -229,6 +230,24 @@ def test_where_the_system_tells_of_too_little_it_is_taken(
     while not loop.left:
         loop.turn()
     assert unreader.read() + loop.here.recv(100) == b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def test_the_rest_may_come_as_what_there_is_is_taken(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing would tell of it any more."""
+    source(loop)
+    monkeypatch.setattr(receiving, "wake_after", lambda sock, count: None)
+
+    def as_the_rest_comes(conn: Any) -> bytes:
+        loop.client.send(b"st: x\r\n\r\n")
+        return take_in(conn)
+
+    monkeypatch.setattr(receiving, "take_in", as_the_rest_comes)
+    loop.client.send(b"GET / HTTP/1.1\r\nHo")
+    loop.worker.enqueue_req(loop.conn)
+    loop.turn()
+    assert loop.left == [loop.conn]
 
 
 def test_a_refusal_waits_for_nobody(loop: Loop) -> None:

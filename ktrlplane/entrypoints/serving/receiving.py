@@ -120,7 +120,9 @@ class ReceivingWorker(ThreadWorker):  # type: ignore[misc]
             return
         if seen and known <= seen:
             conn.init()
-            taken = take_in(conn)
+            take_in(conn)
+            self._hand_over_or_wait(conn, seen=0)  # it may have got the rest, too
+            return
         self._arriving.setdefault(conn, time.monotonic())
         wake_after(conn.sock, known + missing - len(taken))  # nor for each byte
         self.poller.register(conn.sock, EVENT_READ, partial(self._more_came, conn, known))
