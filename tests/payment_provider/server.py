@@ -195,7 +195,7 @@ class _Handler(BaseHTTPRequestHandler):
             if fault in _AFTER:
                 provider.write(method, parts.path, body or parts.query, key, fault)
             if fault in (Fault.SILENT_BEFORE, Fault.SILENT_AFTER):
-                provider.closing.wait(5)
+                provider.closing.wait(60)
             self.close_connection = True
             return
         self._say(*provider.write(method, parts.path, body or parts.query, key, fault))
