@@ -15,8 +15,9 @@ from tests.postgres import as_url
 pytestmark = pytest.mark.postgres
 
 WITHIN_S = 1.0
-SLACK_S = 1.0
-"""For a machine that runs other things beside the servers."""
+SLACK_S = 9.0
+"""For a machine that runs other things beside the servers: how exact the second is, the tests of
+what is remembered show with clocks of their own."""
 
 RBAC = "/projects/plant/rbac"
 GRANT = {"user_id": "bob", "role_id": "Viewer"}

@@ -49,7 +49,7 @@ def answer(client: socket.socket) -> tuple[HTTPResponse, bytes]:
 
 
 def is_served(served: Serving) -> bool:
-    connection = HTTPConnection(urlsplit(served.url).netloc, timeout=5)
+    connection = HTTPConnection(urlsplit(served.url).netloc, timeout=10)
     try:
         connection.request("GET", "/health/ready")
         return connection.getresponse().status == 200
