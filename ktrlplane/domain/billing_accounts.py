@@ -121,19 +121,18 @@ class BillingAccount:
         return evolve(self, subscription_id=None, ending=ending, trial_days=None)
 
     def without_customer(self) -> Self:
-        """The provider does not have them; nor, as long as that is so, their subscription."""
+        """The provider does not have them."""
         assert self.customer_id is not None
         lost = tuple(dict.fromkeys((*self.lost, self.customer_id)))
-        return evolve(self, customer_id=None, lost=lost)
+        kept = self.subscription_id if self.has_ended else None
+        return evolve(self, customer_id=None, subscription_id=kept, lost=lost)
 
     def with_customer(self, customer_id: CustomerId) -> Self:
-        """A new one, for whom another subscription begins unless the former one had ended; or
-        one who was lost."""
-        if customer_id in self.lost:
-            lost = tuple(one for one in self.lost if one != customer_id)
-            return evolve(self, customer_id=customer_id, lost=lost)
-        kept, customers = self.subscription_id if self.has_ended else None, self.customers + 1
-        return evolve(self, customer_id=customer_id, customers=customers, subscription_id=kept)
+        """A new one, or one who was lost."""
+        lost = tuple(one for one in self.lost if one != customer_id)
+        is_new = len(lost) == len(self.lost)
+        customers = self.customers + is_new
+        return evolve(self, customer_id=customer_id, customers=customers, lost=lost)
 
     def is_in_the_making(self, now: datetime) -> bool:
         """Whether a subscription may be being made, or is about to be, of which nothing is known
@@ -145,7 +144,8 @@ class BillingAccount:
 
     @property
     def has_ended(self) -> bool:
-        """Whether its subscription is known to be over, and nobody has asked for another one."""
+        """Whether its subscription is known to be over, and nobody has asked for another one: it
+        is kept until then, though its customer be lost."""
         return self.fault is BillingFault.SUBSCRIPTION_ENDED and self.subscription_id is not None
 
     @property

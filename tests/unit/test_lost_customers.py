@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from attrs import evolve
 
 from ktrlplane.adapters.memory.payments import MemoryPayments
 from ktrlplane.domain.billing_accounts import BillingFault
@@ -163,26 +162,3 @@ def test_what_was_given_up_meanwhile_is_not_billed_any_more(scene: Scene) -> Non
     serve_by(scene, right)
     assert scene.there.subscriptions(former) == []
     assert scene.account(ACME).is_settled
-
-
-def test_who_came_with_a_subscription_has_it_again(scene: Scene) -> None:
-    """In which nothing says whose it is: it was never changed here."""
-    scene.buy("one", "gold")
-    known = scene.there._contracts[scene.account(ACME).subscription_id]
-    known.subscription = evolve(known.subscription, revision=0)
-    right = serve_by_another_key(scene)
-    serve_by(scene, right)
-    assert scene.account(ACME).fault is None
-    scene.buy("two", "gold")
-    ((_, count),) = scene.living().items
-    assert count == 2
-
-
-def test_what_ended_meanwhile_is_not_begun_again(scene: Scene) -> None:
-    scene.buy("one", "gold")
-    former = scene.living()
-    right = serve_by_another_key(scene)
-    scene.there.end(former.subscription_id)
-    serve_by(scene, right)
-    assert scene.account(ACME).fault is BillingFault.SUBSCRIPTION_ENDED
-    assert scene.there.subscriptions(former.customer_id) == []

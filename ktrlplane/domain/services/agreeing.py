@@ -208,12 +208,6 @@ def _agreed(
     return _judged(_no_longer_tried(payments, own, wanted))
 
 
-def _had_one(account: BillingAccount, customer: Customer) -> bool:
-    """Who is a customer anew has had none, unless it had ended before."""
-    is_known = customer.customer_id in (account.customer_id, *account.lost)
-    return account.subscription_id is not None and (is_known or account.has_ended)
-
-
 def _judged(own: Subscription) -> tuple[Subscription | None, BillingFault | None]:
     if own.state.is_over:
         return None, BillingFault.SUBSCRIPTION_ENDED
