@@ -60,7 +60,6 @@ class BillingAccount:
     for what is in its project: a trial is had once. ``trial_days`` is the shortest trial of what
     was bought, as it was then; None where there is nothing to try, or whoever granted a trial
     was not this platform.
-    ``lost`` are customers whom the provider did not have when it was asked, and may have again.
     ``ending`` are subscriptions of its own that are to be cancelled. ``grace_until`` is set
     while a payment is failing; once ``has_lapsed``, what it pays for is suspended.
     ``touched_at`` is from when on it is to pay for what changed last, None once it does so;
@@ -74,7 +73,6 @@ class BillingAccount:
     subscription_id: SubscriptionId | None = None
     opened_by: PrincipalId | None = None
     customers: int = 0
-    lost: tuple[CustomerId, ...] = ()
     has_subscribed: bool = False
     trial_days: int | None = None
     terms: Terms = field(factory=Terms)
@@ -119,20 +117,6 @@ class BillingAccount:
             return self
         ending = tuple(dict.fromkeys((*self.ending, self.subscription_id)))
         return evolve(self, subscription_id=None, ending=ending, trial_days=None)
-
-    def without_customer(self) -> Self:
-        """The provider does not have them."""
-        assert self.customer_id is not None
-        lost = tuple(dict.fromkeys((*self.lost, self.customer_id)))
-        kept = self.subscription_id if self.has_ended else None
-        return evolve(self, customer_id=None, subscription_id=kept, lost=lost)
-
-    def with_customer(self, customer_id: CustomerId) -> Self:
-        """A new one, or one who was lost."""
-        lost = tuple(one for one in self.lost if one != customer_id)
-        is_new = len(lost) == len(self.lost)
-        customers = self.customers + is_new
-        return evolve(self, customer_id=customer_id, customers=customers, lost=lost)
 
     def is_in_the_making(self, now: datetime) -> bool:
         """Whether a subscription may be being made, or is about to be, of which nothing is known

@@ -54,7 +54,6 @@ def test_an_account_comes_back_as_it_went_in(bare: UnitsOfWork) -> None:
         subscription_id=SubscriptionId("sub_1"),
         opened_by=ALICE,
         customers=2,
-        lost=(CustomerId("cus_0"), CustomerId("cus_00")),
         has_subscribed=True,
         trial_days=14,
         terms=Terms("eur", Interval.YEAR),

@@ -4,12 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from ktrlplane.adapters.memory.payments import MemoryPayments
 from ktrlplane.domain.billing_accounts import BillingFault
 from ktrlplane.domain.ids import ResourceId
 from ktrlplane.domain.lifecycle import Hold
 from ktrlplane.domain.services import billing, subscribing
-from ktrlplane.ports.payments import Payments
 from tests.buying import ACME, GOLD, Scene
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -93,72 +91,3 @@ def test_what_was_never_paid_stays_suspended(scene: Scene) -> None:
         scene.pass_time(SEVEN)
     come_back(scene)
     assert not is_held(scene)
-
-
-# -- who is there again ------------------------------------------------------------------------
-
-
-def serve_by_another_key(scene: Scene) -> Payments:
-    """And how the provider was asked until now."""
-    former: Payments = scene.given["payments"]
-    scene.given["payments"] = MemoryPayments(scene.clock, mark="other_")
-    scene.serve()
-    scene.pass_time(SEVEN)
-    return former
-
-
-def serve_by(scene: Scene, payments: Payments) -> None:
-    scene.given["payments"] = payments
-    scene.serve()
-    scene.pass_time(SEVEN)
-
-
-def test_a_start_by_another_key_is_made_good_by_the_next(scene: Scene) -> None:
-    scene.buy("one", "gold")
-    before = scene.account(ACME)
-    right = serve_by_another_key(scene)
-    assert scene.account(ACME).fault is BillingFault.CUSTOMER_GONE
-    serve_by(scene, right)
-    after = scene.account(ACME)
-    assert after.customer_id == before.customer_id
-    assert after.subscription_id == before.subscription_id
-    assert (after.fault, after.grace_until, after.lost) == (None, None, ())
-    assert after.customers == before.customers
-    scene.pass_time(32 * DAY)
-    assert scene.billed() == [GOLD, GOLD]
-
-
-def test_who_became_another_customer_meanwhile_is_the_former_one_again(scene: Scene) -> None:
-    scene.buy("one", "gold")
-    former = scene.account(ACME).customer_id
-    right = serve_by_another_key(scene)
-    scene.act(billing.open_customer, ACME)
-    another = scene.account(ACME).customer_id
-    assert another not in (former, None)
-    serve_by(scene, right)
-    scene.pass_time(SEVEN)
-    account = scene.account(ACME)
-    assert (account.customer_id, account.lost) == (former, (another,))
-    assert len(scene.there.subscriptions(former)) == 1
-    assert account.fault is None
-
-
-def test_who_is_asked_to_come_back_is_looked_for_first(scene: Scene) -> None:
-    scene.buy("one", "gold")
-    former = scene.account(ACME).customer_id
-    right = serve_by_another_key(scene)
-    scene.given["payments"] = right
-    scene.serve()
-    scene.act(billing.open_customer, ACME)
-    assert scene.account(ACME).customer_id == former
-    assert scene.billed() == [GOLD]
-
-
-def test_what_was_given_up_meanwhile_is_not_billed_any_more(scene: Scene) -> None:
-    scene.buy("one", "gold")
-    former = scene.account(ACME).customer_id
-    right = serve_by_another_key(scene)
-    scene.ada.delete_resource("one")
-    serve_by(scene, right)
-    assert scene.there.subscriptions(former) == []
-    assert scene.account(ACME).is_settled

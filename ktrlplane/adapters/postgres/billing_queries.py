@@ -10,8 +10,8 @@ from ktrlplane.domain.access import ScopeType
 
 _COLUMNS: Final = SQL("""
     billing_account_id, scope_type, scope_id, stripe_customer_id, stripe_subscription_id,
-    opened_by, customers, lost, has_subscribed, trial_days, currency, "interval", revision,
-    ending, fault, grace_until, has_lapsed, pay_again, touched_at, due_at, leased_until, attempts,
+    opened_by, customers, has_subscribed, trial_days, currency, "interval", revision, ending,
+    fault, grace_until, has_lapsed, pay_again, touched_at, due_at, leased_until, attempts,
     created_at, updated_at
 """)
 _OF: Final = "scope_type = %(scope_type)s AND scope_id = %(scope_id)s"
@@ -28,7 +28,7 @@ OF_CUSTOMER: Final = composed(
 )
 _CHANGED: Final = SQL("""
     stripe_customer_id = %(customer_id)s, stripe_subscription_id = %(subscription_id)s,
-    opened_by = %(opened_by)s, customers = %(customers)s, lost = %(lost)s,
+    opened_by = %(opened_by)s, customers = %(customers)s,
     has_subscribed = %(has_subscribed)s, trial_days = %(trial_days)s, currency = %(currency)s,
     "interval" = %(interval)s, ending = %(ending)s, fault = %(fault)s,
     grace_until = %(grace_until)s, has_lapsed = %(has_lapsed)s, pay_again = %(pay_again)s,

@@ -116,9 +116,6 @@ def _customer(payments: Payments, wanted: Wanted) -> Customer | None:
     account = wanted.account
     if account.customer_id is not None:
         return payments.customer(account.customer_id)
-    for lost in reversed(account.lost):
-        if (found := payments.customer(lost)) is not None:
-            return found
     if wanted.profile is None:
         return None
     # A provider that broke says so again for a day under the same key; whether it made one is

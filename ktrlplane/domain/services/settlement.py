@@ -98,11 +98,12 @@ def _after(
         updated_at=now,
     )
     if found.customer_id is None and present.customer_id is not None:
-        return account.without_customer()
+        kept = account.subscription_id if account.has_ended else None
+        return evolve(account, customer_id=None, subscription_id=kept)
     if not was_touched and (found.customer_id is not None or present.customer_id is None):
         account = evolve(account, opened_by=None)  # it has one; or nobody is there to have one
     if found.customer_id is not None and present.customer_id is None:
-        account = account.with_customer(found.customer_id)
+        account = evolve(account, customer_id=found.customer_id, customers=present.customers + 1)
     if found.subscription is None:
         return account
     account = evolve(account, subscription_id=found.subscription.subscription_id)
