@@ -80,6 +80,9 @@ class SettleAccounts:
             wanted = transact(partial(wanted_of, claimed=claimed, platform=platform))
             if wanted is None:
                 return
+            if wanted.unpriced:
+                told = {"scope": str(claimed.scope), "resources": wanted.unpriced}
+                _log.warning("resources_without_price", extra=told)
             found = agree(self._payments(), wanted)
         except (UpstreamError, BillingChanged) as error:
             fault = _fault(error)

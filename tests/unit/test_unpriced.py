@@ -207,6 +207,72 @@ def test_what_the_catalog_does_not_know_waits(scene: Scene) -> None:
     assert resource(scene, "other").stripe_price_id is None
 
 
+def sell(scene: Scene, sku: str) -> None:
+    """A tier that the catalog did not know."""
+    kettle, *others = scene.catalog.resource_types
+    (gold,) = (one for one in kettle.tiers if one.sku == "gold")
+    prices = tuple(
+        Price(
+            lookup_key=f"{sku}-{one.currency}-{one.interval}",
+            amount=one.amount,
+            currency=one.currency,
+            interval=one.interval,
+        )
+        for one in gold.prices
+    )
+    changed = evolve(kettle, tiers=(*kettle.tiers, evolve(gold, sku=sku, prices=prices)))
+    scene.catalog = evolve(scene.catalog, resource_types=(changed, *others))
+    for product in products_of(scene.catalog):
+        scene.there.put_product(product, key=f"{product}")
+    for offer in offers_of(scene.catalog):
+        scene.there.offer(offer, key=f"{offer}")
+    scene.serve()
+
+
+def test_what_they_pay_for_goes_on_until_its_price_is_known(scene: Scene) -> None:
+    """Nobody knows which of it is for what came."""
+    was = price(scene, "gold-eur-month")
+    came(scene, "one", "two", sku="platinum", **subscribed(scene, {was: 2}))
+    assert scene.living(OLD).items == SubscriptionItems({was: 2})
+    scene.buy("x", "grand", "oldp")
+    grand = price(scene, "grand-eur-month")
+    assert scene.living(OLD).items == SubscriptionItems({was: 2, grand: 1})
+    sell(scene, "platinum")
+    scene.pass_time(7 * HOUR)
+    platinum = price(scene, "platinum-eur-month")
+    assert scene.living(OLD).items == SubscriptionItems({platinum: 2, grand: 1})
+    assert len(scene.there.subscriptions(scene.account(OLD).customer_id)) == 1
+
+
+def test_what_they_pay_for_ends_with_what_it_was_for(scene: Scene) -> None:
+    was = price(scene, "gold-eur-month")
+    came(scene, "one", sku="platinum", **subscribed(scene, {was: 1}))
+    customer_id = scene.account(OLD).customer_id
+    scene.ada.delete_resource("one")
+    scene.pass_time(7 * HOUR)
+    assert scene.there.subscriptions(customer_id) == []
+
+
+def test_who_came_with_a_subscription_that_is_over_has_time_too(scene: Scene) -> None:
+    known = subscribed(scene, {price(scene, "gold-eur-month"): 1})
+    scene.there.end(known["subscription_id"])
+    came(scene, "r", **known)
+    assert scene.account(OLD).fault is BillingFault.SUBSCRIPTION_ENDED
+    assert not resource(scene).holds
+    scene.pass_time(8 * DAY)
+    assert resource(scene).holds
+
+
+def test_whoever_pays_by_then_pays_once_the_price_is_known(scene: Scene) -> None:
+    mark(scene, "r", project="solo", sku="platinum")
+    scene.ada.move_project("solo", org_id="old")
+    scene.inherit("solo", inherits=True)
+    sell(scene, "platinum")
+    scene.pass_time(7 * HOUR)
+    assert resource(scene).stripe_price_id == price(scene, "platinum-eur-month").value
+    assert scene.account(OLD).fault is BillingFault.PAYMENT_METHOD_MISSING
+
+
 def test_who_gives_it_another_tier_has_chosen(scene: Scene) -> None:
     came(scene, "r", sku="unheard-of", customer_id=customer(scene, OLD))
     scene.ada.update_resource("r", sku="free")

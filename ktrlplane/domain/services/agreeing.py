@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ktrlplane.domain.billing import (
     Customer,
@@ -31,13 +31,15 @@ TRIES_WITH_A_KEY: Final = 5
 @frozen(kw_only=True)
 class Wanted:
     """What is to be at the provider, as of ``at``. ``profile`` is set where a customer may be
-    made. A subscription begins with a trial where it ``may_try``."""
+    made. A subscription begins with a trial where it ``may_try``. So many things are
+    ``unpriced``: they came, and nobody knows yet what they cost."""
 
     account: BillingAccount
     items: SubscriptionItems
     at: datetime
     profile: Profile | None = None
     may_try: bool = False
+    unpriced: int = 0
 
     @property
     def plan(self) -> Plan:
@@ -73,6 +75,7 @@ def agree(payments: Payments, wanted: Wanted) -> Found:
         return Found(customer_id=None, cancelled=account.ending, fault=why)
     customer = _with_default(payments, customer, account.revision)
     own, owes = _without_ending(payments, wanted, customer.customer_id)
+    wanted = _with_what_goes_on(wanted, own)
     is_paid = _is_paid(payments, wanted, customer, own, owes=owes)
     subscription, fault = _agreed(payments, wanted, customer, own, is_paid=is_paid)
     never = subscription is not None and _was_never_paid(payments, subscription)
@@ -90,8 +93,18 @@ def agree(payments: Payments, wanted: Wanted) -> Found:
 def _why_nobody_pays(account: BillingAccount) -> BillingFault:
     if account.has_ended:
         return BillingFault.SUBSCRIPTION_ENDED
-    gone = account.customer_id is not None
-    return BillingFault.CUSTOMER_GONE if gone else BillingFault.PAYMENT_METHOD_MISSING
+    is_gone = account.customer_id is not None or account.fault is BillingFault.CUSTOMER_GONE
+    return BillingFault.CUSTOMER_GONE if is_gone else BillingFault.PAYMENT_METHOD_MISSING
+
+
+def _with_what_goes_on(wanted: Wanted, own: Subscription | None) -> Wanted:
+    """Whatever is paid for may be what has no price here yet, and is not taken away."""
+    if own is None or not wanted.unpriced:
+        return wanted
+    items = dict(wanted.items)
+    for price_id, count in own.items:
+        items[price_id] = max(count, wanted.items.of(price_id))
+    return evolve(wanted, items=SubscriptionItems(items))
 
 
 def _was_never_paid(payments: Payments, one: Subscription) -> bool:
@@ -187,7 +200,7 @@ def _agreed(
         if own is not None:
             _cancel(payments, own, wanted.account.revision)
         return None, None if is_paid else BillingFault.PAYMENT_FAILED
-    if own is None and _had_one(wanted.account, customer):
+    if own is None and wanted.account.subscription_id is not None:
         return None, BillingFault.SUBSCRIPTION_ENDED
     if own is None and not is_paid:
         return None, BillingFault.PAYMENT_FAILED

@@ -93,11 +93,10 @@ def change_payer(
     was, is_now = paying_scope(before), paying_scope(after)
     if was == is_now:
         return
-    paid = [
-        one
-        for one in work.resources.of(before.project_id)
-        if one.status not in ENDED and _is_paid(one, platform)
-    ]
+    living = [one for one in work.resources.of(before.project_id) if one.status not in ENDED]
+    if any(one.came_unpriced for one in living):  # whoever pays for it, once its price is known
+        work.billing.touch([is_now], platform.now())
+    paid = [one for one in living if _is_paid(one, platform)]
     if not paid:
         return
     payer = payer_of(work, after, actor, platform.now())

@@ -122,12 +122,10 @@ def _has_no_grace(present: BillingAccount, found: Found) -> bool:
     nobody ever paid for has none; but who came from the platform's former system, which asked
     nobody, is asked now, and a grace that has begun is not taken back. What is suspended stays so
     until it is paid, whyever it is not."""
-    is_suspended = present.has_lapsed and present.grace_until is None
-    if is_suspended or found.fault is BillingFault.SUBSCRIPTION_ENDED:
-        return True
+    has_come, is_over = present.customers == 0, found.fault is BillingFault.SUBSCRIPTION_ENDED
     if present.grace_until is not None:
-        return False
-    if found.was_never_paid:
+        return is_over and not has_come
+    if present.has_lapsed or is_over or found.was_never_paid:
         return True
     unpaid = (BillingFault.PAYMENT_METHOD_MISSING, BillingFault.PAYMENT_FAILED)
     return found.subscription is None and found.fault in unpaid and present.customers > 0

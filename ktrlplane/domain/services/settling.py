@@ -55,9 +55,9 @@ def wanted_of(work: UnitOfWork, claimed: BillingAccount, *, platform: Platform) 
     if account is None or account.leased_until != claimed.leased_until:
         return None
     account = settle_terms(work, account, terms_in(work, account), platform)
-    account = price_what_came(work, account, platform)
+    account, unpriced = price_what_came(work, account, platform)
     items = _items(work.billing.paid_for(account.scope), platform)
-    if not items and account.subscription_id is not None:
+    if not items and not unpriced and account.subscription_id is not None:
         account = account.ended()
         work.billing.change(account)
     return Wanted(
@@ -66,6 +66,7 @@ def wanted_of(work: UnitOfWork, claimed: BillingAccount, *, platform: Platform) 
         at=platform.now(),
         profile=_profile(work, account, platform.now()),
         may_try=may_try(work, account),
+        unpriced=unpriced,
     )
 
 

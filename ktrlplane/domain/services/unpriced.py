@@ -20,14 +20,14 @@ from ktrlplane.ports.unit_of_work import UnitOfWork
 
 def price_what_came(
     work: UnitOfWork, account: BillingAccount, platform: Platform
-) -> BillingAccount:
+) -> tuple[BillingAccount, int]:
     """It gets the price at which its customer pays for such a thing already, or the catalog's;
     what costs nothing goes on so. What the catalog does not know, or the provider does not sell,
-    is looked at again. Nobody was asked so far, so they have the grace period. Raises: Unasked,
-    UpstreamError."""
+    is looked at again: so many are left. Nobody was asked so far, so they have the grace period.
+    Raises: Unasked, UpstreamError."""
     came = work.billing.unpriced(account.scope)
     if not came:
-        return account
+        return account, 0
     known = list(_in_catalog(came, platform))
     paid, sold = prices_in(work, account), _sold(work, known)
     terms, changes = account.terms, []
@@ -42,7 +42,8 @@ def price_what_came(
     keep(work, changes, actor=None, platform=platform)
     if changes:
         work.billing.change(_asked(evolve(account, terms=terms), platform))
-    return work.billing.find(account.scope) or account
+    left = len(came) - len(free) - len(changes)
+    return work.billing.find(account.scope) or account, left
 
 
 def _asked(account: BillingAccount, platform: Platform) -> BillingAccount:
