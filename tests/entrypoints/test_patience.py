@@ -6,6 +6,7 @@ import math
 import selectors
 import socket
 import time
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
@@ -21,11 +22,13 @@ from gunicorn.workers.gthread import (  # type: ignore[import-untyped]
 )
 
 from ktrlplane.entrypoints.http.waiting import AT_ONCE, Parked, Seat, waited
-from ktrlplane.entrypoints.serving import patience, receiving
+from ktrlplane.entrypoints.serving import connecting, patience, receiving, sending
 from ktrlplane.entrypoints.serving.arrivals import MOST_CHUNKS
+from ktrlplane.entrypoints.serving.connecting import LEAVE_WITHIN_S
 from ktrlplane.entrypoints.serving.parking import Parking, Place
-from ktrlplane.entrypoints.serving.patience import ANSWER_WITHIN_S, READ_WITHIN_S, PatientWorker
-from ktrlplane.entrypoints.serving.receiving import take_in
+from ktrlplane.entrypoints.serving.patience import READ_WITHIN_S, PatientWorker
+from ktrlplane.entrypoints.serving.receiving import ARRIVE_WITHIN_S, take_in
+from ktrlplane.entrypoints.serving.sending import ANSWER_WITHIN_S, HURRIED_ANSWER_S
 from ktrlplane.entrypoints.serving.sockets import Outbox
 
 
@@ -39,6 +42,7 @@ class Conn:
         self.again: Seat | None = None
         self.request: Any = None
         self.seat = Seat()
+        self.timeout = 0.0
         self.outbox: Outbox | None = None
         self.is_closed = False
 
@@ -59,6 +63,8 @@ class Loop:
         for name in ("_arriving", "_coming", "_taken", "_leaving", "_served", "_sending"):
             setattr(self.worker, name, {})
         self.worker.nr_conns, self.worker.worker_connections = 0, 1000
+        self.worker.keepalived_conns, self.worker.alive = deque(), True
+        self.worker.cfg = SimpleNamespace(is_ssl=False, keepalive=5)
         self.left: list[Conn] = []
         worker = self.worker
         worker.poller, worker.method_queue = selectors.DefaultSelector(), PollableMethodQueue()
@@ -267,7 +273,7 @@ def test_large_requests_have_a_bound_together(loop: Loop, monkeypatch: pytest.Mo
     assert (loop.left, loop.worker._coming, loop.worker._taken) == ([], {}, {})
 
 
-@pytest.mark.parametrize("chunks", [b"1\r\na\r\n" * (MOST_CHUNKS + 1), b"fffffff\r\n"])
+@pytest.mark.parametrize("chunks", [b"1\r\na\r\n" * (2 * MOST_CHUNKS), b"fffffff\r\n"])
 def test_a_body_without_an_end_is_refused(loop: Loop, chunks: bytes) -> None:
     source(loop)
     loop.worker.nr_conns = 1
@@ -301,7 +307,7 @@ def test_an_answer_that_is_not_taken_holds_no_thread(loop: Loop) -> None:
 def test_answers_that_are_not_taken_have_a_bound_together(
     loop: Loop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "MOST_SENDING", 1_000_000)
+    monkeypatch.setattr(sending, "MOST_SENDING", 1_000_000)
     loop.worker.nr_conns = 1
     loop.conn.outbox = outbox = Outbox(loop.here)
     outbox.sendall(b"a" * 3_000_000)
@@ -335,6 +341,108 @@ def test_where_nobody_else_can_come_in_the_slowest_make_room(loop: Loop) -> None
     assert loop.worker.nr_conns == 1
     loop.worker._hurry(time.monotonic() + 2)
     assert (loop.worker.nr_conns, loop.conn.is_closed) == (0, True)
+
+
+def test_nor_do_those_keep_them_out_who_ask_no_more(loop: Loop) -> None:
+    worker, now = loop.worker, time.monotonic()
+    with ExitStack() as ends:
+        conns = []
+        for _ in range(3):
+            here, there = map(ends.enter_context, socket.socketpair())
+            conns.append(Conn(here))
+            conns[-1].timeout = now + worker.cfg.keepalive
+            worker.poller.register(here, selectors.EVENT_READ, None)
+            ends.callback(there.close)
+            if len(conns) == 2:
+                there.send(b"GET")
+        worker.keepalived_conns.extend(conns)
+        worker.nr_conns = 3
+        worker._hurry(now)
+        assert worker.nr_conns == 3
+        worker._hurry(now + 2)
+        assert [conn.is_closed for conn in conns] == [True, False, True]
+        assert list(worker.keepalived_conns) == [conns[1]], "who asks again is answered"
+        assert worker.nr_conns == 1
+
+
+def test_nor_do_those_who_do_not_take_their_answers(loop: Loop) -> None:
+    loop.worker.nr_conns = 1
+    loop.conn.outbox = outbox = Outbox(loop.here)
+    outbox.sendall(b"a" * 3_000_000)
+    loop.worker.finish_request(loop.conn, "done")
+    loop.worker._hurry(time.monotonic())
+    assert list(loop.worker._sending) == [loop.conn]
+    loop.worker._hurry(time.monotonic() + HURRIED_ANSWER_S + 1)
+    assert (loop.worker._sending, loop.worker.nr_conns) == ({}, 0)
+
+
+def test_who_stops_goes_on_with_who_has_begun(loop: Loop) -> None:
+    worker = loop.worker
+    with ExitStack() as ends:
+        conns = [loop.conn]
+        for _ in range(2):
+            here, _there = map(ends.enter_context, socket.socketpair())
+            conns.append(Conn(here))
+        worker.nr_conns = 3
+        loop.client.send(b"GET")
+        for conn in conns[:2]:
+            worker.enqueue_req(conn)
+        worker.alive = False
+        worker._hang_up_on_the_slow(time.monotonic() + LEAVE_WITHIN_S + 1)
+        assert [conn.is_closed for conn in conns] == [False, True, False]
+        worker._hang_up_on_the_slow(time.monotonic() + ARRIVE_WITHIN_S + 1)
+        assert [conn.is_closed for conn in conns] == [True, True, False]
+
+
+def test_who_stops_takes_in_who_has_come_and_nobody_else(loop: Loop) -> None:
+    worker = loop.worker
+    with socket.create_server(("127.0.0.1", 0)) as server, ExitStack() as clients:
+        server.settimeout(0)
+        worker.sockets, worker._accepting, worker._accepts_from = [server], True, 0.0
+        worker.poller.register(server, selectors.EVENT_READ, worker.accept)
+        for _ in range(3):
+            clients.enter_context(socket.create_connection(server.getsockname()))
+        place = server.getsockname()
+        worker.alive = False
+        worker.set_accept_enabled(False)
+        assert worker.nr_conns == 3
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(place)
+        for conn in worker._arriving:
+            clients.enter_context(conn.sock)
+
+
+@pytest.mark.parametrize(("number", "stays"), [(999, True), (1000, False)])
+def test_where_nobody_else_can_come_in_one_answer_is_all(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch, number: int, *, stays: bool
+) -> None:
+    """Who asks a hundred things at once would keep them out for long."""
+
+    def answers(worker: Any, req: Any, conn: Any) -> bool:
+        return not req.must_close
+
+    def force_close() -> None:
+        request.must_close = True
+
+    monkeypatch.setattr(ThreadWorker, "handle_request", answers)
+    loop.worker.nr_conns = number
+    request = SimpleNamespace(
+        version=(1, 1), headers=[], must_close=False, force_close=force_close
+    )
+    assert loop.worker.handle_request(request, loop.conn) == stays
+
+
+@pytest.mark.parametrize(
+    "wrong", [b"9;" + b"a" * 9000, b"0" * 30 + b"9\r\n{", b"zz\r\n", b"5\nhello", b"0\r\nX: y"]
+)
+def test_whatever_is_said_in_chunks_no_thread_waits(loop: Loop, wrong: bytes) -> None:
+    unreader = source(loop)
+    loop.worker.nr_conns = 1
+    loop.client.sendall(HEAD % b"Transfer-Encoding: chunked" + wrong)
+    loop.worker.enqueue_req(loop.conn)
+    if loop.left:
+        while unreader.read():
+            pass  # and there is an end of it
 
 
 @pytest.mark.parametrize("version", [(1, 0), (1, 1)])
@@ -435,13 +543,12 @@ def test_too_many_files_end_no_process(loop: Loop, number: int) -> None:
 
 
 def test_some_come_in_at_a_time(loop: Loop) -> None:
-    loop.worker.cfg = SimpleNamespace(is_ssl=False)
     with socket.create_server(("127.0.0.1", 0), backlog=50) as server, ExitStack() as clients:
         server.settimeout(0)
         for _ in range(12):
             clients.enter_context(socket.create_connection(server.getsockname()))
         loop.worker.accept(server)
-        assert loop.worker.nr_conns == receiving.ACCEPTED_AT_ONCE
+        assert loop.worker.nr_conns == connecting.ACCEPTED_AT_ONCE
         loop.worker.accept(server)
         assert loop.worker.nr_conns == 12
         for conn in loop.worker._arriving:

@@ -11,7 +11,9 @@ MOST_WAITED_FOR: Final = 32 * 1024
 """Bytes of head and body that are left where they are. A head may not be larger."""
 MOST_TAKEN: Final = MAX_BYTES + 128 * 1024
 """Bytes of a request that says its length only as it comes, with what says it."""
-MOST_CHUNKS: Final = 16 * 1024
+MOST_CHUNKS: Final = 1024
+"""And one more for each so many bytes: who sends a byte at a time makes us count for long."""
+BYTES_A_CHUNK: Final = 128
 LONGEST_LINE: Final = 8 * 1024
 """Of those that say how long a chunk is."""
 
@@ -19,7 +21,7 @@ _END: Final = b"\r\n\r\n"
 # Anybody may send any head: no two parts of these can take the same characters.
 _FRAMING: Final = re.compile(rb"\n(content-length|transfer-encoding|expect):([^\r\n]*)\r")
 _LENGTH: Final = re.compile(rb"0*([0-9]{1,9})")
-_SIZE: Final = re.compile(rb"([0-9a-fA-F]{1,8})[ \t]*(?:;[^\r\n]*)?\r\n")
+_SIZE: Final = re.compile(rb"([0-9a-fA-F]+)[ \t]*(?:;[^\r\n]*)?\r\n")
 
 
 class HeadTooLarge(Exception):
@@ -27,7 +29,8 @@ class HeadTooLarge(Exception):
 
 
 class BodyTooLarge(Exception):
-    """Of a body that says its length only as it comes, more comes than anybody reads."""
+    """Of a body that says its length only as it comes, more comes than anybody reads, of it or of
+    what says that."""
 
 
 @frozen
@@ -58,7 +61,8 @@ def head_of(arrived: bytes) -> Head | None:
     said: dict[bytes, list[bytes]] = {}
     for name, value in _FRAMING.findall(arrived[:end].lower()):
         said.setdefault(name, []).append(value.strip(b" \t"))
-    expects = said.pop(b"expect", []) == [b"100-continue"] and b" HTTP/1.0\r\n" not in arrived
+    line = arrived.lstrip(b"\r\n").partition(b"\r\n")[0]
+    expects = set(said.pop(b"expect", ())) == {b"100-continue"} and not line.endswith(b"/1.0")
     codings = b",".join(said.pop(b"transfer-encoding", []))
     if codings and not said and codings.rpartition(b",")[2].strip(b" \t") == b"chunked":
         return Head(end, None, expects)
@@ -83,6 +87,10 @@ class Arrival:
     def _(self) -> int:
         return self.head.end
 
+    @property
+    def is_in_chunks(self) -> bool:
+        return self.head.length is None
+
     def missing(self, arrived: bytes | bytearray) -> int:
         """How many bytes at least must follow ``arrived``, from the beginning of the request,
         before it is worth reading; 0 if it is. Raises: BodyTooLarge."""
@@ -94,18 +102,25 @@ class Arrival:
         while True:
             end = arrived.find(b"\r\n", self._at, self._at + LONGEST_LINE)
             if end < 0:
-                return int(len(arrived) - self._at < LONGEST_LINE)
+                _require(len(arrived) - self._at < LONGEST_LINE)
+                return 1
             said = _SIZE.match(arrived, self._at)
             if said is None:
                 return 0  # who reads it says what is wrong
             size = int(said[1], 16)
             if size == 0:
-                is_coming = len(arrived) - end < MOST_WAITED_FOR
-                return int(is_coming and arrived.find(_END, end) < 0)
+                is_there = arrived.find(_END, end) >= 0
+                _require(is_there or len(arrived) - end < MOST_WAITED_FOR)
+                return int(not is_there)
             following = end + size + 4
-            if following > self.head.end + MOST_TAKEN or self._chunks >= MOST_CHUNKS:
-                raise BodyTooLarge
+            _require(following <= self.head.end + MOST_TAKEN)
+            _require(self._chunks <= MOST_CHUNKS + (self._at - self.head.end) // BYTES_A_CHUNK)
             if following > len(arrived):
                 return following - len(arrived)
             self._at = following
             self._chunks += 1
+
+
+def _require(is_within: bool) -> None:  # noqa: FBT001 - as assert reads
+    if not is_within:
+        raise BodyTooLarge

@@ -3,47 +3,37 @@
 A thread that reads a request waits for every byte of it, and one that answers waits until all is
 taken, and there are few threads: a handful of clients that stop in the middle would keep
 everybody else out. So the main thread waits, for any number of them: for requests to arrive
-(see ``receiving``), for what they wait for to happen, and for answers to be taken. Who takes too
-long is hung up on. Whatever a thread has to wait for all the same (the client of an answer that
-is made while it is sent) has an end too.
+(see ``receiving``), for what they wait for to happen, and for answers to be taken (``sending``).
+Who takes too long is hung up on. Whatever a thread has to wait for all the same (the client of an
+answer that is made while it is sent) has an end too.
 """
 
 import math
 import socket
-import struct
 import time
 from contextlib import suppress
 from functools import partial
-from selectors import EVENT_READ, EVENT_WRITE
+from selectors import EVENT_READ
 from typing import Any, Final
 
 from attrs import evolve, frozen
 
 from ktrlplane.entrypoints.http.waiting import AT_ONCE, Parked, Seat, seated
 from ktrlplane.entrypoints.serving.arrivals import MOST_WAITED_FOR
+from ktrlplane.entrypoints.serving.connecting import glimpse, wake_after
 from ktrlplane.entrypoints.serving.parking import Parking, Place
-from ktrlplane.entrypoints.serving.receiving import (
-    ReceivingWorker,
-    glimpse,
-    take_in,
-    wake_after,
-)
-from ktrlplane.entrypoints.serving.sockets import Outbox
+from ktrlplane.entrypoints.serving.receiving import take_in
+from ktrlplane.entrypoints.serving.sending import ANSWER_WITHIN_S, SendingWorker
 
 READ_WITHIN_S: Final = 20.0
 """What of a body a thread reads."""
-ANSWER_WITHIN_S: Final = 120.0
-"""Longer than any answer takes to be made: what lasts longer is a client that does not take it."""
 DISCARD_WITHIN_S: Final = 0.2
 """What an answer left unread of a body."""
 LOOK_EVERY_S: Final = 1.0
 MOST_PARKED: Final = 500
 """Half of the connections that a worker takes: who waits must not keep others from coming."""
-MOST_SENDING: Final = 128 * 1024 * 1024
-"""Bytes of answers that are made, and not taken yet."""
 
 _UNREAD_SMALL: Final = 64 * 1024
-_BROKEN_OFF: Final = struct.pack("ii", 1, 0)
 
 
 @frozen
@@ -58,23 +48,12 @@ class _Again:
         return self.place.req
 
 
-@frozen
-class _Sending:
-    """An answer that is made; ``done`` is what then became of the request, to gunicorn."""
-
-    outbox: Outbox
-    done: Any
-    since: float
-
-
-class PatientWorker(ReceivingWorker):
+class PatientWorker(SendingWorker):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._parking = Parking(lambda place: self.method_queue.defer(self._leave_parking, place))
         self._served: dict[Any, float] = {}
         """Connections that a thread has, by since when."""
-        self._sending: dict[Any, _Sending] = {}
-        """Those whose clients have not taken their answer yet, oldest first."""
         self._looked_at = time.monotonic()
 
     # -- who waits -----------------------------------------------------------------------------
@@ -148,76 +127,25 @@ class PatientWorker(ReceivingWorker):
 
     def handle_request(self, req: Any, conn: Any) -> Any:
         conn.request = req
-        if not _is_small(req):
-            # Should the answer leave it unread, the client must know not to go on here.
+        is_full = self.nr_conns >= self.worker_connections
+        if is_full or not _is_small(req):
+            # Others want to come in; or should the answer leave it unread, the client must know
+            # not to go on here.
             req.force_close()
         if getattr(conn, "was_told", False):
             conn.was_told = req._expected_100_continue = False  # noqa: SLF001 - nor again
-        sock, conn.outbox = conn.sock, None
-        conn.sock = outbox = Outbox(sock)
-        try:
-            keepalive = super().handle_request(req, conn)
-        except OSError:
-            # Before 1.1 nothing but this tells a part from the whole.
-            conn.is_broken_off = req.version < (1, 1)
-            raise
-        finally:
-            conn.sock = sock
-        conn.outbox = outbox
-        return keepalive
+        return super().handle_request(req, conn)
 
     def _keepalive_after(self, conn: Any, keepalive: Any) -> bool:
         if not keepalive:
             return False
         return bool(conn.parser.finish_body(deadline=time.monotonic() + DISCARD_WITHIN_S))
 
-    def finish_request(self, conn: Any, fs: Any) -> None:
-        self._take_back(conn)
-        outbox: Outbox | None = getattr(conn, "outbox", None)
-        conn.outbox = None
-        if outbox is None or not outbox.size:
-            self._finish(conn, fs)
-            return
-        self._sending[conn] = _Sending(outbox, fs, time.monotonic())
-        conn.sock.setblocking(False)  # noqa: FBT003 - its name
-        self.poller.register(conn.sock, EVENT_WRITE, partial(self._send_on, conn))
-        while sum(one.outbox.size for one in self._sending.values()) > MOST_SENDING:
-            self._give_up_sending(next(iter(self._sending)))
-
-    def _send_on(self, conn: Any, _: socket.socket) -> None:
-        sending = self._sending.get(conn)
-        if sending is None:
-            return  # it has made room in this very turn of the loop
-        try:
-            sending.outbox.send_on()
-        except OSError:
-            self._give_up_sending(conn)
-            return
-        if not sending.outbox.size:
-            del self._sending[conn]
-            self.poller.unregister(conn.sock)
-            self._finish(conn, sending.done)
-
-    def _give_up_sending(self, conn: Any) -> None:
-        del self._sending[conn]
-        self.poller.unregister(conn.sock)
-        self._close(conn)
-
     def _finish(self, conn: Any, fs: Any) -> None:
         if not fs.cancelled() and fs.exception() is None and isinstance(fs.result(), Place):
             self._park(conn, fs.result())
-        elif fs.cancelled() or fs.exception() is not None or not fs.result():
-            self._let_go(conn)
         else:
-            super().finish_request(conn, fs)
-
-    def _let_go(self, conn: Any) -> None:
-        if getattr(conn, "is_broken_off", False):
-            with suppress(OSError):
-                conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _BROKEN_OFF)
-            self._close(conn)
-        else:
-            super()._let_go(conn)
+            super()._finish(conn, fs)
 
     # -- who takes too long --------------------------------------------------------------------
 
@@ -235,9 +163,6 @@ class PatientWorker(ReceivingWorker):
 
     def _hang_up_on_the_slow(self, now: float) -> None:
         super()._hang_up_on_the_slow(now)
-        for conn, sending in list(self._sending.items()):
-            if now - sending.since > ANSWER_WITHIN_S:
-                self._give_up_sending(conn)
         for conn, since in list(self._served.items()):
             # Its thread sees the end of the stream, and finishes what it does.
             with suppress(OSError):

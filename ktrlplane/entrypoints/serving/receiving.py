@@ -5,17 +5,16 @@ request of ordinary size is left where it is until then; of a larger one the mai
 what comes meanwhile.
 """
 
-import errno
 import socket
 import time
 from contextlib import suppress
 from functools import partial
+from itertools import islice
 from selectors import EVENT_READ
 from typing import Any, Final
 
 from attrs import define, field
 from gunicorn.http import errors  # type: ignore[import-untyped]
-from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
 from ktrlplane.entrypoints.serving.arrivals import (
     MOST_WAITED_FOR,
@@ -24,20 +23,22 @@ from ktrlplane.entrypoints.serving.arrivals import (
     HeadTooLarge,
     head_of,
 )
-from ktrlplane.entrypoints.serving.sockets import Ahead, Outbox
-from ktrlplane.entrypoints.serving.unreadable import TooMuch, answer_to
+from ktrlplane.entrypoints.serving.connecting import (
+    LEAVE_WITHIN_S,
+    ConnectingWorker,
+    glimpse,
+    oldest,
+    received,
+    wake_after,
+)
+from ktrlplane.entrypoints.serving.sockets import Ahead
+from ktrlplane.entrypoints.serving.unreadable import TooMuch
 
-ACCEPTED_AT_ONCE: Final = 8
-"""The others wait for another turn of the loop, or another process."""
-WITHOUT_FILES_S: Final = 0.5
-"""Nobody comes in for so long where too many files are open."""
 ARRIVE_WITHIN_S: Final = 15.0
 HURRIED_S: Final = 1.0
 """Where nobody else can come in, who takes longer than this makes room..."""
 HURRIED: Final = 32
 """... so many at a time."""
-LEAVE_WITHIN_S: Final = 2.0
-"""The client, once it has its last answer."""
 MOST_TAKEN_OF_ALL: Final = 128 * 1024 * 1024
 """Bytes of large requests, in one process: of those that are coming, and those that are there
 until they are answered."""
@@ -54,7 +55,7 @@ class _Taken:
     arrived: bytearray = field(factory=bytearray)
 
 
-class ReceivingWorker(ThreadWorker):  # type: ignore[misc]
+class ReceivingWorker(ConnectingWorker):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._arriving: dict[Any, float] = {}
@@ -63,29 +64,6 @@ class ReceivingWorker(ThreadWorker):  # type: ignore[misc]
         """Those of them whose request is large."""
         self._taken: dict[Any, int] = {}
         """How much was taken from whom, until it is answered."""
-        self._leaving: dict[Any, float] = {}
-        """Connections that were told that this is the end, by since when, oldest first."""
-        self._accepts_from = 0.0
-
-    # -- who comes -----------------------------------------------------------------------------
-
-    def accept(self, listener: Any) -> None:
-        """Some at a time. Where too many files are open, others come in when some are closed."""
-        try:
-            for _ in range(ACCEPTED_AT_ONCE):
-                before = self.nr_conns
-                super().accept(listener)
-                if not before < self.nr_conns < self.worker_connections:
-                    break
-        except OSError as error:
-            if error.errno not in (errno.EMFILE, errno.ENFILE):
-                raise
-            self._accepts_from = time.monotonic() + WITHOUT_FILES_S
-            self.set_accept_enabled(False)
-
-    def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - as it is called
-        if not enabled or time.monotonic() >= self._accepts_from:
-            super().set_accept_enabled(enabled)
 
     def enqueue_req(self, conn: Any) -> None:
         """Called for whatever connection is readable, or new."""
@@ -111,7 +89,7 @@ class ReceivingWorker(ThreadWorker):  # type: ignore[misc]
         except BodyTooLarge:
             self._refuse(conn, TooMuch())
             return
-        if missing and arrival is not None and arrival.head.is_taken:
+        if arrival is not None and arrival.head.is_taken and (missing or arrival.is_in_chunks):
             self._begin_to_take(conn, arrival)
             return
         known = len(arrived or b"")
@@ -198,69 +176,29 @@ class ReceivingWorker(ThreadWorker):  # type: ignore[misc]
         self._let_go(conn)
 
     def _forget(self, conn: Any) -> None:
+        super()._forget(conn)
         for of_them in (self._arriving, self._coming, self._taken):
             of_them.pop(conn, None)
 
     def _hang_up_on_the_slow(self, now: float) -> None:
-        arrive_within_s = ARRIVE_WITHIN_S if self.alive else LEAVE_WITHIN_S
-        for waiting, limit_s in (
-            (self._arriving, arrive_within_s),
-            (self._leaving, LEAVE_WITHIN_S),
-        ):
-            self._hang_up_on_the_oldest(waiting, now - limit_s)
+        self._hang_up_on(oldest(self._arriving, now - ARRIVE_WITHIN_S))
+        self._hang_up_on(oldest(self._leaving, now - LEAVE_WITHIN_S))
+        if not self.alive:  # who has begun may go on
+            silent = oldest(self._arriving, now - LEAVE_WITHIN_S)
+            self._hang_up_on([one for one in silent if self._is_silent(one)])
 
     def _hurry(self, now: float) -> None:
         """Where no more connections are taken."""
-        self._hang_up_on_the_oldest(self._arriving, now - HURRIED_S, most=HURRIED)
-
-    def _hang_up_on_the_oldest(
-        self, waiting: dict[Any, float], before: float, most: int | None = None
-    ) -> None:
-        for conn, since in list(waiting.items())[:most]:
-            if since > before:
+        self._hang_up_on(oldest(self._arriving, now - HURRIED_S, most=HURRIED))
+        for conn in list(islice(self.keepalived_conns, HURRIED)):
+            if conn.timeout - self.cfg.keepalive > now - HURRIED_S:
                 break
-            del waiting[conn]
-            self._forget(conn)
-            self.poller.unregister(conn.sock)
-            self._close(conn)
+            if not glimpse(conn.sock):  # else it asks again
+                self.keepalived_conns.remove(conn)
+                self._hang_up_on([conn])
 
-    def _let_go(self, conn: Any) -> None:
-        """Closes in the order of RFC 9112 section 9.6, so that no answer is cut short. gunicorn
-        would wait for the client here, in the main thread, with everybody else waiting too."""
-        try:
-            conn.sock.setblocking(False)  # noqa: FBT003 - its name
-            conn.sock.shutdown(socket.SHUT_WR)
-        except OSError:
-            self._close(conn)
-        else:
-            self._leaving[conn] = time.monotonic()
-            self.poller.register(conn.sock, EVENT_READ, partial(self._discard, conn))
-
-    def _discard(self, conn: Any, sock: socket.socket) -> None:
-        try:
-            more = received(sock, MOST_WAITED_FOR)
-        except OSError:
-            more = b""
-        if more == b"":
-            del self._leaving[conn]
-            self.poller.unregister(sock)
-            self._close(conn)
-
-    def _close(self, conn: Any) -> None:
-        self.nr_conns -= 1
-        conn.close()
-
-    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        """Answers what never reaches the application, in the application's words."""
-        with suppress(OSError):
-            Outbox(client).sendall(answer_to(exc, addr and addr[0]))  # nor waits for them here
-
-
-def wake_after(sock: socket.socket, count: int) -> None:
-    """Once so many bytes are there. What cannot be told that wakes for each: a connection that
-    is gone, for one."""
-    with suppress(OSError):
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
+    def _is_silent(self, conn: Any) -> bool:
+        return conn not in self._coming and glimpse(conn.sock) is None
 
 
 def take_in(conn: Any) -> bytes:
@@ -272,19 +210,3 @@ def take_in(conn: Any) -> bytes:
         more = received(conn.sock, MOST_WAITED_FOR)
         unreader.unread(unreader.take_buffered() + (more or b""))
     return bytes(unreader.buf.getvalue())
-
-
-def received(sock: socket.socket, size: int, flags: int = 0) -> bytes | None:
-    """None for nothing yet, empty at the end of the stream. Raises: OSError."""
-    try:
-        return sock.recv(size, flags | socket.MSG_DONTWAIT)
-    except BlockingIOError:
-        return None
-
-
-def glimpse(sock: socket.socket) -> bytes | None:
-    """What has arrived, left where it is; empty also for a connection that is broken."""
-    try:
-        return received(sock, MOST_WAITED_FOR, socket.MSG_PEEK)
-    except OSError:
-        return b""

@@ -10,7 +10,8 @@ MOST_AHEAD: Final = 64 * 1024
 
 
 class Ahead:
-    """One of which something has been read already, which is given first."""
+    """One of which a request has been read already. That is given, and nothing after it: whoever
+    reads on has understood it in another way, and is not to wait for what does not come."""
 
     def __init__(self, sock: Any, arrived: bytes) -> None:
         self.sock = sock
@@ -21,8 +22,6 @@ class Ahead:
         return getattr(self.sock, name)
 
     def recv(self, size: int) -> bytes:
-        if self._at >= len(self._arrived):
-            return bytes(self.sock.recv(size))
         part = self._arrived[self._at : self._at + size]
         self._at += len(part)
         return part
@@ -70,3 +69,9 @@ class Outbox:
                 self._kept[0] = self._kept[0][sent:]
                 if not self._kept[0]:
                     self._kept.popleft()
+        self._let_go_of_what_is_sent()
+
+    def _let_go_of_what_is_sent(self) -> None:
+        """A part keeps the whole in memory."""
+        if self._kept and self._kept[0].nbytes < memoryview(self._kept[0].obj).nbytes // 2:
+            self._kept[0] = memoryview(bytes(self._kept[0]))
