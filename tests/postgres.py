@@ -62,6 +62,7 @@ def empty(pool: ConnectionPool[Any]) -> None:
     with pool.connection() as connection:
         for table in (
             "billing_accounts",
+            "merchant",
             "payment_notices",
             "simulated_payments",
             "notable_events",

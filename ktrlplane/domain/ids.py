@@ -191,6 +191,11 @@ class CustomerId(Identity):
 
 
 @frozen(order=True)
+class MerchantId(Identity):
+    """Of the platform itself at the payment provider: whose customers they all are."""
+
+
+@frozen(order=True)
 class PaymentMethodId(Identity):
     pass
 

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from ktrlplane.domain.access import Scope
 from ktrlplane.domain.billing_accounts import BillingAccount, PaidChange
-from ktrlplane.domain.ids import CustomerId, PriceId
+from ktrlplane.domain.ids import CustomerId, MerchantId, PriceId
 from ktrlplane.domain.resources import Resource
 
 
@@ -92,6 +92,20 @@ class BillingAccounts(Protocol):
     @abstractmethod
     def unpriced(self, scope: Scope) -> Sequence[Resource]:
         """Those of them that ``came_unpriced``, by id."""
+
+    # -- whose customers they are --------------------------------------------------------------
+
+    @abstractmethod
+    def merchant(self) -> MerchantId | None:
+        """None until there is one."""
+
+    @abstractmethod
+    def set_merchant(self, merchant_id: MerchantId) -> None:
+        """In the place of another one, where there is one."""
+
+    @abstractmethod
+    def some_customers(self, limit: int) -> Sequence[CustomerId]:
+        """The last that changed first."""
 
     # -- what the provider tells ---------------------------------------------------------------
 

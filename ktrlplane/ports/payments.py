@@ -21,6 +21,7 @@ from ktrlplane.domain.errors import Conflict, UpstreamError
 from ktrlplane.domain.ids import (
     CustomerId,
     InvoiceId,
+    MerchantId,
     PaymentMethodId,
     PriceId,
     SubscriptionId,
@@ -47,12 +48,22 @@ class BillingChanged(Conflict):
     title = "Billing changed at the same time"
 
 
+class AnotherMerchant(UpstreamError):
+    """What the platform knows of is not to be had here: it is at another merchant's. Nothing was
+    done, nor asked."""
+
+
 class SubscribedElsewhere(BillingChanged):
     """The customer has a subscription that is none of this platform's, and can have no other
     while that lives. To ask again changes nothing."""
 
 
 class Customers(Protocol):
+    @abstractmethod
+    def merchant(self) -> MerchantId | None:
+        """Whose customers they are: the same for as long as this adapter is. None where the
+        provider does not say so."""
+
     @abstractmethod
     def customer(self, customer_id: CustomerId) -> Customer | None:
         """None where there is none, or none any more."""

@@ -33,6 +33,7 @@ LANDED = {
     "0017_simulated_payments": "62108ce36aadf240249cb9c1ba20cdc6b1bd912c9db3602d3715d668c9232a40",
     "0018_trials": "4ae20a60deccd1d39232008bbe153e4c28b03fe7dc02dd20883b6826ae47a33c",
     "0019_unpriced": "3a090bddcb34b4ec8d7979ffb3cb80f369ac7f0344a13ed018816b1018e89cac",
+    "0020_merchant": "69af2a0c0308b977e9f82531ee52ae21bcd1bf03a6130796e095d7b7f4390946",
 }
 """What databases out there have had. Never change one: write another one."""
 

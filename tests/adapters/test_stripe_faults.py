@@ -22,13 +22,14 @@ from ktrlplane.domain.billing import (
 from ktrlplane.domain.errors import DomainError, OutcomeUnknown, PaymentRequired, UpstreamError
 from ktrlplane.domain.ids import (
     CustomerId,
+    MerchantId,
     OrganizationId,
     PaymentMethodId,
     PriceId,
     ProductId,
     SubscriptionId,
 )
-from ktrlplane.ports.payments import BillingChanged
+from ktrlplane.ports.payments import AnotherMerchant, BillingChanged
 from tests.payment_provider import Fault, Provider, payment_provider
 from tests.payment_provider.server import KEY
 
@@ -265,3 +266,41 @@ def test_what_somebody_else_changed_is_made_right(desk: Desk) -> None:
     with pytest.raises(BillingChanged):
         desk.payments.amend(one.subscription_id, desk.plan(1, 1))
     assert desk.payments.amend(one.subscription_id, desk.plan(2, 1)).follows(desk.plan(2, 1))
+
+
+@pytest.mark.parametrize(("key", "mode"), [(KEY, "test"), ("rk_live_0123", "live")])
+def test_whose_key_it_is_is_known(desk: Desk, key: str, mode: str) -> None:
+    """The two modes of an account have nothing in common."""
+    account = evolve(desk.account, secret_key=key)
+    if mode == "test":
+        assert StripePayments(account).merchant() == MerchantId("acct_1.test")
+    else:
+        with pytest.raises(UpstreamError, match="does not accept"):
+            StripePayments(account).merchant()
+    desk.provider.books.account = None
+    assert desk.payments.merchant() is None
+
+
+def test_nothing_is_asked_before_what_is_required(desk: Desk) -> None:
+    def refuse() -> None:
+        raise AnotherMerchant("no")
+
+    strict = StripePayments(desk.account, require=refuse)
+    one = desk.payments.subscribe(desk.customer_id, desk.plan(1, 1))
+    asked = len(desk.provider.asked)
+    acts: list[Callable[[], object]] = [
+        lambda: strict.customer(desk.customer_id),
+        lambda: strict.open_customer(ACME, key="another"),
+        lambda: strict.subscribe(desk.customer_id, desk.plan(1, 1)),
+        lambda: strict.amend(one.subscription_id, desk.plan(2, 2)),
+        lambda: strict.cancel_now(one.subscription_id, key="cancel"),
+        lambda: strict.invoices(desk.customer_id, limit=1),
+        lambda: strict.preview(desk.customer_id, one.items, subscription_id=None),
+        lambda: strict.prices(["standard"]),
+        lambda: strict.portal(desk.customer_id, return_url="https://a.example", key="portal"),
+    ]
+    for act in acts:
+        with pytest.raises(AnotherMerchant):
+            act()
+    assert len(desk.provider.asked) == asked
+    assert strict.merchant() == MerchantId("acct_1.test")

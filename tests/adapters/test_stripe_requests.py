@@ -67,6 +67,7 @@ def all_there_is() -> list[Asked]:
     clock = ManualClock()
     with payment_provider(clock) as provider:
         payments = StripePayments(StripeAccount(secret_key=KEY, api_base=provider.url, retries=0))
+        payments.merchant()
         payments.put_product(GRAPH, key="product/1")
         payments.put_product(evolve(GRAPH, active=False), key="product/2")
         payments.products()

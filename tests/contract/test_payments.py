@@ -132,6 +132,13 @@ def subscribed(shop: Shop, price: Price, quantity: int = 1) -> Subscription:
     return shop.payments.subscribe(shop.customer(), plan(1, (price, quantity)))
 
 
+def test_whose_customers_they_are_stays(shop: Shop) -> None:
+    merchant = shop.payments.merchant()
+    assert merchant is not None
+    shop.customer()
+    assert shop.payments.merchant() == merchant
+
+
 def test_a_customer_is_opened_once_for_a_key(shop: Shop) -> None:
     first, again = (shop.payments.open_customer(ACME, key="customer/acme") for _ in range(2))
     other = shop.payments.open_customer(ACME, key="customer/other")

@@ -9,6 +9,7 @@ from ktrlplane.domain.billing_accounts import BillingAccount, BillingFault, Paid
 from ktrlplane.domain.ids import (
     BillingAccountId,
     CustomerId,
+    MerchantId,
     PriceId,
     SubscriptionId,
 )
@@ -282,3 +283,28 @@ def test_an_account_of_nothing_owes_nothing() -> None:
     assert living.ended().ending == (SubscriptionId("sub_1"),)
     assert living.ended().subscription_id is None
     assert not living.ended().is_settled
+
+
+def test_all_customers_are_one_merchant_s(bare: UnitsOfWork) -> None:
+    with bare.begin() as work:
+        assert work.billing.merchant() is None
+        work.billing.set_merchant(MerchantId("acct_1.test"))
+        assert work.billing.merchant() == MerchantId("acct_1.test")
+    with bare.begin() as work:
+        work.billing.set_merchant(MerchantId("acct_1.live"))
+    with bare.view() as work:
+        assert work.billing.merchant() == MerchantId("acct_1.live")
+
+
+def test_some_customers_are_the_last(bare: UnitsOfWork) -> None:
+    first, second, third = (CustomerId(f"cus_{number}") for number in range(3))
+    changed(
+        bare,
+        an_account(ACME, customer_id=first, updated_at=NOW),
+        an_account(WEB, customer_id=second, updated_at=NOW + 2 * HOUR),
+        an_account(ALONE, customer_id=third, updated_at=NOW + HOUR),
+        an_account(on("organization none"), updated_at=NOW + 3 * HOUR),
+    )
+    with bare.view() as work:
+        assert list(work.billing.some_customers(9)) == [second, third, first]
+        assert list(work.billing.some_customers(2)) == [second, third]

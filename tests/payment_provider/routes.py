@@ -24,6 +24,11 @@ class Routes(Books):
                 return made
         raise Refused(404, "invalid_request_error")
 
+    def whose(self, _: Row) -> Row:
+        if self.account is None:
+            raise Refused(403, "invalid_request_error")
+        return {"id": self.account, "object": "account"}
+
     def open_customer(self, asked: Row) -> Row:
         row = {
             "id": self.new("cus"),
@@ -176,6 +181,7 @@ class Routes(Books):
 
 _ID = r"([-.~a-zA-Z0-9_]+)"
 _TABLE: list[tuple[str, str, Callable[..., Any]]] = [
+    ("GET", "/v1/account", Routes.whose),
     ("POST", "/v1/customers", Routes.open_customer),
     ("GET", f"/v1/customers/{_ID}", Routes.read_customer),
     ("POST", f"/v1/customers/{_ID}", Routes.change_customer),

@@ -7,7 +7,7 @@ from attrs import evolve
 from ktrlplane.adapters.memory.tables import Notice, Tables
 from ktrlplane.domain.access import Scope, ScopeType
 from ktrlplane.domain.billing_accounts import BillingAccount, PaidChange
-from ktrlplane.domain.ids import CustomerId, PriceId, ProjectId
+from ktrlplane.domain.ids import CustomerId, MerchantId, PriceId, ProjectId
 from ktrlplane.domain.lifecycle import ENDED, Hold
 from ktrlplane.domain.projects import Project
 from ktrlplane.domain.resources import Resource
@@ -130,6 +130,16 @@ class MemoryBillingAccounts(BillingAccounts):
 
     def unpriced(self, scope: Scope) -> Sequence[Resource]:
         return [one for one in self.resources_of(scope) if one.came_unpriced]
+
+    def merchant(self) -> MerchantId | None:
+        return next(iter(self._tables.merchants.all()), None)
+
+    def set_merchant(self, merchant_id: MerchantId) -> None:
+        self._tables.merchants.put(merchant_id)
+
+    def some_customers(self, limit: int) -> Sequence[CustomerId]:
+        rows = sorted(self._rows.all(), key=lambda row: row.updated_at, reverse=True)
+        return [row.customer_id for row in rows if row.customer_id is not None][:limit]
 
     def note(self, notice_id: str, at: datetime) -> bool:
         if self._tables.payment_notices.find(notice_id) is not None:

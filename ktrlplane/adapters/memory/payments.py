@@ -21,6 +21,7 @@ from ktrlplane.domain.errors import PaymentRequired
 from ktrlplane.domain.ids import (
     CustomerId,
     InvoiceId,
+    MerchantId,
     SubscriptionId,
 )
 from ktrlplane.domain.invoices import Invoice, InvoiceState, Preview
@@ -45,6 +46,9 @@ class MemoryPayments(MemoryCustomers, MemoryOffers, Payments):
         self._ledger = Ledger(self._prices, self._products, mark)
         self.fell_due = False
         """Whether something has happened by itself, since somebody set this."""
+
+    def merchant(self) -> MerchantId:
+        return MerchantId(f"{self._mark}simulated")
 
     def play(self, act: Callable[[Self], T]) -> T:
         """Something that nobody asks for through the API."""

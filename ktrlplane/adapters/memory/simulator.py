@@ -27,6 +27,7 @@ from ktrlplane.domain.billing import (
 from ktrlplane.domain.ids import (
     CustomerId,
     InvoiceId,
+    MerchantId,
     PaymentMethodId,
     PriceId,
     SubscriptionId,
@@ -87,6 +88,9 @@ class PaymentSimulator(Payments):
         """Somebody shows its pages there: its portals do not lead straight back any more."""
         self._pages = pages
         self._at_hand = None
+
+    def merchant(self) -> MerchantId:
+        return MerchantId("simulated")
 
     def play(self, act: Callable[[MemoryPayments], T]) -> T:
         """What a person does at the provider's own pages, or a bank by itself."""

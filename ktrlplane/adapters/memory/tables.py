@@ -10,7 +10,7 @@ from ktrlplane.domain.access import PermissionEntry, Role, RoleAssignment
 from ktrlplane.domain.billing_accounts import BillingAccount
 from ktrlplane.domain.chains import Entry
 from ktrlplane.domain.groups import Group, GroupMember
-from ktrlplane.domain.ids import DeliveryId, PrincipalId
+from ktrlplane.domain.ids import DeliveryId, MerchantId, PrincipalId
 from ktrlplane.domain.invitations import Invitation
 from ktrlplane.domain.jobs import JobRun
 from ktrlplane.domain.limits import LimitOverride
@@ -164,6 +164,7 @@ class Tables:
     letters: Table[Letter]
     billing_accounts: Table[BillingAccount]
     payment_notices: Table[Notice]
+    merchants: Table[MerchantId]
 
     @classmethod
     def empty(cls) -> Self:
@@ -229,6 +230,7 @@ class Tables:
             letters=Table(lambda row: row.letter_id, user=lambda row: row.user_id),
             billing_accounts=Table(lambda row: row.scope, customer=lambda row: row.customer_id),
             payment_notices=Table(lambda row: row.notice_id),
+            merchants=Table(lambda _: "the only one"),
         )
 
     def draft(self) -> Self:

@@ -14,6 +14,7 @@ from ktrlplane.domain.billing_accounts import BillingAccount, BillingFault, Paid
 from ktrlplane.domain.ids import (
     BillingAccountId,
     CustomerId,
+    MerchantId,
     PriceId,
     PrincipalId,
     SubscriptionId,
@@ -86,6 +87,17 @@ class PostgresBillingAccounts(BillingAccounts):
     def unpriced(self, scope: Scope) -> Sequence[Resource]:
         query = queries.UNPRICED[scope.scope_type]
         return self._session.all(resource_of, query, _scope(scope), row=args_row)
+
+    def merchant(self) -> MerchantId | None:
+        return self._session.one(MerchantId, queries.MERCHANT, {}, row=args_row)
+
+    def set_merchant(self, merchant_id: MerchantId) -> None:
+        self._session.change(queries.SET_MERCHANT, {"merchant_id": merchant_id})
+
+    def some_customers(self, limit: int) -> Sequence[CustomerId]:
+        return self._session.all(
+            CustomerId, queries.SOME_CUSTOMERS, {"limit": limit}, row=args_row
+        )
 
     def note(self, notice_id: str, at: datetime) -> bool:
         return self._session.change(queries.NOTE, {"notice_id": notice_id, "at": at}) > 0

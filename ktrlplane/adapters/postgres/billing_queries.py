@@ -191,6 +191,16 @@ WITH_CUSTOMERS: Final = b"""
     SELECT scope_type, scope_id FROM ktrlplane.billing_accounts
     WHERE stripe_customer_id IS NOT NULL ORDER BY scope_type, scope_id
 """
+MERCHANT: Final = b"SELECT merchant_id FROM ktrlplane.merchant"
+SET_MERCHANT: Final = b"""
+    INSERT INTO ktrlplane.merchant (merchant_id) VALUES (%(merchant_id)s)
+    ON CONFLICT (is_only) DO UPDATE SET merchant_id = excluded.merchant_id
+"""
+SOME_CUSTOMERS: Final = b"""
+    SELECT stripe_customer_id FROM ktrlplane.billing_accounts
+    WHERE stripe_customer_id IS NOT NULL
+    ORDER BY updated_at DESC, stripe_customer_id LIMIT %(limit)s
+"""
 NOTE: Final = b"""
     INSERT INTO ktrlplane.payment_notices (notice_id, noted_at)
     VALUES (%(notice_id)s, %(at)s) ON CONFLICT (notice_id) DO NOTHING

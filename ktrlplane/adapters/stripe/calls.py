@@ -43,7 +43,10 @@ class StripeAccount:
 
 
 class Calls:
-    def __init__(self, account: StripeAccount) -> None:
+    def __init__(self, account: StripeAccount, require: Callable[[], None] | None) -> None:
+        """``require`` is called before whatever is asked. It may raise UpstreamError."""
+        self._require = require or (lambda: None)
+        self._mode = "test" if "_test_" in account.secret_key else "live"
         timeouts = (min(CONNECT_S, account.timeout_s), account.timeout_s)
         client = stripe.StripeClient(
             account.secret_key,
@@ -54,8 +57,20 @@ class Calls:
         )
         self.v1: Final = client.v1
 
+    def whose(self) -> str | None:
+        """The account that the key is of, in the key's mode. None where the provider does not
+        say; a restricted key may not be told. Raises: UpstreamError."""
+        try:
+            return f"{self.v1.accounts.retrieve_current().id}.{self._mode}"
+        except stripe.StripeError as error:
+            told = (stripe.AuthenticationError, stripe.APIConnectionError, stripe.RateLimitError)
+            if isinstance(error, told):
+                raise _refusal(error, wrote=False) from error
+            return None
+
     def read(self, ask: Callable[[], T]) -> T:
         """Raises: UpstreamError."""
+        self._require()
         try:
             return ask()
         except stripe.StripeError as error:
@@ -63,6 +78,7 @@ class Calls:
 
     def find(self, ask: Callable[[], stripe.StripeObject]) -> dict[str, Any] | None:
         """None where there is no such thing, or no longer. Raises: UpstreamError."""
+        self._require()
         try:
             found = ask().to_dict()
         except stripe.StripeError as error:
@@ -74,6 +90,7 @@ class Calls:
     def write(self, key: str, ask: Ask) -> dict[str, Any]:
         """What was refused under ``key`` before is tried anew: a refusal did nothing. Raises:
         what ``Payments`` does."""
+        self._require()
         for rung in range(RUNGS):
             try:
                 return ask({"idempotency_key": f"{key}/{rung}"}).to_dict()
@@ -86,6 +103,7 @@ class Calls:
     def claim(self, key: str, ask: Ask) -> dict[str, Any] | None:
         """Whoever asks first under ``key`` is heard; None for anybody who wants something else,
         and for what failed before, which is then told by reading. Raises: as ``write``."""
+        self._require()
         try:
             return ask({"idempotency_key": key}).to_dict()
         except stripe.StripeError as error:

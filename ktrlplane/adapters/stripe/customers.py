@@ -4,12 +4,16 @@ from ktrlplane.adapters.stripe import reading
 from ktrlplane.adapters.stripe.calls import Calls
 from ktrlplane.domain.billing import Customer, PaymentMethod, Profile, Setup
 from ktrlplane.domain.errors import PaymentRequired
-from ktrlplane.domain.ids import CustomerId, PaymentMethodId
+from ktrlplane.domain.ids import CustomerId, MerchantId, PaymentMethodId
 from ktrlplane.ports.payments import GONE, BillingChanged, Customers
 
 
 class StripeCustomers(Customers):
     _calls: Calls
+
+    def merchant(self) -> MerchantId | None:
+        whose = self._calls.whose()
+        return None if whose is None else MerchantId(whose)
 
     def customer(self, customer_id: CustomerId) -> Customer | None:
         return found_customer(self._calls, customer_id)

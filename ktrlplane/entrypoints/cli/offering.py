@@ -22,7 +22,7 @@ _PAST: Final = {
     "replace": "replaced",
     "sell again": "sold again",
 }
-_SIMULATED: Final = (
+SIMULATED: Final = (
     "It is the simulator, which bills nobody: no KTRLPLANE_STRIPE_SECRET_KEY is set."
 )
 _MATCHES: Final = "The payment provider sells what the catalog does."
@@ -41,10 +41,10 @@ def sync(context: click.Context, *, dry_run: bool) -> None:
     """
     settings = settings_of(context)
     if settings.stripe_secret_key is None:
-        click.echo(f"ktrlplane: {_SIMULATED}", err=True)
+        click.echo(f"ktrlplane: {SIMULATED}", err=True)
     with _container(settings) as container:
         offering = Offering.of(container.catalog(), settings.stripe_products)
-        payments = container.payments()
+        payments = container.payment_provider()
         sold = sold_by(payments)
         _require_kept(settings, sold)
         steps = offering.steps(sold) if dry_run else synchronize(payments, offering, sold)

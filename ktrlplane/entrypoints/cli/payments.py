@@ -9,9 +9,10 @@ from attrs import evolve
 
 from ktrlplane.domain.access import Scope
 from ktrlplane.domain.ids import CustomerId
+from ktrlplane.domain.services.merchants import bind
 from ktrlplane.entrypoints.cli.arguments import scope_of
 from ktrlplane.entrypoints.cli.databases import current
-from ktrlplane.entrypoints.cli.offering import sync
+from ktrlplane.entrypoints.cli.offering import SIMULATED, sync
 from ktrlplane.entrypoints.cli.options import config_option, settings_of
 from ktrlplane.entrypoints.cli.refusals import Refused
 from ktrlplane.entrypoints.container import Container
@@ -62,6 +63,31 @@ def play(
         settling = SettleAccounts(transact, platform, container.payments)
         looking = evolve(transact, settle=settling.at_once)
         tell_played(looking, platform, customer_id, what)
+
+
+@payments.command("bind")
+@config_option
+@click.pass_context
+def bind_(context: click.Context) -> None:
+    """Say that the customers in the database are those of the account whose key is set.
+
+    A key of any other account, or of the other mode of this one, is refused from then on. Nobody
+    has to say this but who has moved the customers to another account: whom that does not have
+    is lost.
+    """
+    settings = settings_of(context)
+    if settings.stripe_secret_key is None:
+        raise Refused(SIMULATED)
+    with current(settings) as container:
+        present = container.payment_provider().merchant()
+        if present is None:
+            raise Refused(
+                "The payment provider does not say whose key this is. A restricted key has to be "
+                "allowed to read the account."
+            )
+        before = container.transact()(partial(bind, present=present))
+        was = "nobody's" if before is None else f"those of {before}"
+        click.echo(f"The customers are those of {present} from now on; until now {was}.")
 
 
 @payments.command()

@@ -40,6 +40,7 @@ from ktrlplane.entrypoints.consulting import ConsultPayments
 from ktrlplane.entrypoints.container.payments import (
     payment_notices_of,
     payment_pages_of,
+    payment_provider_of,
     payments_in_memory,
     payments_of,
 )
@@ -197,8 +198,11 @@ class Container(containers.DeclarativeContainer):
         PostgresUnitsOfWork, pool, listener
     )
     bell: providers.Provider[Bell] = providers.ThreadSafeSingleton(_bell, settings)
+    payment_provider: providers.Provider[Payments] = providers.ThreadSafeSingleton(
+        payment_provider_of, settings, clock, catalog, pool.provider
+    )
     payments: providers.Provider[Payments] = providers.ThreadSafeSingleton(
-        payments_of, settings, clock, catalog, pool.provider
+        payments_of, settings, payment_provider, units.provider
     )
     payment_notices: providers.Provider[PaymentNotices | None] = providers.ThreadSafeSingleton(
         payment_notices_of, settings

@@ -14,11 +14,13 @@ from ktrlplane.domain.billing import Profile
 from ktrlplane.domain.catalog import Catalog
 from ktrlplane.domain.ids import CustomerId
 from ktrlplane.domain.offers import offers_of, products_of
+from ktrlplane.entrypoints.merchants import RequireMerchant
 from ktrlplane.entrypoints.settings import Settings
 from ktrlplane.ports.clock import Clock
 from ktrlplane.ports.payment_notices import PaymentNotices
 from ktrlplane.ports.payment_pages import PaymentPages
 from ktrlplane.ports.payments import Payments
+from ktrlplane.ports.unit_of_work import UnitsOfWork
 
 WHAT_IS_PLAYED: Final = tuple(sorted(PLAYS))
 PAGES: Final = "/simulated-payments"
@@ -29,21 +31,38 @@ class NotSimulated(Exception):
     """There is a payment provider that bills people."""
 
 
-def payments_of(
+def payment_provider_of(
     settings: Settings,
     clock: Clock,
     catalog: Catalog,
     pool: Callable[[], Pool],
 ) -> Payments:
+    """As it is, whosever customers it has."""
     if settings.stripe_secret_key is None:
         sold = tuple(products_of(catalog)), tuple(offers_of(catalog))
         return PaymentSimulator(clock, SimulatorState(pool()), *sold)
+    return _stripe(settings.stripe_secret_key, settings.stripe_api_base)
+
+
+def payments_of(
+    settings: Settings, provider: Payments, units: Callable[[], UnitsOfWork]
+) -> Payments:
+    """Asked for none but the customers of whom the database knows."""
+    if settings.stripe_secret_key is None:
+        return provider
+    required = RequireMerchant(provider, units)
+    return _stripe(settings.stripe_secret_key, settings.stripe_api_base, required)
+
+
+def _stripe(
+    secret_key: str, api_base: str | None, require: Callable[[], None] | None = None
+) -> Payments:
     # It takes half a second to import, in processes that ask for it alone.
     from ktrlplane.adapters.stripe.calls import API_BASE, StripeAccount  # noqa: PLC0415
     from ktrlplane.adapters.stripe.payments import StripePayments  # noqa: PLC0415
 
-    base = settings.stripe_api_base or API_BASE
-    return StripePayments(StripeAccount(secret_key=settings.stripe_secret_key, api_base=base))
+    account = StripeAccount(secret_key=secret_key, api_base=api_base or API_BASE)
+    return StripePayments(account, require=require)
 
 
 def payment_pages_of(settings: Settings, payments: Callable[[], Payments]) -> PaymentPages | None:
