@@ -277,8 +277,9 @@ def test_whose_key_it_is_is_known(desk: Desk, key: str, mode: str) -> None:
     else:
         with pytest.raises(UpstreamError, match="does not accept"):
             StripePayments(account).merchant()
-    desk.provider.books.account = None
-    assert desk.payments.merchant() is None
+    for said in (None, "", "no id"):
+        desk.provider.books.account = said
+        assert desk.payments.merchant() is None
 
 
 def test_nothing_is_asked_before_what_is_required(desk: Desk) -> None:

@@ -37,6 +37,7 @@ class Books:
     def __init__(self) -> None:
         self.now = 0
         self.account: str | None = "acct_1"
+        """None where a key may not read it; empty where that is not answered."""
         self.numbers = count(1)
         self.customers: dict[str, Row] = {}
         self.methods: dict[str, list[Row]] = {}

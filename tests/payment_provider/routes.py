@@ -27,6 +27,8 @@ class Routes(Books):
     def whose(self, _: Row) -> Row:
         if self.account is None:
             raise Refused(403, "invalid_request_error")
+        if not self.account:
+            return {"object": "list", "data": []}
         return {"id": self.account, "object": "account"}
 
     def open_customer(self, asked: Row) -> Row:

@@ -61,7 +61,8 @@ class Calls:
         """The account that the key is of, in the key's mode. None where the provider does not
         say; a restricted key may not be told. Raises: UpstreamError."""
         try:
-            return f"{self.v1.accounts.retrieve_current().id}.{self._mode}"
+            account_id = getattr(self.v1.accounts.retrieve_current(), "id", None)
+            return f"{account_id}.{self._mode}" if isinstance(account_id, str) else None
         except stripe.StripeError as error:
             told = (stripe.AuthenticationError, stripe.APIConnectionError, stripe.RateLimitError)
             if isinstance(error, told):

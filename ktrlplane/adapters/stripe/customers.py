@@ -13,7 +13,7 @@ class StripeCustomers(Customers):
 
     def merchant(self) -> MerchantId | None:
         whose = self._calls.whose()
-        return None if whose is None else MerchantId(whose)
+        return MerchantId(whose) if whose is not None and MerchantId.takes(whose) else None
 
     def customer(self, customer_id: CustomerId) -> Customer | None:
         return found_customer(self._calls, customer_id)
