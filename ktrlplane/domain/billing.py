@@ -105,6 +105,11 @@ class SubscriptionItems:
     def of(self, price_id: PriceId) -> int:
         return self.quantities.get(price_id, 0)
 
+    def and_at_least(self, other: Self) -> Self:
+        """At each price as many as there are here, or in ``other`` if that is more."""
+        more = {price_id: max(count, self.of(price_id)) for price_id, count in other}
+        return type(self)({**self.quantities, **more})
+
 
 MAX_PRICES: Final = 20
 """That the provider lets one subscription contain."""

@@ -234,9 +234,14 @@ def test_what_they_pay_for_goes_on_until_its_price_is_known(scene: Scene) -> Non
     was = price(scene, "gold-eur-month")
     came(scene, "one", "two", sku="platinum", **subscribed(scene, {was: 2}))
     assert scene.living(OLD).items == SubscriptionItems({was: 2})
-    scene.buy("x", "grand", "oldp")
     grand = price(scene, "grand-eur-month")
+    told = scene.estimate(OLD, type=TYPE, sku="grand")
+    assert told.next_invoice is not None
+    assert (told.now, told.then) == (Money(2 * GOLD, "eur"), Money(2 * GOLD + GRAND, "eur"))
+    scene.buy("x", "grand", "oldp")
     assert scene.living(OLD).items == SubscriptionItems({was: 2, grand: 1})
+    scene.pass_time(32 * DAY)
+    assert scene.billed(OLD)[0] == told.next_invoice.total.amount
     sell(scene, "platinum")
     scene.pass_time(7 * HOUR)
     platinum = price(scene, "platinum-eur-month")

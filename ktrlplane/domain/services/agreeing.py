@@ -101,10 +101,7 @@ def _with_what_goes_on(wanted: Wanted, own: Subscription | None) -> Wanted:
     """Whatever is paid for may be what has no price here yet, and is not taken away."""
     if own is None or not wanted.unpriced:
         return wanted
-    items = dict(wanted.items)
-    for price_id, count in own.items:
-        items[price_id] = max(count, wanted.items.of(price_id))
-    return evolve(wanted, items=SubscriptionItems(items))
+    return evolve(wanted, items=wanted.items.and_at_least(own.items))
 
 
 def _was_never_paid(payments: Payments, one: Subscription) -> bool:

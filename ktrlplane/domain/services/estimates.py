@@ -69,6 +69,8 @@ def estimate(
         then, interval = _with(items, there.price_id, 1), price.interval
     if gone is not None and not stays:
         then = _without(then, gone)
+    paid = _paid_whatever_for(work, payer)
+    items, then = items.and_at_least(paid), then.and_at_least(paid)
     next_invoice = _next_invoice(work, payer, then)
     days = None if payer.account is None else payer.account.trial_days
     if payer.account is not None and tier is not None and tier.prices and not stays:
@@ -90,6 +92,14 @@ def _present_items(work: UnitOfWork, payer: Payer) -> SubscriptionItems:
         if one.price_id is not None:
             items = _with(items, one.price_id, one.count)
     return items
+
+
+def _paid_whatever_for(work: UnitOfWork, payer: Payer) -> SubscriptionItems:
+    """What goes on while something that came has no price (see ``agreeing``)."""
+    if payer.account is None or not work.billing.unpriced(payer.scope):
+        return SubscriptionItems()
+    living = _changeable(work, payer.account)
+    return SubscriptionItems() if living is None else living.items
 
 
 def _with(items: SubscriptionItems, price_id: PriceId, count: int) -> SubscriptionItems:
