@@ -201,6 +201,26 @@ def test_what_they_do_not_pay_for_yet_is_in_what_they_pay_in(scene: Scene) -> No
     assert scene.living(OLD).items == SubscriptionItems({grand: 1})
 
 
+@pytest.mark.parametrize(("first", "second"), [("gold", "grand"), ("grand", "gold")])
+def test_all_that_came_is_paid_in_what_all_of_it_can_be_had_in(
+    scene: Scene, first: str, second: str
+) -> None:
+    kettle, *others = scene.catalog.resource_types
+    tiers = tuple(
+        evolve(one, prices=tuple(price for price in one.prices if price.currency == "usd"))
+        if one.sku == "grand"
+        else one
+        for one in kettle.tiers
+    )
+    changed = (evolve(kettle, tiers=tiers), *others)
+    scene.catalog = evolve(scene.catalog, resource_types=changed)
+    scene.serve()
+    mark(scene, "a", sku=first)
+    came(scene, "b", sku=second, customer_id=customer(scene, OLD))
+    gold, grand = price(scene, "gold-usd-month"), price(scene, "grand-usd-month")
+    assert scene.living(OLD).items == SubscriptionItems({gold: 1, grand: 1})
+
+
 def test_what_the_catalog_does_not_know_waits(scene: Scene) -> None:
     came(scene, "other", sku="unheard-of", customer_id=customer(scene, OLD))
     assert resource(scene, "other").came_unpriced

@@ -10,7 +10,7 @@ from ktrlplane.domain.billing_accounts import BillingAccount, Terms
 from ktrlplane.domain.catalog import ResourceType, Tier
 from ktrlplane.domain.offers import is_of, product_of
 from ktrlplane.domain.resources import Resource
-from ktrlplane.domain.services.payers import quoted
+from ktrlplane.domain.services.payers import is_on, quoted, terms_of
 from ktrlplane.domain.services.platform import Platform
 from ktrlplane.domain.services.terms import prices_in
 from ktrlplane.domain.services.transitions import keep
@@ -30,7 +30,7 @@ def price_what_came(
         return account, 0
     known = list(_in_catalog(came, platform))
     paid, sold = prices_in(work, account), _sold(work, known)
-    terms, changes = account.terms, []
+    terms, changes = _terms_for_all(known, account.terms, sold), []
     for one, kind, tier in known:
         price = _price_of(kind, tier, terms, paid, sold)
         if price is not None:
@@ -63,6 +63,17 @@ def _in_catalog(came: Iterable[Resource], platform: Platform) -> Iterator[_Known
         tier = None if kind is None else kind.tier(one.sku)
         if kind is not None and tier is not None:
             yield one, kind, tier
+
+
+def _terms_for_all(known: Sequence[_Known], terms: Terms, sold: Mapping[str, Price]) -> Terms:
+    """The first in which all of them can be had, as far as ``terms`` leave that open."""
+    priced = [tier for _, _, tier in known if tier.prices]
+    for one in priced[0].prices if priced else ():
+        listed = [quoted(tier, terms_of(one)) for tier in priced]
+        are_sold = all(there is not None and there.lookup_key in sold for there in listed)
+        if is_on(one, terms) and are_sold:
+            return terms_of(one)
+    return terms
 
 
 def _sold(work: UnitOfWork, known: Sequence[_Known]) -> Mapping[str, Price]:
