@@ -3,6 +3,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from ktrlplane.adapters.embedded import EmbeddedPostgres
 from ktrlplane.adapters.postgres.decisions import Decisions
@@ -14,6 +15,12 @@ from ktrlplane.ports.database import DatabaseUnavailable
 from ktrlplane.ports.unit_of_work import UnitsOfWork
 from tests.postgres import Databases, databases_on, empty
 from tests.predecessor.content import fill, set_time_zone
+
+# How long something takes is the machine's: a slow one is no fault.
+settings.register_profile(
+    "any machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -134,7 +134,6 @@ KINDS = {
 @given(databases())
 @settings(
     max_examples=300,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 def test_every_row_is_accounted_for_and_what_is_kept_fits_together(rows) -> None:

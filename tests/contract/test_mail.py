@@ -148,9 +148,7 @@ def test_a_text_arrives_sign_by_sign(post: Post, text: str) -> None:
     assert seen.text == text
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     subject=st.text(st.characters(codec="utf-8", min_codepoint=32, exclude_characters="\x7f")),
     text=st.text(st.characters(codec="utf-8", exclude_characters="\r")),

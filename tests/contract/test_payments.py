@@ -586,9 +586,7 @@ def test_a_key_stands_for_one_thing(shop: Shop) -> None:
     assert shop.payments.customer(one) is not None
 
 
-@settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     steps=st.lists(
         st.tuples(

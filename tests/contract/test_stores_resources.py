@@ -108,9 +108,7 @@ def test_settings_come_back_to_the_letter(inside: UnitsOfWork, value: Any) -> No
 
 
 @given(st.data())
-@settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_settings_come_back_to_the_letter(inside: UnitsOfWork, data: st.DataObject) -> None:
     written = Document.of(data.draw(objects))
     with inside.begin() as work:

@@ -176,7 +176,7 @@ def test_a_token_of_another_issuer_is_unknown(identity: Identity, tmp_path: Path
         identity.tokens.verify(foreign)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(text=st.text(st.characters()))
 def test_no_text_is_anything_but_unauthenticated(made: Identity, text: str) -> None:
     with pytest.raises(Unauthenticated):

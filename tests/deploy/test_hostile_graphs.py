@@ -85,7 +85,7 @@ def paths(value: Any) -> Any:
 
 
 @given(document=documents(), sinks=documents(), routes=st.lists(documents(), max_size=2))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 def test_no_settings_at_all_change_anything_beside_them(
     renderer: Renderer,
     document: dict[str, Any],

@@ -191,7 +191,6 @@ def test_a_message_that_is_no_text_becomes_one(reporter: Reporter, odd: Any) -> 
 @given(message=st.text(st.characters(exclude_categories=["Cs"])))
 @settings(
     max_examples=100,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_any_message_arrives_as_it_is(reporter: Reporter, message: str) -> None:

@@ -126,7 +126,7 @@ def test_who_may_write_is_told_that_a_resource_has_failed(world: World) -> None:
     assert told == {"ada": FAILED, "bob": FAILED, "cleo": [], "dan": []}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(
         st.tuples(

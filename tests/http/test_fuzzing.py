@@ -37,7 +37,6 @@ bounded = settings(
     max_examples=8,
     derandomize=True,
     database=None,
-    deadline=None,
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=list(HealthCheck),
 )

@@ -34,7 +34,6 @@ SECRET: Final = "s3cr3t"
 OTHER_NUMBER: Final = 987_654
 bounded = settings(
     max_examples=400,
-    deadline=None,
     derandomize=True,
     database=None,
     phases=set(Phase) - {Phase.explain},

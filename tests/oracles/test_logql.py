@@ -52,14 +52,14 @@ def test_the_examples_and_tests_of_loki(loki: Oracle, corpus: list[str]) -> None
     assert reasons.total() < 0.02 * taken, reasons
 
 
-@settings(max_examples=1500, deadline=None, derandomize=True, database=None)
+@settings(max_examples=1500, derandomize=True, database=None)
 @given(query=grammar.logql())
 def test_what_the_grammar_gives(loki: Oracle, query: str) -> None:
     assert judge(loki, scope_logql, query) is None, query
 
 
 def test_what_is_nearly_right(loki: Oracle, right: list[str]) -> None:
-    @settings(max_examples=3000, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=3000, derandomize=True, database=None)
     @given(query=mutated(right))
     def holds(query: str) -> None:
         judge(loki, scope_logql, query)

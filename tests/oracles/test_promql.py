@@ -57,7 +57,7 @@ def test_the_examples_and_tests_of_prometheus(prometheus: Oracle, corpus: list[s
     assert reasons.total() < 0.02 * taken, reasons
 
 
-@settings(max_examples=1500, deadline=None, derandomize=True, database=None)
+@settings(max_examples=1500, derandomize=True, database=None)
 @given(query=grammar.promql())
 @example(query="")
 def test_what_the_grammar_gives(prometheus: Oracle, query: str) -> None:
@@ -66,7 +66,7 @@ def test_what_the_grammar_gives(prometheus: Oracle, query: str) -> None:
 
 
 def test_what_is_nearly_right(prometheus: Oracle, right: list[str]) -> None:
-    @settings(max_examples=3000, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=3000, derandomize=True, database=None)
     @given(query=mutated(right))
     def holds(query: str) -> None:
         judge(prometheus, scope_promql, query)
@@ -74,7 +74,7 @@ def test_what_is_nearly_right(prometheus: Oracle, right: list[str]) -> None:
     holds()
 
 
-@settings(max_examples=1500, deadline=None, derandomize=True, database=None)
+@settings(max_examples=1500, derandomize=True, database=None)
 @given(regex=grammar.regexes())
 def test_regular_expressions(prometheus: Oracle, regex: str) -> None:
     """Right ones, and whether the empty text matches, which is not said of a metric's name."""

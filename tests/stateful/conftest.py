@@ -34,7 +34,6 @@ class Runner:
             settings=settings(
                 max_examples=self.examples // share,
                 stateful_step_count=40,
-                deadline=None,
                 # Explaining a failure takes longer than finding and shrinking it.
                 phases=set(Phase) - {Phase.explain},
             ),

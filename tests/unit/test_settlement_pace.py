@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from attrs import evolve
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ktrlplane.adapters.memory.clock import ManualClock
@@ -81,7 +81,6 @@ finds = st.builds(
 profiles = st.none() | st.just(Profile(scope=ACME, name="Acme", email="a@example.com"))
 
 
-@settings(deadline=None)
 @given(accounts, finds, st.sampled_from([ITEMS, SubscriptionItems()]), profiles)
 def test_an_unchanged_world_is_never_looked_at_without_end(
     account: BillingAccount, found: Found, items: SubscriptionItems, profile: Profile | None

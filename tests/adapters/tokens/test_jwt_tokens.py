@@ -500,13 +500,13 @@ def test_nothing_a_verifier_shows_holds_a_token(tokens: JwtTokens, forge: Forge)
 # Anything at all
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(text=st.text(BASE64URL + ".=", max_size=200) | st.from_regex(r"[\w-]*\.[\w-]*\.[\w-]*"))
 def test_text_that_looks_like_a_token_is_refused(lasting: JwtTokens, text: str) -> None:
     refusal(lasting, text)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(data=st.data())
 def test_a_token_with_any_part_changed_is_refused(
     lasting: JwtTokens, forge: Forge, data: st.DataObject
@@ -528,7 +528,7 @@ JSON = st.recursive(
 CLAIMS = ("iss", "aud", "sub", "exp", "iat", "nbf", "email", "email_verified", "name", "gty")
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(claims=st.dictionaries(st.sampled_from(CLAIMS), JSON, max_size=4))
 def test_whatever_an_issuer_signs_gives_claims_or_a_refusal(
     lasting: JwtTokens, forge: Forge, claims: dict[str, object]
@@ -550,7 +550,7 @@ def test_whatever_an_issuer_signs_gives_claims_or_a_refusal(
 HEADERS = ("alg", "kid", "typ", "crit", "b64", "jwk", "jku", "x5c", "x5u", "cty", "zip", "enc")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(others=st.dictionaries(st.sampled_from(HEADERS), JSON, max_size=4))
 def test_no_header_makes_a_stranger_s_token_good(
     lasting: JwtTokens, stranger: Forge, others: dict[str, object]
