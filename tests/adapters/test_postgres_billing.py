@@ -6,9 +6,16 @@ from datetime import timedelta
 
 import psycopg
 import pytest
+from attrs import evolve
 
+from ktrlplane.adapters.memory.clock import ManualClock
+from ktrlplane.adapters.memory.payments import MemoryPayments
 from ktrlplane.adapters.postgres import billing_queries
 from ktrlplane.domain.access import Scope
+from ktrlplane.domain.billing import Profile
+from ktrlplane.domain.billing_accounts import BillingAccount
+from ktrlplane.entrypoints.merchants import RequireMerchant
+from ktrlplane.ports.payments import AnotherMerchant
 from ktrlplane.ports.unit_of_work import UnitsOfWork
 from tests.builders import NOW, on
 
@@ -37,6 +44,31 @@ def test_who_claims_at_once_is_given_other_accounts(postgres_units: UnitsOfWork)
         running = [pool.submit(look) for _ in range(4)]
         looked_at = [scope for each in running for scope in each.result()]
     assert sorted(map(str, looked_at)) == sorted(map(str, scopes))
+
+
+def test_of_many_keys_at_once_none_but_the_right_one_is_used(postgres_units: UnitsOfWork) -> None:
+    """Nobody has looked yet whose the customers are."""
+    acme, clock = on("organization acme"), ManualClock(NOW)
+    right, wrong = MemoryPayments(clock), MemoryPayments(clock, mark="other_")
+    profile = Profile(scope=acme, name="Acme", email="a@example.com")
+    customer_id = right.open_customer(profile, key="acme").customer_id
+    with postgres_units.begin() as work:
+        work.billing.change(evolve(BillingAccount.of(acme, NOW), customer_id=customer_id))
+    start = threading.Barrier(8)
+
+    def ask(number: int) -> bool:
+        require = RequireMerchant(wrong if number % 2 else right, lambda: postgres_units)
+        start.wait()
+        try:
+            require()
+        except AnotherMerchant:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ask, range(8))) == [True, False] * 4
+    with postgres_units.view() as work:
+        assert work.billing.merchant() == right.merchant()
 
 
 def test_who_touches_the_same_ones_waits_for_nobody_in_a_circle(

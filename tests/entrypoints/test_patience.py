@@ -322,14 +322,19 @@ def test_who_has_made_room_is_not_looked_at_again_in_the_same_turn(loop: Loop) -
     assert loop.left == []
 
 
-def test_an_answer_that_is_not_taken_has_an_end(loop: Loop) -> None:
-    loop.worker.nr_conns, loop.worker.alive = 1, True
+@pytest.mark.parametrize(
+    ("look", "within_s"),
+    [("_hang_up_on_the_slow", ANSWER_WITHIN_S), ("_hurry", HURRIED_ANSWER_S)],
+)
+def test_an_answer_that_is_not_taken_has_an_end(loop: Loop, look: str, within_s: float) -> None:
+    """A sooner one where nobody else can come in."""
+    loop.worker.nr_conns = 1
     loop.conn.outbox = outbox = Outbox(loop.here)
     outbox.sendall(b"a" * 3_000_000)
     loop.worker.finish_request(loop.conn, "done")
-    loop.worker._hang_up_on_the_slow(time.monotonic())
+    getattr(loop.worker, look)(time.monotonic() + within_s - 1)
     assert list(loop.worker._sending) == [loop.conn]
-    loop.worker._hang_up_on_the_slow(time.monotonic() + ANSWER_WITHIN_S + 1)
+    getattr(loop.worker, look)(time.monotonic() + within_s + 1)
     assert (loop.worker._sending, loop.worker.nr_conns) == ({}, 0)
 
 
@@ -363,17 +368,6 @@ def test_nor_do_those_keep_them_out_who_ask_no_more(loop: Loop) -> None:
         assert [conn.is_closed for conn in conns] == [True, False, True]
         assert list(worker.keepalived_conns) == [conns[1]], "who asks again is answered"
         assert worker.nr_conns == 1
-
-
-def test_nor_do_those_who_do_not_take_their_answers(loop: Loop) -> None:
-    loop.worker.nr_conns = 1
-    loop.conn.outbox = outbox = Outbox(loop.here)
-    outbox.sendall(b"a" * 3_000_000)
-    loop.worker.finish_request(loop.conn, "done")
-    loop.worker._hurry(time.monotonic())
-    assert list(loop.worker._sending) == [loop.conn]
-    loop.worker._hurry(time.monotonic() + HURRIED_ANSWER_S + 1)
-    assert (loop.worker._sending, loop.worker.nr_conns) == ({}, 0)
 
 
 def test_who_stops_goes_on_with_who_has_begun(loop: Loop) -> None:
@@ -432,17 +426,27 @@ def test_where_nobody_else_can_come_in_one_answer_is_all(
     assert loop.worker.handle_request(request, loop.conn) == stays
 
 
-@pytest.mark.parametrize(
-    "wrong", [b"9;" + b"a" * 9000, b"0" * 30 + b"9\r\n{", b"zz\r\n", b"5\nhello", b"0\r\nX: y"]
-)
-def test_whatever_is_said_in_chunks_no_thread_waits(loop: Loop, wrong: bytes) -> None:
+@pytest.mark.parametrize("wrong", [b"zz\r\n", b"5\nhello\r\n", b"-5\r\nhello\r\n", b"5 5\r\n"])
+def test_whoever_reads_what_is_no_chunk_finds_an_end(loop: Loop, wrong: bytes) -> None:
+    """Though they should understand it, and wait for more."""
     unreader = source(loop)
-    loop.worker.nr_conns = 1
-    loop.client.sendall(HEAD % b"Transfer-Encoding: chunked" + wrong)
+    whole = HEAD % b"Transfer-Encoding: chunked" + wrong
+    loop.client.sendall(whole)
     loop.worker.enqueue_req(loop.conn)
-    if loop.left:
-        while unreader.read():
-            pass  # and there is an end of it
+    assert loop.left == [loop.conn]
+    loop.here.settimeout(10)  # or else they would read on
+    read = b""
+    while part := unreader.read():
+        read += part
+    assert read == whole
+
+
+@pytest.mark.parametrize("rest", [b"0" * 30 + b"9\r\n{", b"0\r\nX: y", b"9;" + b"a" * 5000])
+def test_nobody_is_made_to_read_what_is_not_whole(loop: Loop, rest: bytes) -> None:
+    source(loop)
+    loop.client.sendall(HEAD % b"Transfer-Encoding: chunked" + rest)
+    loop.worker.enqueue_req(loop.conn)
+    assert (loop.left, list(loop.worker._coming)) == ([], [loop.conn])
 
 
 @pytest.mark.parametrize("version", [(1, 0), (1, 1)])
