@@ -10,7 +10,7 @@ from ktrlplane.domain.access import Scope
 from ktrlplane.domain.billing import Interval, Money, Plan, Profile, SubscriptionItems
 from ktrlplane.domain.billing_accounts import BillingAccount, BillingFault
 from ktrlplane.domain.catalog import Price
-from ktrlplane.domain.errors import PaymentRequired
+from ktrlplane.domain.errors import Forbidden, PaymentRequired
 from ktrlplane.domain.ids import CustomerId, PriceId, ResourceId
 from ktrlplane.domain.offers import offers_of, products_of
 from ktrlplane.domain.resources import Resource
@@ -315,6 +315,18 @@ def test_an_organization_pays_for_what_comes_to_it_unpriced_when_it_says_so(scen
     scene.inherit("solo", inherits=True)
     assert not resource(scene).came_unpriced
     assert scene.billed(OLD) == [GOLD]
+
+
+def test_nobody_has_others_pay_for_what_has_no_price_yet(scene: Scene) -> None:
+    """The project would pay for itself; Ben may do anything with it but spend its money."""
+    mark(scene, "r", sku="platinum")
+    scene.ada.create_role("old", name="Mover", permissions=["read", "write", "delete"])
+    ben = scene.control.sign_in("ben", email="ben@example.com")
+    scene.ada.grant("Mover", on="project:oldp", to="ben")
+    with pytest.raises(Forbidden, match="manage_billing"):
+        ben.move_project("oldp", org_id=None)
+    scene.ada.move_project("oldp", org_id=None)
+    assert scene.account(on("project oldp")).due_at is not None, "somebody looks"
 
 
 # -- what is paid in ---------------------------------------------------------------------------

@@ -94,13 +94,15 @@ def change_payer(
     if was == is_now:
         return
     living = [one for one in work.resources.of(before.project_id) if one.status not in ENDED]
-    if any(one.came_unpriced for one in living):  # whoever pays for it, once its price is known
-        work.billing.touch([is_now], platform.now())
     paid = [one for one in living if _is_paid(one, platform)]
-    if not paid:
+    is_to_be_paid = any(one.came_unpriced for one in living)  # once its price is known
+    if not paid and not is_to_be_paid:
         return
     payer = payer_of(work, after, actor, platform.now())
     require_consent(payer, standing)
+    if not paid:
+        work.billing.touch([is_now], platform.now())
+        return
     require_means(work, payer, platform.now())
     # What is sold no more is paid in one thing alone, so it comes first.
     paid.sort(key=lambda one: _is_sold(one, platform))
